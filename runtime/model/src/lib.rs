@@ -1,1 +1,29 @@
-//! covenant-model
+//! The vocabulary that the compiler, the generated code and the runtime share.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`version`] | the total order of changes: `(incarnation, position, revision)` in one integer, and guards |
+//! | [`value`] | logical types and values |
+//! | [`spec`] | what a contract means, as plain data: entities, groups, sources, sinks, models |
+//! | [`expr`] | boolean rules over a record, and their interpreter |
+//! | [`columns`] | the columns that a field becomes once it is protected |
+//! | [`record`] | a decoded record, with absent fields told apart from nulls, and violations |
+//! | [`change`] | a versioned change of one row: the only thing that is ever folded |
+//! | [`join`] | the fold: a commutative, associative, idempotent join of changes |
+//! | [`position`] | `received >= accepted >= durable >= acknowledged` as four types |
+//! | [`codec`] | the trait that generated code implements |
+//! | [`manifest`] | what the compiler hands to the runtime |
+//!
+//! Deliberately absent: IO, clocks, randomness, YAML, SQL text.
+
+pub mod change;
+pub mod codec;
+pub mod columns;
+pub mod expr;
+pub mod join;
+pub mod manifest;
+pub mod position;
+pub mod record;
+pub mod spec;
+pub mod value;
+pub mod version;

@@ -1,0 +1,486 @@
+//! What contracts mean, as plain data: the compiler's plan, the manifest's content, what every target is emitted from.
+//! Built by the compiler only, and only from checked contracts. Field and group numbers index into
+//! [`EntitySpec::fields`] and [`EntitySpec::groups`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::expr::Expr;
+use crate::value::LogicalType;
+
+/// Index into [`EntitySpec::fields`].
+pub type FieldIx = usize;
+/// Index into [`EntitySpec::groups`].
+pub type GroupIx = usize;
+
+/// The project: systems, classes of personal data, purposes, environments, budget.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProjectSpec {
+    /// `acme-retail`.
+    pub name: String,
+    /// Semantic version.
+    pub version: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// One paragraph.
+    pub purpose: String,
+    /// By name.
+    pub systems: BTreeMap<String, SystemSpec>,
+    /// PII classes by name.
+    pub pii_classes: BTreeMap<String, PiiClass>,
+    /// Purposes for which a sink may reveal, with their description.
+    pub purposes: BTreeMap<String, String>,
+    /// Environments by name, each with its settings.
+    pub environments: BTreeMap<String, BTreeMap<String, String>>,
+    /// Dollars a month.
+    pub monthly_usd: Option<u32>,
+}
+
+/// A system that data comes from or goes to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SystemSpec {
+    /// A PostgreSQL database read by logical replication.
+    Postgres {
+        /// What it is.
+        purpose: String,
+        /// Name of the publication.
+        publication: String,
+        /// Name of the replication slot.
+        slot: String,
+    },
+    /// A stream of events.
+    Stream {
+        /// What it is.
+        purpose: String,
+    },
+    /// A Salesforce org, source and sink.
+    Salesforce {
+        /// What it is.
+        purpose: String,
+        /// `60.0`
+        api_version: String,
+        /// API calls that the org may use in 24 hours.
+        daily_calls: u32,
+        /// What we may use of them, in percent.
+        share_percent: u8,
+    },
+    /// The warehouse.
+    Snowflake {
+        /// What it is.
+        purpose: String,
+        /// Name of the database.
+        database: String,
+    },
+}
+
+/// A class of personal data and how capture protects it, the same everywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PiiClass {
+    /// What capture does.
+    pub protect: Protection,
+    /// What belongs to the class.
+    pub about: String,
+    /// Systems that must never get it, protected or not.
+    pub forbid: Vec<String>,
+}
+
+/// What capture does with a field of a class, before anything touches disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Protection {
+    /// `v1|key id|nonce|ciphertext`, and a keyed token for joins.
+    Encrypt,
+    /// The token only.
+    Tokenize,
+    /// Plaintext under encrypted storage and a masking policy.
+    Mask,
+    /// Never landed.
+    Drop,
+}
+
+/// An entity.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EntitySpec {
+    /// `sales.order`.
+    pub name: String,
+    /// Semantic version of the contract.
+    pub version: String,
+    /// SHA-256 of the contract's meaning, hexadecimal: what a binary and a manifest must agree on.
+    pub contract_hash: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// What a row is.
+    pub purpose: String,
+    /// Which changes the contract promises not to make.
+    pub compatibility: Compatibility,
+    /// The key, in order. Never PII, never null.
+    pub key: Vec<FieldIx>,
+    /// Whether a deleted key can come back.
+    pub key_reuse: KeyReuse,
+    /// What a changed key means.
+    pub key_change: KeyChange,
+    /// The source that decides whether a row exists.
+    pub existence_owner: String,
+    /// In the contract's order.
+    pub fields: Vec<FieldSpec>,
+    /// Derived: see [`GroupSpec`].
+    pub groups: Vec<GroupSpec>,
+    /// By name.
+    pub sources: BTreeMap<String, SourceSpec>,
+    /// Where the current rows and their history are kept.
+    pub warehouse: Option<WarehouseSink>,
+    /// What is delivered to Salesforce.
+    pub salesforce: Option<SalesforceSink>,
+    /// Rules over the fields of a record.
+    pub quality: Vec<QualityRule>,
+    /// Freshness, volume, retention.
+    pub expect: Expectations,
+    /// Ids and names of removed fields.
+    pub reserved: Vec<Reserved>,
+}
+
+/// Which changes a contract promises not to make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[allow(missing_docs)]
+pub enum Compatibility {
+    Backward,
+    Forward,
+    Full,
+    BackwardTransitive,
+    ForwardTransitive,
+    FullTransitive,
+}
+
+/// Whether a deleted key can come back as another row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyReuse {
+    /// It can; only `latest` rules are then independent of arrival.
+    Allowed,
+    /// It cannot.
+    Never,
+}
+
+/// What an update of the key means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyChange {
+    /// Quarantined and alarmed.
+    Reject,
+    /// The row moves: the old key is deleted, the new one inserted, everything else moves along.
+    Rekey,
+}
+
+/// A field.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FieldSpec {
+    /// Stable: a renamed field keeps it.
+    pub id: u32,
+    /// Name in the contract and in every table.
+    pub name: String,
+    /// Logical type.
+    pub ty: LogicalType,
+    /// Whether NULL is a value of it.
+    pub nullable: bool,
+    /// Whether a change may leave it out (by declaration).
+    pub optional: bool,
+    /// Whether PostgreSQL may leave it out of a change because it is stored out of line and unchanged.
+    pub large: bool,
+    /// Which sources tell it, and by what name: source -> column, JSON member or Salesforce field.
+    pub from: BTreeMap<String, String>,
+    /// How competing values are settled.
+    pub merge: MergeRule,
+    /// Under `ranked`: the integer field whose higher value marks a correction by the owner.
+    pub generation: Option<FieldIx>,
+    /// Under `ranked`: declared steps from a state to its successors; others only raise an anomaly.
+    pub transitions: BTreeMap<String, Vec<String>>,
+    /// Class of personal data and what follows from it.
+    pub pii: Option<PiiSpec>,
+    /// The entity whose key this holds.
+    pub references: Option<String>,
+    /// `EUR`.
+    pub unit: Option<String>,
+    /// Smallest allowed value, in the text of the type.
+    pub min: Option<String>,
+    /// Largest allowed value.
+    pub max: Option<String>,
+    /// Regular expression that the whole text must match.
+    pub pattern: Option<String>,
+    /// `email`.
+    pub format: Option<String>,
+    /// For the reader.
+    pub about: Option<String>,
+    /// The merge group; none for fields of the key and for dropped PII.
+    pub group: Option<GroupIx>,
+}
+
+/// A field's class of personal data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PiiSpec {
+    /// Name of the class.
+    pub class: String,
+    /// What capture does.
+    pub protect: Protection,
+}
+
+/// How competing values of a field are settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MergeRule {
+    /// The newest version of the field's one owner.
+    Latest,
+    /// The highest state of a declared order.
+    Ranked,
+    /// The largest value.
+    Max,
+    /// The smallest value.
+    Min,
+    /// The oldest version's value.
+    First,
+}
+
+/// Fields that are written together and guarded by one number. Derived by the compiler:
+/// an owner's fields that every change carries are one group under `latest`, named after the owner; every field that a
+/// change may leave out, and every field under another rule, is a group of its own, named after the field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSpec {
+    /// The owner's or the field's name.
+    pub name: String,
+    /// One for all its fields.
+    pub rule: MergeRule,
+    /// The sources that write it; more than one only under rules other than `latest`.
+    pub owners: Vec<String>,
+    /// In field order.
+    pub fields: Vec<FieldIx>,
+}
+
+/// Where an entity's changes come from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum SourceSpec {
+    /// A table.
+    Postgres {
+        /// Name of the system.
+        system: String,
+        /// `public`
+        schema: String,
+        /// `orders`
+        table: String,
+    },
+    /// A stream of JSON events.
+    Stream {
+        /// Name of the system.
+        system: String,
+        /// `order-events`
+        stream: String,
+        /// Member with the event's unique id.
+        event_id: String,
+        /// Member with the sequence that orders events per key; none: the event time orders them.
+        order: Option<String>,
+        /// Member with the event time.
+        occurred_at: String,
+    },
+    /// A Salesforce object.
+    Salesforce {
+        /// Name of the system.
+        system: String,
+        /// `Account`
+        object: String,
+        /// Key field -> Salesforce field.
+        key: BTreeMap<String, String>,
+    },
+}
+
+/// The warehouse's tables of an entity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WarehouseSink {
+    /// Name of the system.
+    pub system: String,
+    /// `ANALYTICS`
+    pub database: String,
+    /// `SALES`
+    pub schema: String,
+    /// `ORDERS`: the presented view. `<TABLE>_STATE` holds the rows with their guards, `<TABLE>_HISTORY` the history.
+    pub table: String,
+    /// Whether the append-only history is kept.
+    pub history: bool,
+    /// How the fold is applied; chosen by declared key locality.
+    pub apply: ApplyForm,
+}
+
+/// How a folded batch is written (figures: `docs/performance.md`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApplyForm {
+    /// MERGE: as good for keys near each other.
+    Merge,
+    /// DELETE and INSERT of the whole folded rows: four times as fast for keys scattered over the table.
+    DeleteInsert,
+}
+
+/// What is delivered to Salesforce.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SalesforceSink {
+    /// Name of the system.
+    pub system: String,
+    /// `Order__c`
+    pub object: String,
+    /// External id field; holds the entity's key (several key fields joined by `|`).
+    pub external_id: String,
+    /// Which rows are delivered.
+    pub filter: Option<AgeFilter>,
+    /// What happens to the record of a deleted row.
+    pub on_delete: OnDelete,
+    /// The purpose that lets plaintext through.
+    pub reveal: Option<String>,
+    /// Field by field.
+    pub fields: Vec<SalesforceField>,
+    /// Objects (entities of this project) whose records must be there first, by entity name.
+    pub parents: Vec<String>,
+    /// Hidden number field with the delivery revision, guarded by a generated validation rule.
+    pub revision_field: String,
+    /// Checkbox set under `on_delete: flag`.
+    pub deleted_field: String,
+}
+
+/// `field > now() - age`: older rows age out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgeFilter {
+    /// A timestamp or date field.
+    pub field: FieldIx,
+    /// Kept days.
+    pub keep_days: u32,
+    /// As written.
+    pub text: String,
+}
+
+/// What happens to the Salesforce record of a deleted row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnDelete {
+    /// Nothing.
+    Keep,
+    /// The deleted field is set.
+    Flag,
+    /// It is deleted.
+    Delete,
+}
+
+/// One delivered field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SalesforceField {
+    /// `Status__c`, or the relationship `Customer__r`.
+    pub target: String,
+    /// For a lookup: the external id field of the parent, so that the reference travels by external id.
+    pub parent_external_id: Option<String>,
+    /// For a lookup: the parent object.
+    pub parent_object: Option<String>,
+    /// The contract's field.
+    pub source: FieldIx,
+}
+
+/// A rule over the fields of a record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QualityRule {
+    /// `total_adds_up`
+    pub name: String,
+    /// As written.
+    pub text: String,
+    /// What must hold; a rule that meets a null or an absent field holds.
+    pub expect: Expr,
+    /// What happens otherwise.
+    pub on_fail: OnFail,
+    /// Whether all its fields have one owner: then it is checked at capture, else after apply.
+    pub at_capture: bool,
+    /// For the reader.
+    pub about: Option<String>,
+}
+
+/// What happens to a record that breaks a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnFail {
+    /// It is kept aside, with every reason.
+    Quarantine,
+    /// It flows, and is counted.
+    Alarm,
+}
+
+/// What is promised of a dataset.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expectations {
+    /// Sink system -> seconds from commit to visible.
+    pub freshness_s: BTreeMap<String, u64>,
+    /// Rows in all.
+    pub rows: Option<u64>,
+    /// Changes a day.
+    pub rows_per_day: Option<u64>,
+    /// `seasonal`, `fixed`
+    pub band: Option<String>,
+    /// Days.
+    pub retention_days: Option<u32>,
+}
+
+/// A removed field's tombstone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reserved {
+    /// Never used again.
+    pub id: u32,
+    /// Never used again.
+    pub name: String,
+}
+
+/// A model: a query over entities and other models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelSpec {
+    /// `analytics.daily_sales`
+    pub name: String,
+    /// Semantic version.
+    pub version: String,
+    /// SHA-256 of its meaning.
+    pub contract_hash: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// What a row is.
+    pub purpose: String,
+    /// Which changes it promises not to make.
+    pub compatibility: Compatibility,
+    /// Names of the key's fields.
+    pub key: Vec<String>,
+    /// As written, over names of entities and models.
+    pub query: String,
+    /// Entities and models that it reads, sorted.
+    pub inputs: Vec<String>,
+    /// Declared columns, in order.
+    pub fields: Vec<ModelField>,
+    /// Where its rows are kept.
+    pub warehouse: WarehouseSink,
+    /// Seconds between runs.
+    pub refresh_s: u64,
+    /// Freshness, volume, retention.
+    pub expect: Expectations,
+}
+
+/// A column of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelField {
+    /// Stable.
+    pub id: u32,
+    /// Name.
+    pub name: String,
+    /// Declared type.
+    pub ty: LogicalType,
+    /// Whether NULL is a value of it.
+    pub nullable: bool,
+    /// Class of personal data.
+    pub pii: Option<PiiSpec>,
+    /// `EUR`.
+    pub unit: Option<String>,
+    /// For the reader.
+    pub about: Option<String>,
+    /// Columns that it is computed from: (entity or model, field), sorted.
+    pub lineage: Vec<(String, String)>,
+}
