@@ -1,1 +1,22 @@
-//! covenant-runtime
+//! The generic runtime: sources, landing, warehouse, delivery, ledgers and lanes. Knows no entity: what rows mean comes from
+//! the manifest and from generated codecs.
+//!
+//! ```text
+//! PostgreSQL  ─┐                         ┌─ apply ──> warehouse ──> models
+//! events HTTP ─┼─> capture ─> landing ───┤
+//! Salesforce  ─┘   (validate, protect)   └─ deliver ─> ledger ────> Salesforce
+//! table reads ─┘
+//! ```
+//!
+//! Every lane is a state machine with one `step` that does a bounded amount of work through the traits below, so that
+//! the same code runs on tokio against real systems and in a seeded, single-threaded simulation.
+//!
+//! Deliberately absent: YAML, templates, the compiler, any name of Acme's.
+
+pub mod crm;
+pub mod env;
+pub mod error;
+pub mod landing;
+pub mod ledger;
+pub mod source;
+pub mod warehouse;
