@@ -107,3 +107,161 @@ pub fn guard_name(entity: &EntitySpec, group: GroupIx) -> String {
     let name = entity.groups.get(group).map(|group| group.name.as_str()).unwrap_or("");
     format!("{}{name}", names::GUARD_PREFIX)
 }
+
+/// Physical type of a landing column: what the Parquet file holds, and what the warehouse reads out of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LandingType {
+    /// BOOLEAN.
+    Bool,
+    /// INT32.
+    Int32,
+    /// INT64.
+    Int64,
+    /// DECIMAL, as fixed-length bytes where the precision needs it.
+    Decimal {
+        /// All digits, at most 38.
+        precision: u8,
+        /// Digits behind the point.
+        scale: u8,
+    },
+    /// UTF-8. UUIDs are hyphenated lower-case text, enums their symbol, JSON its text.
+    Text,
+    /// Days since 1970-01-01.
+    Date,
+    /// Microseconds since 1970 in UTC, adjusted to UTC.
+    TimestampMicros,
+    /// BYTE_ARRAY without a logical type.
+    Bytes,
+}
+
+impl LandingType {
+    /// Versions and guards: one integer of at most 38 digits.
+    pub const GUARD: LandingType = LandingType::Decimal { precision: 38, scale: 0 };
+
+    /// How a logical type is stored.
+    pub fn of(ty: &LogicalType) -> Self {
+        match ty {
+            LogicalType::Bool => Self::Bool,
+            LogicalType::Int32 => Self::Int32,
+            LogicalType::Int64 => Self::Int64,
+            LogicalType::Decimal { precision, scale } => {
+                Self::Decimal { precision: *precision, scale: *scale }
+            }
+            LogicalType::String { .. }
+            | LogicalType::Uuid
+            | LogicalType::Enum { .. }
+            | LogicalType::Json => Self::Text,
+            LogicalType::Date => Self::Date,
+            LogicalType::Timestamp => Self::TimestampMicros,
+            LogicalType::Bytes => Self::Bytes,
+        }
+    }
+}
+
+/// What a landing column is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LandingRole {
+    /// The n-th column of the key.
+    Key(usize),
+    /// The change's version.
+    Version,
+    /// The source that told the change.
+    Source,
+    /// When the source committed it.
+    CommittedAt,
+    /// Guard of existence.
+    Exists,
+    /// Whether the row is there.
+    Alive,
+    /// The n-th column of the key that the row moved from.
+    MovedFrom(usize),
+    /// Guard of a merge group.
+    Guard(GroupIx),
+    /// The n-th stored column of a merge group.
+    Stored(GroupIx, usize),
+}
+
+/// A column of an entity's landing file and of its batch table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LandingColumn {
+    /// Column name.
+    pub name: String,
+    /// What it is for.
+    pub role: LandingRole,
+    /// Physical type.
+    pub ty: LandingType,
+    /// Parquet field id, unique within the file and stable over contract versions.
+    pub parquet_id: i32,
+    /// Whether a row may leave it out.
+    pub nullable: bool,
+}
+
+/// Parquet ids of the columns that every landing file has.
+const SYSTEM_ID_BASE: i32 = 200_000;
+/// A group's guard: this plus the smallest contract id of its fields, so that groups may come and go.
+const GUARD_ID_BASE: i32 = 300_000;
+/// A key column before a move: this plus its contract id.
+const MOVED_FROM_ID_BASE: i32 = 400_000;
+
+/// The columns of an entity's landing files, in order: key, version, source, commit time, existence, the key before a move,
+/// then every merge group's guard and stored columns. The landing writer and every warehouse's SQL use this one list.
+pub fn landing_columns(entity: &EntitySpec) -> Vec<LandingColumn> {
+    let key = of_key(entity);
+    let mut columns = Vec::new();
+    for (at, column) in key.iter().enumerate() {
+        columns.push(LandingColumn {
+            name: column.name.clone(),
+            role: LandingRole::Key(at),
+            ty: LandingType::of(&column.ty),
+            parquet_id: column.parquet_id,
+            nullable: false,
+        });
+    }
+    columns.extend(system_columns());
+    for (at, column) in key.iter().enumerate() {
+        columns.push(LandingColumn {
+            name: format!("{}{}", names::MOVED_FROM_PREFIX, column.name),
+            role: LandingRole::MovedFrom(at),
+            ty: LandingType::of(&column.ty),
+            parquet_id: MOVED_FROM_ID_BASE.saturating_add(column.parquet_id),
+            nullable: true,
+        });
+    }
+    for (ix, group) in entity.groups.iter().enumerate() {
+        columns.push(LandingColumn {
+            name: guard_name(entity, ix),
+            role: LandingRole::Guard(ix),
+            ty: LandingType::GUARD,
+            parquet_id: GUARD_ID_BASE.saturating_add(smallest_id(entity, &group.fields)),
+            nullable: true,
+        });
+        for (at, column) in of_group(entity, ix).into_iter().enumerate() {
+            columns.push(LandingColumn {
+                role: LandingRole::Stored(ix, at),
+                ty: LandingType::of(&column.ty),
+                name: column.name,
+                parquet_id: column.parquet_id,
+                nullable: true,
+            });
+        }
+    }
+    columns
+}
+
+fn system_columns() -> impl Iterator<Item = LandingColumn> {
+    let system = [
+        (names::VERSION, LandingRole::Version, LandingType::GUARD, false),
+        (names::SOURCE, LandingRole::Source, LandingType::Text, false),
+        (names::COMMITTED_AT, LandingRole::CommittedAt, LandingType::TimestampMicros, false),
+        (names::EXISTS, LandingRole::Exists, LandingType::GUARD, true),
+        (names::ALIVE, LandingRole::Alive, LandingType::Bool, true),
+    ];
+    system.into_iter().zip(SYSTEM_ID_BASE..).map(|((name, role, ty, nullable), parquet_id)| {
+        LandingColumn { name: name.to_owned(), role, ty, parquet_id, nullable }
+    })
+}
+
+fn smallest_id(entity: &EntitySpec, fields: &[FieldIx]) -> i32 {
+    let ids = fields.iter().filter_map(|ix| entity.fields.get(*ix)).map(|field| field.id);
+    ids.min().and_then(|id| i32::try_from(id).ok()).unwrap_or(i32::MAX - GUARD_ID_BASE)
+}
