@@ -7,5 +7,6 @@
 //!
 //! Pure: no IO but in `driver` and `cli`. Every stage reports everything it can in one run.
 
+pub mod emit;
 pub mod plan;
 pub mod tree;

@@ -1,0 +1,62 @@
+//! Targets: from the plan to generated files. One folder each; every target reads the same [`Plan`] and writes into
+//! one [`OutputTree`]. Pure and byte-stable: same plan, same files.
+//!
+//! Paths are relative to the output folder (`generated/`): `rust/…`, `schemas/…`, `duckdb/…`.
+
+pub mod rust;
+pub mod schemas;
+
+use crate::plan::Plan;
+use crate::tree::OutputTree;
+
+/// Why nothing was generated. Every variant is a bug of the compiler or a plan that `check` should have refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum EmitError {
+    /// Two targets, or one target twice, wrote one path.
+    #[error(
+        "{path} was generated twice; two targets must not share a path: report this as a bug of covenant"
+    )]
+    PathTaken {
+        /// Relative to the output folder.
+        path: String,
+    },
+    /// A target cannot express something in the plan.
+    #[error("target {target} cannot express {what}: {why}")]
+    Inexpressible {
+        /// `rust`, `duckdb`, …
+        target: &'static str,
+        /// The thing, by its name in the contract (`sales.order.total`).
+        what: String,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// A template or a serializer failed.
+    #[error("target {target} could not render {path}: {why}")]
+    Render {
+        /// `rust`, `duckdb`, …
+        target: &'static str,
+        /// Relative to the output folder.
+        path: String,
+        /// What the renderer said.
+        why: String,
+    },
+}
+
+/// Adds a file to the tree.
+///
+/// # Errors
+/// [`EmitError::PathTaken`] where another emitter wrote the path.
+pub fn add(tree: &mut OutputTree, path: &str, text: impl Into<String>) -> Result<(), EmitError> {
+    if tree.add(path, text) { Ok(()) } else { Err(EmitError::PathTaken { path: path.to_owned() }) }
+}
+
+/// Generates every target.
+///
+/// # Errors
+/// The first failure; nothing must then be written.
+pub fn emit_all(plan: &Plan) -> Result<OutputTree, EmitError> {
+    let mut tree = OutputTree::default();
+    rust::emit(plan, &mut tree)?;
+    schemas::emit(plan, &mut tree)?;
+    Ok(tree)
+}
