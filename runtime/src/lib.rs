@@ -13,10 +13,12 @@
 //!
 //! Deliberately absent: YAML, templates, the compiler, any name of Acme's.
 
+pub mod app;
 pub mod crm;
 pub mod env;
 pub mod error;
 pub mod landing;
 pub mod ledger;
 pub mod source;
+pub mod telemetry;
 pub mod warehouse;

@@ -1,0 +1,26 @@
+//! Every metric's name, once: dashboards and alarms quote them (`docs/operations.md`).
+
+/// Changes landed, by entity and source.
+pub const CHANGES_LANDED: &str = "covenant_changes_landed_total";
+/// Records quarantined, by entity and source.
+pub const QUARANTINED: &str = "covenant_quarantined_total";
+/// Landing commits written.
+pub const LANDING_COMMITS: &str = "covenant_landing_commits_total";
+/// Number of the newest landing commit.
+pub const LANDING_COMMIT: &str = "covenant_landing_commit";
+/// Number of the last commit that a lane has finished, by lane.
+pub const LANE_COMMIT: &str = "covenant_lane_commit";
+/// Whether a lane is running (1) or not (0), by lane.
+pub const LANE_UP: &str = "covenant_lane_up";
+/// Failures of a lane, by lane and kind.
+pub const LANE_FAILURES: &str = "covenant_lane_failures_total";
+/// Rows that changed in the warehouse.
+pub const ROWS_APPLIED: &str = "covenant_rows_applied_total";
+/// Seconds from commit to visible, by target and quantile.
+pub const FRESHNESS_SECONDS: &str = "covenant_freshness_seconds";
+/// Age of the oldest change that a target does not show yet, seconds, by target.
+pub const OLDEST_WAITING_SECONDS: &str = "covenant_oldest_waiting_seconds";
+/// Rows waiting, parked and quarantined in the delivery ledger, by entity and state.
+pub const DELIVERY_ROWS: &str = "covenant_delivery_rows";
+/// Rows that a backfill has landed, by entity.
+pub const BACKFILL_ROWS: &str = "covenant_backfill_rows";

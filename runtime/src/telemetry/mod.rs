@@ -1,0 +1,8 @@
+//! What the runtime tells about itself: a status, metrics, logs. Never a value of a record.
+//!
+//! Deliberately absent: decisions. Lanes write here; nothing reads a decision back out.
+
+pub mod freshness;
+pub mod logs;
+pub mod metric_names;
+pub mod status;

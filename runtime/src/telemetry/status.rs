@@ -1,0 +1,129 @@
+//! The status: one plain value that the page, the API and `covenant-runtime status` show.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use super::freshness::Quantiles;
+
+/// What a lane is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LaneState {
+    /// Not started yet.
+    #[default]
+    Starting,
+    /// At work, or waiting for work.
+    Running,
+    /// Failed and will try again by itself.
+    Retrying,
+    /// Stopped in a named state until a person acts.
+    Parked,
+    /// Ended with the process.
+    Stopped,
+}
+
+/// A lane.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LaneStatus {
+    /// What it is doing.
+    pub state: LaneState,
+    /// Last landing commit that it has finished.
+    pub commit: u64,
+    /// Position, rate, or what else describes it.
+    pub detail: String,
+    /// Last failure, without values.
+    pub last_error: Option<String>,
+    /// When it last did something, microseconds since 1970.
+    pub last_success_us: i64,
+    /// Failures since the start.
+    pub failures: u64,
+}
+
+/// Freshness of one dataset in one target, against its promise.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct FreshnessStatus {
+    /// Promised seconds.
+    pub slo_s: Option<u64>,
+    /// From commit to visible.
+    pub latency: Quantiles,
+}
+
+/// A backfill.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct BackfillStatus {
+    /// Entity.
+    pub entity: String,
+    /// Rows landed.
+    pub rows: u64,
+    /// Rows expected, roughly.
+    pub rows_estimated: u64,
+    /// `running`, `paused: live freshness`, `done`
+    pub state: String,
+}
+
+/// A model's last run.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ModelStatus {
+    /// Number of its last cycle.
+    pub cycle: u64,
+    /// Rows.
+    pub rows: u64,
+    /// When it ended, microseconds since 1970.
+    pub ran_at_us: i64,
+}
+
+/// Everything.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Status {
+    /// Name of the project.
+    pub project: String,
+    /// Version of the runtime.
+    pub version: String,
+    /// Fencing token.
+    pub epoch: u64,
+    /// Whether everything has started and nothing is parked.
+    pub ready: bool,
+    /// Newest landing commit.
+    pub landing_commit: u64,
+    /// When the process started, microseconds since 1970.
+    pub started_at_us: i64,
+    /// By name.
+    pub lanes: BTreeMap<String, LaneStatus>,
+    /// Changes landed since the start, by entity.
+    pub changes: BTreeMap<String, u64>,
+    /// Target -> freshness.
+    pub freshness: BTreeMap<String, FreshnessStatus>,
+    /// Quarantined at capture since the start, by `entity: rule`.
+    pub quarantined: BTreeMap<String, u64>,
+    /// Delivery ledger, by entity: waiting, parked, quarantined, all.
+    pub delivery: BTreeMap<String, crate::ledger::LedgerCounts>,
+    /// By job.
+    pub backfills: BTreeMap<String, BackfillStatus>,
+    /// By name.
+    pub models: BTreeMap<String, ModelStatus>,
+    /// API calls: used and allowed in 24 hours, as the CRM says.
+    pub api_calls: Option<(u64, u64)>,
+}
+
+/// The status that lanes share. The lock is held for an assignment, never over an await.
+#[derive(Clone, Default)]
+pub struct Board(Arc<Mutex<Status>>);
+
+impl Board {
+    /// Changes it.
+    pub fn update(&self, change: impl FnOnce(&mut Status)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// A copy.
+    pub fn snapshot(&self) -> Status {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Changes one lane.
+    pub fn lane(&self, name: &str, change: impl FnOnce(&mut LaneStatus)) {
+        self.update(|status| change(status.lanes.entry(name.to_owned()).or_default()));
+    }
+}
