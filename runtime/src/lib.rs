@@ -14,6 +14,7 @@
 //! Deliberately absent: YAML, templates, the compiler, any name of Acme's.
 
 pub mod app;
+pub mod backfill;
 pub mod crm;
 pub mod env;
 pub mod error;

@@ -186,7 +186,8 @@ pub struct Snapshot {
 pub struct Chunk {
     /// Which transactions the read has seen.
     pub snapshot: Snapshot,
-    /// A position of the log taken after the snapshot: every transaction that commits beyond it is unseen.
+    /// The insert position of the log, taken after the snapshot: every transaction that the snapshot sees has its commit
+    /// record before it. (Unseen ones may stand on either side.)
     pub read_at: Lsn,
     /// When it was read, microseconds since 1970 by the source's clock.
     pub read_at_us: i64,
@@ -213,13 +214,15 @@ pub trait TableReader: Send {
         limit: usize,
     ) -> Result<Chunk>;
 
-    /// The transactions in progress now (for the hazard set at the stream's start).
+    /// The transactions in progress now, with a **freshly assigned id** as `xmax`, which is finished when this returns: every
+    /// transaction that had an id before the call has a lower one. (`xmax` of a plain snapshot is the latest finished id plus
+    /// one; transactions above it may have written their commit records already.) See [`crate::backfill::bound`].
     ///
     /// # Errors
     /// `Unavailable`.
     async fn snapshot(&mut self) -> Result<Snapshot>;
 
-    /// Writes a tiny message into the log, so that an idle stream passes a read.
+    /// Writes a tiny transaction into the log and flushes it, so that an idle stream passes a read.
     ///
     /// # Errors
     /// `Unavailable`.
