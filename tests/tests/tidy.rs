@@ -1,0 +1,133 @@
+//! Rules about the repository itself, as ordinary tests.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// House number: a hand-written source file beyond this is split by concept.
+const LINES_MAX: usize = 800;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Files under version control, and new ones that git does not ignore.
+fn tracked() -> Vec<PathBuf> {
+    let listed = Command::new("git")
+        .args(["ls-files", "--cached", "--others", "--exclude-standard", "-z"])
+        .current_dir(root())
+        .output()
+        .expect("git lists the files");
+    assert!(listed.status.success(), "git ls-files failed: this test needs a checkout");
+    let files: Vec<PathBuf> = String::from_utf8(listed.stdout)
+        .unwrap()
+        .split('\0')
+        .filter(|path| !path.is_empty())
+        .map(|path| root().join(path))
+        .filter(|path| path.is_file())
+        .collect();
+    assert!(files.len() > 50, "only {} files found: the listing is wrong", files.len());
+    files
+}
+
+fn text(path: &Path) -> Option<String> {
+    std::fs::read_to_string(path).ok()
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(root()).unwrap().to_string_lossy().into_owned()
+}
+
+#[test]
+fn no_hand_written_file_is_too_long() {
+    let source = |path: &&PathBuf| {
+        path.extension().is_some_and(|end| end == "rs" || end == "py" || end == "sh")
+            && !relative(path).starts_with("generated/")
+    };
+    let long: Vec<String> = tracked()
+        .iter()
+        .filter(source)
+        .filter_map(|path| {
+            let lines = text(path)?.lines().count();
+            (lines > LINES_MAX).then(|| format!("{} has {lines} lines", relative(path)))
+        })
+        .collect();
+    assert!(long.is_empty(), "split by concept: {long:#?}");
+}
+
+#[test]
+fn nothing_names_a_machine_or_is_left_unfinished() {
+    // Assembled, so that this file does not find itself.
+    let marks = [
+        format!("/{}/main", "work"),
+        format!("/{}/wt", "tmp"),
+        format!("to{}!(", "do"),
+        format!("unimple{}!(", "mented"),
+        format!("TO{}", "DO"),
+        format!("FIX{}", "ME"),
+        format!("#[ig{}", "nore"),
+    ];
+    let mut found = Vec::new();
+    for path in tracked() {
+        let name = relative(&path);
+        if name == "Cargo.lock" || name.ends_with(".snap") {
+            continue;
+        }
+        let Some(text) = text(&path) else { continue };
+        for (at, line) in text.lines().enumerate() {
+            if let Some(mark) = marks.iter().find(|mark| line.contains(mark.as_str())) {
+                found.push(format!("{name}:{}: `{mark}`", at + 1));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{found:#?}");
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let reasons = text(&root().join("docs/dependencies.md")).expect("docs/dependencies.md");
+    let manifest = text(&root().join("Cargo.toml")).unwrap();
+    let section = manifest.split("[workspace.dependencies]").nth(1).unwrap();
+    let section = section.split("\n[").next().unwrap();
+    let used: BTreeSet<&str> = section
+        .lines()
+        .filter_map(|line| line.split_once('=').map(|(name, _)| name.trim()))
+        .filter(|name| !name.is_empty() && !name.starts_with("covenant-"))
+        .filter(|name| !name.starts_with('#') && *name != "acme-pipeline")
+        .collect();
+    assert!(used.len() > 20, "the section was not found");
+    let missing: Vec<_> =
+        used.iter().filter(|name| !reasons.contains(&format!("| `{name}` |"))).collect();
+    assert!(missing.is_empty(), "no line in docs/dependencies.md: {missing:?}");
+}
+
+#[test]
+fn the_runtime_never_sees_the_compiler_and_the_compiler_never_the_runtime() {
+    let manifest = |folder: &str| text(&root().join(folder).join("Cargo.toml")).unwrap();
+    let shipped = |folder: &str| {
+        manifest(folder).split("[dev-dependencies]").next().unwrap_or_default().to_owned()
+    };
+    assert!(!manifest("runtime").contains("covenant-compiler"), "runtime -> compiler");
+    assert!(!shipped("compiler").contains("covenant-runtime"), "compiler -> runtime");
+    for outer in ["covenant-runtime", "covenant-compiler", "covenant-sandbox"] {
+        assert!(!manifest("runtime/model").contains(outer), "model -> {outer}");
+    }
+    for yaml in ["saphyr", "minijinja", "yaml"] {
+        assert!(!shipped("runtime").contains(yaml), "the runtime reads manifests, not {yaml}");
+    }
+}
+
+#[test]
+fn every_decision_is_numbered_once() {
+    let mut numbers: Vec<String> = std::fs::read_dir(root().join("docs/decisions"))
+        .unwrap()
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .filter(|name| name != "README.md")
+        .map(|name| name.chars().take(4).collect())
+        .collect();
+    let all = numbers.len();
+    assert!(all > 0);
+    numbers.sort();
+    numbers.dedup();
+    assert_eq!(all, numbers.len(), "two decisions share a number: {numbers:?}");
+}
