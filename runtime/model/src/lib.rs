@@ -12,6 +12,7 @@
 //! | [`join`] | the fold: a commutative, associative, idempotent join of changes |
 //! | [`position`] | `received >= accepted >= durable >= acknowledged` as four types |
 //! | [`codec`] | the trait that generated code implements |
+//! | [`support`] | what generated code stands on: decoding and checking, whatever the contract |
 //! | [`manifest`] | what the compiler hands to the runtime |
 //!
 //! Deliberately absent: IO, clocks, randomness, YAML, SQL text.
@@ -25,5 +26,6 @@ pub mod manifest;
 pub mod position;
 pub mod record;
 pub mod spec;
+pub mod support;
 pub mod value;
 pub mod version;

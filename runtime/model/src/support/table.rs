@@ -1,0 +1,221 @@
+//! A contract as constants. Generated code fills these in; everything that need not be fast reads them.
+
+use std::fmt;
+
+use crate::spec::FieldIx;
+use crate::support::pattern::Pattern;
+
+/// An entity.
+#[derive(Debug)]
+pub struct Entity {
+    /// `sales.order`
+    pub name: &'static str,
+    /// SHA-256 of the contract's meaning, hexadecimal.
+    pub contract_hash: &'static str,
+    /// In the contract's order.
+    pub fields: &'static [Field],
+    /// In key order.
+    pub key: &'static [FieldIx],
+    /// Number of merge groups.
+    pub groups: usize,
+    /// Where its changes come from.
+    pub sources: &'static [Source],
+    /// Quality rules that are checked at capture.
+    pub quality: &'static [Quality],
+}
+
+/// A field and its rules.
+#[derive(Debug)]
+pub struct Field {
+    /// Name in the contract.
+    pub name: &'static str,
+    /// Logical type.
+    pub ty: Ty,
+    /// Whether NULL is a value of it.
+    pub nullable: bool,
+    /// Whether a change may leave it out.
+    pub optional: bool,
+    /// Smallest allowed number: integers as they are, decimals unscaled, dates in days, timestamps in microseconds.
+    pub min: Option<i128>,
+    /// Largest allowed number.
+    pub max: Option<i128>,
+    /// Form that the whole text must have.
+    pub pattern: Option<&'static Pattern>,
+    /// Whether the text must be an e-mail address.
+    pub email: bool,
+}
+
+impl Field {
+    /// A required field without rules.
+    pub const fn new(name: &'static str, ty: Ty) -> Self {
+        Self {
+            name,
+            ty,
+            nullable: false,
+            optional: false,
+            min: None,
+            max: None,
+            pattern: None,
+            email: false,
+        }
+    }
+
+    /// NULL is a value of it.
+    pub const fn nullable(mut self) -> Self {
+        self.nullable = true;
+        self
+    }
+
+    /// A change may leave it out.
+    pub const fn optional(mut self) -> Self {
+        self.optional = true;
+        self
+    }
+
+    /// Sets the smallest allowed number.
+    pub const fn min(mut self, min: i128) -> Self {
+        self.min = Some(min);
+        self
+    }
+
+    /// Sets the largest allowed number.
+    pub const fn max(mut self, max: i128) -> Self {
+        self.max = Some(max);
+        self
+    }
+
+    /// Sets the form of the text.
+    pub const fn pattern(mut self, pattern: &'static Pattern) -> Self {
+        self.pattern = Some(pattern);
+        self
+    }
+
+    /// The text must be an e-mail address.
+    pub const fn email(mut self) -> Self {
+        self.email = true;
+        self
+    }
+}
+
+/// [`crate::value::LogicalType`] as a constant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ty {
+    /// True or false.
+    Bool,
+    /// 32-bit signed integer.
+    Int32,
+    /// 64-bit signed integer.
+    Int64,
+    /// Fixed-point number.
+    Decimal {
+        /// All digits.
+        precision: u8,
+        /// Digits behind the point.
+        scale: u8,
+    },
+    /// Unicode text of at most so many characters; 0: no limit.
+    String {
+        /// Most characters; 0: no limit.
+        max_chars: u32,
+    },
+    /// UUID.
+    Uuid,
+    /// Calendar day.
+    Date,
+    /// Instant.
+    Timestamp,
+    /// One of the symbols.
+    Enum {
+        /// In declared order.
+        symbols: &'static [&'static str],
+    },
+    /// JSON document.
+    Json,
+    /// Bytes.
+    Bytes,
+}
+
+impl fmt::Display for Ty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool => f.write_str("a boolean"),
+            Self::Int32 => f.write_str("a 32-bit integer"),
+            Self::Int64 => f.write_str("a 64-bit integer"),
+            Self::Decimal { precision, scale } => {
+                write!(f, "a number of at most {precision} digits, {scale} of them decimals")
+            }
+            Self::String { .. } => f.write_str("text"),
+            Self::Uuid => f.write_str("a UUID"),
+            Self::Date => f.write_str("a date from 0001-01-01 to 9999-12-31"),
+            Self::Timestamp => f.write_str("a time with its offset from UTC, in years 1 to 9999"),
+            Self::Enum { .. } => f.write_str("a symbol"),
+            Self::Json => f.write_str("JSON"),
+            Self::Bytes => f.write_str("bytes"),
+        }
+    }
+}
+
+/// A source, and by what names it tells which fields.
+#[derive(Debug)]
+pub struct Source {
+    /// Name in the contract.
+    pub name: &'static str,
+    /// Its form.
+    pub kind: Kind,
+    /// Columns or JSON members, in the order in which they are expected.
+    pub members: &'static [Member],
+}
+
+/// The form of a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Rows of a table.
+    Postgres,
+    /// JSON events; without a sequence the event time orders them.
+    Stream {
+        /// Whether a member holds a sequence.
+        sequenced: bool,
+    },
+    /// JSON records that leave out what they do not tell.
+    Salesforce,
+}
+
+/// A column or JSON member.
+#[derive(Debug)]
+pub struct Member {
+    /// Its name there.
+    pub name: &'static str,
+    /// The fields that it tells.
+    pub fields: &'static [FieldIx],
+    /// What else it says of an event.
+    pub role: Role,
+}
+
+/// What a member says of an event, beside the fields that it tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Nothing.
+    Plain,
+    /// The event's unique id.
+    EventId,
+    /// The sequence.
+    Order,
+    /// The event time.
+    OccurredAt,
+}
+
+/// A quality rule.
+#[derive(Debug)]
+pub struct Quality {
+    /// `quality:` and the rule's name.
+    pub rule: &'static str,
+    /// As written in the contract.
+    pub text: &'static str,
+}
+
+impl Entity {
+    /// The source of that name.
+    pub fn source(&self, name: &str) -> Option<&'static Source> {
+        self.sources.iter().find(|source| source.name == name)
+    }
+}
