@@ -1,8 +1,19 @@
 //! The plan: what checked contracts mean, with merge groups, lineage and order derived. Every target is emitted from it.
 
+mod groups;
+mod hash;
+mod jobs;
+mod order;
+pub mod show;
+
 use covenant_model::manifest::JobSpec;
-use covenant_model::spec::{EntitySpec, ModelSpec, ProjectSpec};
+use covenant_model::spec::{ApplyForm, EntitySpec, FieldIx, ModelSpec, ProjectSpec, SourceSpec};
+use covenant_model::value::LogicalType;
 use serde::{Deserialize, Serialize};
+
+use crate::check::Checked;
+use crate::diagnostic::Sink;
+use crate::ir::{EntityIr, Ir, ModelIr};
 
 /// Everything that emitters may look at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,4 +33,65 @@ impl Plan {
     pub fn entity(&self, name: &str) -> Option<&EntitySpec> {
         self.entities.iter().find(|entity| entity.name == name)
     }
+}
+
+/// What a source calls a field: by declaration, and for key fields, which every source must carry, the Salesforce field
+/// of the source's `key` or else the field's own name. `None` where the source does not tell the field.
+pub fn source_name<'e>(entity: &'e EntitySpec, source: &str, ix: FieldIx) -> Option<&'e str> {
+    let field = entity.fields.get(ix)?;
+    if let Some(name) = field.from.get(source) {
+        return Some(name);
+    }
+    if !entity.key.contains(&ix) {
+        return None;
+    }
+    match entity.sources.get(source)? {
+        SourceSpec::Salesforce { key, .. } => key.get(&field.name).map(String::as_str),
+        SourceSpec::Postgres { .. } | SourceSpec::Stream { .. } => Some(&field.name),
+    }
+}
+
+/// Derives the plan. Findings of this stage go to the sink; `None` where there is an error.
+pub fn plan(checked: &Checked<Ir>, sink: &Sink) -> Option<Plan> {
+    let ir = checked.get();
+    let mut sound = true;
+    let mut entities = Vec::with_capacity(ir.entities.len());
+    for entity in &ir.entities {
+        sound &= groups::names_are_free(entity, ir, sink);
+        entities.push(entity_spec(entity));
+    }
+    let Some(ordered) = order::models(ir, sink) else { return None };
+    let models: Vec<ModelSpec> = ordered.into_iter().map(model_spec).collect();
+    let jobs = jobs::derive(&ir.project, &entities, &models);
+    sound.then(|| Plan { project: ir.project.clone(), entities, models, jobs })
+}
+
+fn entity_spec(entity: &EntityIr) -> EntitySpec {
+    let mut spec = entity.spec.clone();
+    groups::derive(&mut spec);
+    let key_types = spec.key.iter().filter_map(|ix| spec.fields.get(*ix)).map(|field| &field.ty);
+    let apply = apply_form(entity.scattered, key_types);
+    if let Some(warehouse) = &mut spec.warehouse {
+        warehouse.apply = apply;
+    }
+    spec.contract_hash = hash::entity(&spec);
+    spec
+}
+
+fn model_spec(model: &ModelIr) -> ModelSpec {
+    let mut spec = model.spec.clone();
+    let key_fields = spec.fields.iter().filter(|field| spec.key.contains(&field.name));
+    spec.warehouse.apply = apply_form(model.scattered, key_fields.map(|field| &field.ty));
+    spec.contract_hash = hash::model(&spec, &model.canonical_query);
+    spec
+}
+
+/// New keys that fall anywhere among the old ones touch every part of a table: there DELETE and INSERT of whole rows is
+/// four times as fast as MERGE. UUIDs do, unless the contract says otherwise.
+fn apply_form<'t>(
+    scattered: Option<bool>,
+    mut key: impl Iterator<Item = &'t LogicalType>,
+) -> ApplyForm {
+    let scattered = scattered.unwrap_or_else(|| key.any(|ty| matches!(ty, LogicalType::Uuid)));
+    if scattered { ApplyForm::DeleteInsert } else { ApplyForm::Merge }
 }

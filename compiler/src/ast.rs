@@ -1,0 +1,250 @@
+//! Contracts as written: values read, names not yet looked up. Places are in [`crate::parse::SpanMap`], by path.
+
+use covenant_model::spec::{
+    Compatibility, KeyChange, KeyReuse, MergeRule, OnDelete, OnFail, Protection, Reserved,
+};
+use covenant_model::value::LogicalType;
+
+use crate::parse::{Entry, SpanMap};
+
+/// Everything that was read.
+#[derive(Clone, Debug, Default)]
+pub struct Ast {
+    /// `project.yaml`.
+    pub project: Option<ProjectDecl>,
+    /// Sorted by file.
+    pub entities: Vec<EntityDecl>,
+    /// Sorted by file.
+    pub models: Vec<ModelDecl>,
+    /// Where everything stands.
+    pub spans: SpanMap,
+}
+
+/// What entities and models have in common.
+#[derive(Clone, Debug, Default)]
+pub struct Head {
+    /// `sales.order`
+    pub name: String,
+    /// `1.2.0`
+    pub version: String,
+    /// Who answers for it.
+    pub owner: String,
+    /// What a row is.
+    pub purpose: String,
+    /// None: not readable.
+    pub compatibility: Option<Compatibility>,
+    /// Names of key fields.
+    pub key: Vec<String>,
+    /// None: not declared. True: new keys fall anywhere among the old ones.
+    pub scattered: Option<bool>,
+    /// Freshness, volume, retention.
+    pub expect: ExpectDecl,
+    /// By system.
+    pub sinks: Vec<SinkDecl>,
+    /// Tombstones.
+    pub reserved: Vec<Reserved>,
+}
+
+/// `project.yaml`.
+#[derive(Clone, Debug, Default)]
+pub struct ProjectDecl {
+    /// Name.
+    pub name: String,
+    /// Version.
+    pub version: String,
+    /// Owner.
+    pub owner: String,
+    /// Purpose.
+    pub purpose: String,
+    /// By name.
+    pub systems: Vec<(String, covenant_model::spec::SystemSpec)>,
+    /// By name.
+    pub classes: Vec<(String, ClassDecl)>,
+    /// Purpose and its description.
+    pub purposes: Vec<(String, String)>,
+    /// Environment and its settings.
+    pub environments: Vec<(String, Vec<(String, String)>)>,
+    /// Dollars a month.
+    pub monthly_usd: Option<u32>,
+}
+
+/// A class of personal data.
+#[derive(Clone, Debug)]
+pub struct ClassDecl {
+    /// None: not readable.
+    pub protect: Option<Protection>,
+    /// What belongs to it.
+    pub about: String,
+    /// Systems that must never get it.
+    pub forbid: Vec<String>,
+}
+
+/// An entity.
+#[derive(Clone, Debug)]
+pub struct EntityDecl {
+    /// Name, version and so on.
+    pub head: Head,
+    /// Whether a deleted key can come back.
+    pub key_reuse: KeyReuse,
+    /// What a changed key means.
+    pub key_change: KeyChange,
+    /// In order.
+    pub sources: Vec<SourceDecl>,
+    /// In order.
+    pub fields: Vec<FieldDecl>,
+    /// In order.
+    pub quality: Vec<QualityDecl>,
+}
+
+/// A source: its system's kind says which of these it must have.
+#[derive(Clone, Debug, Default)]
+pub struct SourceDecl {
+    /// Name; the system's, unless `system` says otherwise.
+    pub name: String,
+    /// The system, where it is not the name.
+    pub system: Option<String>,
+    /// `public.orders`
+    pub table: Option<String>,
+    /// `order-events`
+    pub stream: Option<String>,
+    /// Member with the event's id.
+    pub event_id: Option<String>,
+    /// Member with the sequence.
+    pub order: Option<String>,
+    /// Member with the event time.
+    pub occurred_at: Option<String>,
+    /// Salesforce object.
+    pub object: Option<String>,
+    /// Key field -> Salesforce field.
+    pub key: Vec<(String, String)>,
+    /// Field -> Salesforce field.
+    pub fields: Vec<(String, String)>,
+}
+
+/// A field.
+#[derive(Clone, Debug)]
+pub struct FieldDecl {
+    /// Name.
+    pub name: String,
+    /// None: not readable.
+    pub id: Option<u32>,
+    /// None: not readable.
+    pub ty: Option<LogicalType>,
+    /// Whether NULL is a value.
+    pub nullable: bool,
+    /// Whether a change may leave it out.
+    pub optional: bool,
+    /// Whether PostgreSQL may leave it out.
+    pub large: bool,
+    /// `(source, its name there)`; none: the field's own.
+    pub from: Vec<(String, Option<String>)>,
+    /// How competing values are settled.
+    pub merge: MergeRule,
+    /// Name of the field that counts corrections.
+    pub generation: Option<String>,
+    /// State -> successors.
+    pub transitions: Vec<(String, Vec<String>)>,
+    /// Class of personal data.
+    pub pii: Option<String>,
+    /// Entity.
+    pub references: Option<String>,
+    /// Unit.
+    pub unit: Option<String>,
+    /// Smallest value.
+    pub min: Option<String>,
+    /// Largest value.
+    pub max: Option<String>,
+    /// Regular expression.
+    pub pattern: Option<String>,
+    /// Format.
+    pub format: Option<String>,
+    /// For the reader.
+    pub about: Option<String>,
+}
+
+/// A quality rule.
+#[derive(Clone, Debug)]
+pub struct QualityDecl {
+    /// Name.
+    pub name: String,
+    /// The rule.
+    pub expect: String,
+    /// What happens to a record that breaks it.
+    pub on_fail: OnFail,
+    /// For the reader.
+    pub about: Option<String>,
+}
+
+/// A sink: its system's kind says which of these it must have.
+#[derive(Clone, Debug, Default)]
+pub struct SinkDecl {
+    /// Name of the system.
+    pub name: String,
+    /// `DATABASE.SCHEMA.TABLE`
+    pub table: Option<String>,
+    /// Whether `history: scd2` is declared.
+    pub history: bool,
+    /// Salesforce object.
+    pub object: Option<String>,
+    /// External id field.
+    pub external_id: Option<String>,
+    /// Which rows are delivered.
+    pub filter: Option<FilterDecl>,
+    /// What happens to the record of a deleted row.
+    pub on_delete: Option<OnDelete>,
+    /// Purpose.
+    pub reveal: Option<String>,
+    /// Salesforce field -> field.
+    pub fields: Vec<(String, String)>,
+}
+
+/// `field > now() - age`.
+#[derive(Clone, Debug)]
+pub struct FilterDecl {
+    /// Name of the field.
+    pub field: String,
+    /// Kept days.
+    pub keep_days: u32,
+    /// As written.
+    pub text: String,
+}
+
+/// Freshness, volume, retention.
+#[derive(Clone, Debug, Default)]
+pub struct ExpectDecl {
+    /// System -> seconds.
+    pub freshness_s: Vec<(String, u64)>,
+    /// Rows in all.
+    pub rows: Option<u64>,
+    /// Changes a day.
+    pub rows_per_day: Option<u64>,
+    /// `seasonal` or `fixed`.
+    pub band: Option<String>,
+    /// Days.
+    pub retention_days: Option<u32>,
+}
+
+/// A model.
+#[derive(Clone, Debug)]
+pub struct ModelDecl {
+    /// Name, version and so on.
+    pub head: Head,
+    /// SQL.
+    pub query: Query,
+    /// In order.
+    pub fields: Vec<FieldDecl>,
+    /// Seconds between runs.
+    pub refresh_s: u64,
+}
+
+/// A query and how to find places in it.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// SQL.
+    pub text: String,
+    /// None: the model has no query.
+    pub present: bool,
+}
+
+/// For readers of maps whose keys are names.
+pub type Named<'a> = &'a [Entry];

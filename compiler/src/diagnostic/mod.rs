@@ -1,0 +1,195 @@
+//! What the compiler has to say about contracts: one value, rendered as text, JSON, SARIF or GitHub annotations.
+//! Internal errors are not diagnostics: see [`crate::InternalError`].
+
+pub mod codes;
+pub mod human;
+
+use std::cell::RefCell;
+
+use crate::source::Span;
+pub use codes::Code;
+
+/// How bad it is. Only errors stop a build.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Nothing is generated.
+    Error,
+    /// Worth a look.
+    Warning,
+    /// For the record.
+    Info,
+}
+
+/// A second place that explains the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Where; other files are fine.
+    pub span: Span,
+    /// What is there.
+    pub text: String,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    /// Which rule.
+    pub code: &'static Code,
+    /// How bad.
+    pub severity: Severity,
+    /// One line that makes sense alone.
+    pub headline: String,
+    /// Where to look first.
+    pub span: Span,
+    /// What is said beside the carets; may be empty.
+    pub at: String,
+    /// Other places.
+    pub labels: Vec<Label>,
+    /// Why it is a problem.
+    pub why: Vec<String>,
+    /// What to do.
+    pub help: Vec<String>,
+}
+
+impl Diagnostic {
+    /// With the severity of the code.
+    pub fn new(code: &'static Code, span: Span, headline: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: code.severity,
+            headline: headline.into(),
+            span,
+            at: String::new(),
+            labels: Vec::new(),
+            why: Vec::new(),
+            help: Vec::new(),
+        }
+    }
+
+    /// Said beside the carets.
+    #[must_use]
+    pub fn at(mut self, text: impl Into<String>) -> Self {
+        self.at = text.into();
+        self
+    }
+
+    /// A second place.
+    #[must_use]
+    pub fn label(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.labels.push(Label { span, text: text.into() });
+        self
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn why(mut self, text: impl Into<String>) -> Self {
+        self.why.push(text.into());
+        self
+    }
+
+    /// What to do.
+    #[must_use]
+    pub fn help(mut self, text: impl Into<String>) -> Self {
+        self.help.push(text.into());
+        self
+    }
+
+    /// `help` with the nearest of the known names, where one is near.
+    #[must_use]
+    pub fn suggest<'n>(self, found: &str, known: impl IntoIterator<Item = &'n str>) -> Self {
+        match nearest(found, known) {
+            Some(near) => self.help(format!("did you mean `{near}`?")),
+            None => self,
+        }
+    }
+}
+
+/// Findings of one run, sorted by file, position and code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostics {
+    all: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Sorted, exact repetitions once.
+    pub fn new(mut all: Vec<Diagnostic>) -> Self {
+        all.sort_by(|left, right| {
+            (left.span, left.code.number, &left.headline).cmp(&(
+                right.span,
+                right.code.number,
+                &right.headline,
+            ))
+        });
+        all.dedup();
+        Self { all }
+    }
+
+    /// In order.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        self.all.iter()
+    }
+
+    /// Whether anything stops a build.
+    pub fn has_errors(&self) -> bool {
+        self.all.iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// How many of one severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.all.iter().filter(|diagnostic| diagnostic.severity == severity).count()
+    }
+
+    /// Nothing to say.
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+}
+
+/// Where every stage puts its findings. Shared by reference: a stage never has to thread it mutably.
+#[derive(Debug, Default)]
+pub struct Sink {
+    all: RefCell<Vec<Diagnostic>>,
+}
+
+impl Sink {
+    /// Adds a finding.
+    pub fn push(&self, diagnostic: Diagnostic) {
+        self.all.borrow_mut().push(diagnostic);
+    }
+
+    /// How many there are so far.
+    pub fn len(&self) -> usize {
+        self.all.borrow().len()
+    }
+
+    /// Nothing so far.
+    pub fn is_empty(&self) -> bool {
+        self.all.borrow().is_empty()
+    }
+
+    /// Whether anything so far stops a build.
+    pub fn has_errors(&self) -> bool {
+        self.all.borrow().iter().any(|diagnostic| diagnostic.severity == Severity::Error)
+    }
+
+    /// Everything, sorted.
+    pub fn finish(self) -> Diagnostics {
+        Diagnostics::new(self.all.into_inner())
+    }
+}
+
+/// Similarity from which a name is suggested; below it suggestions confuse more than they help.
+const SUGGEST_FROM: f64 = 0.75;
+
+/// The known name that is most like the one found, where one is.
+pub fn nearest<'n>(found: &str, known: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    let folded = found.to_lowercase();
+    let mut best: Option<(f64, &str)> = None;
+    for name in known {
+        let score = strsim::jaro_winkler(&folded, &name.to_lowercase());
+        if score >= SUGGEST_FROM && best.is_none_or(|(high, _)| score > high) {
+            best = Some((score, name));
+        }
+    }
+    best.map(|(_, name)| name)
+}

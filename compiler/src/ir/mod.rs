@@ -1,0 +1,76 @@
+//! Contracts with every name looked up. Merge groups, hashes, order and jobs are not there yet: the plan derives them.
+
+use std::collections::BTreeSet;
+
+use covenant_model::spec::{EntitySpec, FieldIx, ModelSpec, ProjectSpec, SystemSpec};
+
+use crate::parse::SpanMap;
+
+/// Everything that the checks look at.
+#[derive(Clone, Debug)]
+pub struct Ir {
+    /// The project.
+    pub project: ProjectSpec,
+    /// Sorted by name.
+    pub entities: Vec<EntityIr>,
+    /// Sorted by name.
+    pub models: Vec<ModelIr>,
+    /// Where everything stands.
+    pub spans: SpanMap,
+}
+
+/// An entity. Its `groups` and `contract_hash` are empty.
+#[derive(Clone, Debug)]
+pub struct EntityIr {
+    /// What it means.
+    pub spec: EntitySpec,
+    /// Fields with errors already reported: what is said of them may be a stand-in, so that checks leave them alone.
+    pub unsound: BTreeSet<FieldIx>,
+    /// Whether the key could be read in full.
+    pub key_sound: bool,
+    /// Whether the key was declared to fall anywhere among the old ones.
+    pub scattered: Option<bool>,
+}
+
+/// A model. Its `contract_hash` is empty.
+#[derive(Clone, Debug)]
+pub struct ModelIr {
+    /// What it means.
+    pub spec: ModelSpec,
+    /// The query in the parser's own formatting: the same for queries that differ in white space only.
+    pub canonical_query: String,
+    /// Whether the query could be read in full.
+    pub query_sound: bool,
+    /// Whether it has a warehouse table.
+    pub has_sink: bool,
+    /// Ids and names of removed fields.
+    pub reserved: Vec<covenant_model::spec::Reserved>,
+    /// Whether the key was declared to fall anywhere among the old ones.
+    pub scattered: Option<bool>,
+}
+
+impl Ir {
+    /// The entity of that name.
+    pub fn entity(&self, name: &str) -> Option<&EntityIr> {
+        self.entities.iter().find(|entity| entity.spec.name == name)
+    }
+
+    /// The model of that name.
+    pub fn model(&self, name: &str) -> Option<&ModelIr> {
+        self.models.iter().find(|model| model.spec.name == name)
+    }
+
+    /// The system of that name.
+    pub fn system(&self, name: &str) -> Option<&SystemSpec> {
+        self.project.systems.get(name)
+    }
+}
+
+impl EntityIr {
+    /// Name and index of the fields that checks may look at.
+    pub fn sound_fields(
+        &self,
+    ) -> impl Iterator<Item = (FieldIx, &covenant_model::spec::FieldSpec)> {
+        self.spec.fields.iter().enumerate().filter(|(ix, _)| !self.unsound.contains(ix))
+    }
+}

@@ -1,0 +1,117 @@
+//! Text -> [`Ast`]. Knows the grammar of contracts, no systems, no meaning. A file with errors gives as much of a tree as
+//! can be had, so that the later stages can report what they find in the same run.
+
+mod common;
+mod entity;
+mod fields;
+mod model;
+mod project;
+mod reader;
+pub mod scalars;
+mod spans;
+mod yaml;
+
+pub use spans::{SpanMap, Spans};
+pub use yaml::{DEPTH_MAX, Entry, FILE_BYTES_MAX, Kind, NODES_MAX, Node};
+
+use crate::ast::Ast;
+use crate::diagnostic::{Diagnostic, Sink, codes};
+use crate::source::{FileId, SourceFile, SourceSet, Span};
+
+/// Name under which the project's places are recorded.
+pub const PROJECT: &str = "project";
+
+/// Parses every file.
+pub fn parse(sources: &SourceSet, sink: &Sink) -> Ast {
+    let mut ast = Ast::default();
+    for (id, source) in sources.iter() {
+        if let Some(node) = yaml::parse(id, source, sink) {
+            document(&mut ast, id, source, &node, sink);
+        }
+    }
+    if ast.project.is_none()
+        && let Some((id, _)) = sources.iter().next()
+        && !sources.iter().any(|(_, source)| source.path.ends_with("project.yaml"))
+    {
+        sink.push(
+            Diagnostic::new(&codes::NO_PROJECT, Span::file_start(id), "there is no project.yaml")
+                .why("systems, classes of personal data and purposes are declared there")
+                .help("add `project.yaml` beside the contracts, beginning with `project: <name>`"),
+        );
+    }
+    ast
+}
+
+fn document(ast: &mut Ast, id: FileId, source: &SourceFile, node: &Node, sink: &Sink) {
+    let Some(entries) = reader::entries(sink, node, "a contract") else { return };
+    let kind =
+        entries.iter().find(|entry| matches!(entry.key.as_str(), "entity" | "model" | PROJECT));
+    let Some(kind) = kind else {
+        let first = entries.first().map(|entry| entry.key_span);
+        let near = entries
+            .iter()
+            .find_map(|entry| crate::diagnostic::nearest(&entry.key, ["entity", "model", PROJECT]));
+        let finding = Diagnostic::new(
+            &codes::NO_KIND,
+            first.unwrap_or(Span::file_start(id)),
+            format!("{} declares no entity, model or project", source.path),
+        );
+        let finding = match near {
+            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            None => finding.help(
+                "begin with `entity: <area>.<name>`, `model: <area>.<name>` or `project: <name>`",
+            ),
+        };
+        sink.push(finding);
+        return;
+    };
+    let Some(name) = reader::text(sink, &kind.value, &kind.key) else { return };
+    let path = if kind.key == PROJECT { PROJECT.to_owned() } else { name };
+    if let Some(first) = ast.spans.value(&path) {
+        sink.push(
+            Diagnostic::new(
+                &codes::DECLARED_TWICE,
+                kind.value.span,
+                format!("{path} is declared twice"),
+            )
+            .at("again here")
+            .label(first, "first here")
+            .help("rename or remove one of them"),
+        );
+        return;
+    }
+    ast.spans.record(&path, node, kind.value.span);
+    match kind.key.as_str() {
+        "entity" => ast.entities.extend(entity::read(sink, node, kind.value.span)),
+        "model" => ast.models.extend(model::read(sink, node, kind.value.span)),
+        _ => ast.project = project::read(sink, node, kind.value.span),
+    }
+}
+
+/// The byte in the file at which a line and column (from 1, in characters) of a multi-line text stand. `None` where the
+/// text was folded or escaped, so that lines of the text are not lines of the file.
+pub fn position_in_text(source: &SourceFile, text: Span, line: u64, column: u64) -> Option<usize> {
+    let (line, column) = (usize::try_from(line).ok()?, usize::try_from(column).ok()?);
+    let shown = source.text.get(text.start..text.end)?;
+    // Block texts: the value begins on the line behind `|`, wherever the parser lets the span begin.
+    let line_of_start = source.place(text.start).line;
+    let before = source.text.get(source.line_start(line_of_start)..text.start)?;
+    let (first, indent) = if shown.starts_with('|') {
+        (line_of_start + 1, indent_of(source, line_of_start + 1))
+    } else if before.trim().is_empty() {
+        (line_of_start, indent_of(source, line_of_start))
+    } else if line == 1 && !shown.contains('\n') && !shown.starts_with(['>', '"', '\'']) {
+        return Some(text.start + column.checked_sub(1)?);
+    } else {
+        return None;
+    };
+    let start = source.line_start(first + line.checked_sub(1)?) + indent;
+    let rest = source.text.get(start..)?;
+    let within = rest.char_indices().nth(column.checked_sub(1)?).map(|(at, _)| at)?;
+    Some(start + within)
+}
+
+fn indent_of(source: &SourceFile, line: usize) -> usize {
+    let rest = source.text.get(source.line_start(line)..).unwrap_or("");
+    rest.len() - rest.trim_start_matches(' ').len()
+}

@@ -1,0 +1,220 @@
+//! Typed reading of YAML nodes: what is missing, of another kind, or unknown is reported, and reading goes on.
+
+use std::cell::RefCell;
+
+use crate::diagnostic::{Diagnostic, Sink, codes};
+use crate::parse::yaml::{Entry, Kind, Node};
+use crate::source::Span;
+
+/// A map being read. Keys that nobody asked for are reported by [`Reader::finish`].
+pub(super) struct Reader<'a> {
+    sink: &'a Sink,
+    what: &'a str,
+    at: Span,
+    entries: &'a [Entry],
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl<'a> Reader<'a> {
+    /// `what` names the thing in messages: "a field"; `at` is where it is named.
+    pub(super) fn open(sink: &'a Sink, node: &'a Node, at: Span, what: &'a str) -> Option<Self> {
+        let entries = entries(sink, node, what)?;
+        Some(Self { sink, what, at, entries, asked: RefCell::default() })
+    }
+
+    /// The sink.
+    pub(super) fn sink(&self) -> &'a Sink {
+        self.sink
+    }
+
+    /// The value of a key, where there is one.
+    pub(super) fn get(&self, key: &'static str) -> Option<&'a Node> {
+        self.asked.borrow_mut().push(key);
+        let entry = self.entries.iter().find(|entry| entry.key == key)?;
+        if entry.value.is_nothing() {
+            self.sink.push(
+                Diagnostic::new(
+                    &codes::WRONG_KIND,
+                    entry.key_span,
+                    format!("`{key}` of {} has no value", self.what),
+                )
+                .help("give it one, or remove the key"),
+            );
+            return None;
+        }
+        Some(&entry.value)
+    }
+
+    /// The value of a key that must be there.
+    pub(super) fn need(&self, key: &'static str) -> Option<&'a Node> {
+        let found = self.get(key);
+        if found.is_none() && !self.entries.iter().any(|entry| entry.key == key) {
+            self.sink.push(
+                Diagnostic::new(
+                    &codes::MISSING_KEY,
+                    self.at,
+                    format!("{} needs `{key}`", self.what),
+                )
+                .help(format!("add `{key}:`")),
+            );
+        }
+        found
+    }
+
+    /// A text, where there is one.
+    pub(super) fn text(&self, key: &'static str) -> Option<String> {
+        self.get(key).and_then(|node| text(self.sink, node, key))
+    }
+
+    /// A text that must be there.
+    pub(super) fn need_text(&self, key: &'static str) -> Option<String> {
+        self.need(key).and_then(|node| text(self.sink, node, key))
+    }
+
+    /// A flag; false where there is none.
+    pub(super) fn flag(&self, key: &'static str) -> bool {
+        self.get(key).and_then(|node| flag(self.sink, node, key)).unwrap_or(false)
+    }
+
+    /// One of a few words, where there is one.
+    pub(super) fn word<T: Copy>(&self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
+        self.get(key).and_then(|node| word(self.sink, node, key, words))
+    }
+
+    /// A list of texts; empty where there is none.
+    pub(super) fn texts(&self, key: &'static str) -> Vec<String> {
+        self.get(key).map(|node| texts(self.sink, node, key)).unwrap_or_default()
+    }
+
+    /// A map of texts; empty where there is none.
+    pub(super) fn text_map(&self, key: &'static str) -> Vec<(String, String)> {
+        self.get(key).map(|node| text_map(self.sink, node, key)).unwrap_or_default()
+    }
+
+    /// Reports the keys that are not part of the language here.
+    pub(super) fn finish(self) {
+        let asked = self.asked.into_inner();
+        for entry in self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str())) {
+            let mut known = asked.clone();
+            known.sort_unstable();
+            known.dedup();
+            self.sink.push(
+                Diagnostic::new(
+                    &codes::UNKNOWN_KEY,
+                    entry.key_span,
+                    format!("{} has no `{}`", self.what, entry.key),
+                )
+                .suggest(&entry.key, asked.iter().copied())
+                .why(format!("known here: {}", known.join(", "))),
+            );
+        }
+    }
+}
+
+/// The entries of a map.
+pub(super) fn entries<'a>(sink: &Sink, node: &'a Node, what: &str) -> Option<&'a [Entry]> {
+    match &node.kind {
+        Kind::Map(entries) => Some(entries),
+        Kind::Scalar { .. } | Kind::Seq(_) => {
+            wrong(sink, node, what, "a map");
+            None
+        }
+    }
+}
+
+/// The items of a list.
+pub(super) fn items<'a>(sink: &Sink, node: &'a Node, what: &str) -> Option<&'a [Node]> {
+    match &node.kind {
+        Kind::Seq(items) => Some(items),
+        Kind::Scalar { .. } | Kind::Map(_) => {
+            wrong(sink, node, what, "a list");
+            None
+        }
+    }
+}
+
+/// A text.
+pub(super) fn text(sink: &Sink, node: &Node, what: &str) -> Option<String> {
+    match &node.kind {
+        Kind::Scalar { text, .. } if !node.is_nothing() => Some(text.trim_end().to_owned()),
+        Kind::Scalar { .. } | Kind::Seq(_) | Kind::Map(_) => {
+            wrong(sink, node, what, "a text");
+            None
+        }
+    }
+}
+
+/// `true` or `false`.
+pub(super) fn flag(sink: &Sink, node: &Node, what: &str) -> Option<bool> {
+    match &node.kind {
+        Kind::Scalar { text, plain: true } if text == "true" => Some(true),
+        Kind::Scalar { text, plain: true } if text == "false" => Some(false),
+        Kind::Scalar { .. } | Kind::Seq(_) | Kind::Map(_) => {
+            wrong(sink, node, what, "`true` or `false`");
+            None
+        }
+    }
+}
+
+/// A whole number of the type's range.
+pub(super) fn number<T: std::str::FromStr>(sink: &Sink, node: &Node, what: &str) -> Option<T> {
+    let parsed = match &node.kind {
+        Kind::Scalar { text, plain: true } => text.parse().ok(),
+        Kind::Scalar { .. } | Kind::Seq(_) | Kind::Map(_) => None,
+    };
+    if parsed.is_none() {
+        wrong(sink, node, what, "a whole number that fits");
+    }
+    parsed
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy>(
+    sink: &Sink,
+    node: &Node,
+    what: &str,
+    words: &[(&str, T)],
+) -> Option<T> {
+    let found = text(sink, node, what)?;
+    let value = words.iter().find(|(word, _)| *word == found).map(|(_, value)| *value);
+    if value.is_none() {
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        sink.push(
+            Diagnostic::new(
+                &codes::UNKNOWN_WORD,
+                node.span,
+                format!("`{what}` cannot be `{found}`"),
+            )
+            .suggest(&found, known.iter().copied())
+            .why(format!("it is one of: {}", known.join(", "))),
+        );
+    }
+    value
+}
+
+/// A list of texts.
+pub(super) fn texts(sink: &Sink, node: &Node, what: &str) -> Vec<String> {
+    let items = items(sink, node, what).unwrap_or(&[]);
+    items.iter().filter_map(|item| text(sink, item, what)).collect()
+}
+
+/// A map of texts, in the order written.
+pub(super) fn text_map(sink: &Sink, node: &Node, what: &str) -> Vec<(String, String)> {
+    let entries = entries(sink, node, what).unwrap_or(&[]);
+    entries
+        .iter()
+        .filter_map(|entry| Some((entry.key.clone(), text(sink, &entry.value, &entry.key)?)))
+        .collect()
+}
+
+/// Reports a value of another kind.
+pub(super) fn wrong(sink: &Sink, node: &Node, what: &str, expected: &str) {
+    sink.push(
+        Diagnostic::new(
+            &codes::WRONG_KIND,
+            node.span,
+            format!("`{what}` must be {expected}, not {}", node.describe()),
+        )
+        .at(format!("expected {expected}")),
+    );
+}

@@ -1,0 +1,51 @@
+//! [`Ast`] -> [`Ir`]: every name is looked up, defaults are filled in, rules and queries are read. What cannot be found is
+//! reported here; whether what was found makes sense is for the checks.
+
+mod entity;
+mod expr;
+mod model;
+mod project;
+mod query;
+mod salesforce;
+mod sources;
+
+use crate::ast::Ast;
+use crate::diagnostic::Sink;
+use crate::ir::Ir;
+use crate::parse::SpanMap;
+use crate::source::{FileId, SourceSet, Span};
+
+/// What every part of the stage needs.
+#[derive(Clone, Copy)]
+pub(crate) struct Cx<'a> {
+    pub(crate) sink: &'a Sink,
+    pub(crate) spans: &'a SpanMap,
+    pub(crate) sources: &'a SourceSet,
+    pub(crate) ast: &'a Ast,
+    pub(crate) project: &'a covenant_model::spec::ProjectSpec,
+}
+
+impl Cx<'_> {
+    /// The value at a path, or what surrounds it.
+    pub(crate) fn at(&self, path: &str) -> Span {
+        self.spans.value(path).unwrap_or(Span::file_start(FileId::FIRST))
+    }
+
+    /// The key at a path, or what surrounds it.
+    pub(crate) fn key(&self, path: &str) -> Span {
+        self.spans.key(path).unwrap_or(Span::file_start(FileId::FIRST))
+    }
+}
+
+/// Looks everything up.
+pub fn resolve(ast: &Ast, sources: &SourceSet, sink: &Sink) -> Ir {
+    let project = project::resolve(ast, sink);
+    let cx = Cx { sink, spans: &ast.spans, sources, ast, project: &project };
+    let mut entities: Vec<_> = ast.entities.iter().map(|decl| entity::resolve(&cx, decl)).collect();
+    entities.sort_by(|left, right| left.spec.name.cmp(&right.spec.name));
+    let mut models: Vec<_> =
+        ast.models.iter().map(|decl| model::resolve(&cx, decl, &entities)).collect();
+    models.sort_by(|left, right| left.spec.name.cmp(&right.spec.name));
+    let spans = ast.spans.clone();
+    Ir { project, entities, models, spans }
+}

@@ -1,0 +1,141 @@
+//! Models: their query is read for inputs, columns and lineage.
+
+use std::collections::BTreeMap;
+
+use covenant_model::spec::{
+    ApplyForm, Compatibility, ModelField, ModelSpec, Protection, WarehouseSink,
+};
+use covenant_model::value::LogicalType;
+
+use super::query::{self, Column, Output};
+use super::{Cx, entity, sources};
+use crate::ast::{FieldDecl, ModelDecl};
+use crate::diagnostic::{Diagnostic, codes};
+use crate::ir::{EntityIr, ModelIr};
+
+pub(super) fn resolve(cx: &Cx<'_>, decl: &ModelDecl, entities: &[EntityIr]) -> ModelIr {
+    let head = &decl.head;
+    let read = if decl.query.present {
+        query::read(cx, &head.name, &decl.query.text, &catalog(cx, entities))
+    } else {
+        query::Read::default()
+    };
+    let mut fields: Vec<ModelField> =
+        decl.fields.iter().map(|field| model_field(cx, &head.name, field)).collect();
+    let query_sound = read.sound && outputs(cx, &head.name, &read.outputs, &decl.fields);
+    for field in &mut fields {
+        let output = read.outputs.iter().find(|output| output.name == field.name);
+        field.lineage =
+            output.map(|output| output.lineage.iter().cloned().collect()).unwrap_or_default();
+    }
+    let mut warehouse = None;
+    sources::sinks(cx, &head.name, &head.sinks, |sink, kind| match kind {
+        sources::SinkKind::Warehouse(table) => warehouse = Some(table),
+        sources::SinkKind::Salesforce => sources::sink_shape(
+            cx,
+            cx.key(&format!("{}/sinks/{}", head.name, sink.name)),
+            "a model is not delivered to Salesforce".to_owned(),
+        ),
+    });
+    let spec = ModelSpec {
+        name: head.name.clone(),
+        version: head.version.clone(),
+        contract_hash: String::new(),
+        owner: head.owner.clone(),
+        purpose: head.purpose.clone(),
+        compatibility: head.compatibility.unwrap_or(Compatibility::Full),
+        key: head.key.clone(),
+        query: decl.query.text.clone(),
+        inputs: read.inputs.into_iter().collect(),
+        fields,
+        warehouse: warehouse.clone().unwrap_or_else(no_table),
+        refresh_s: decl.refresh_s,
+        expect: entity::expectations(cx, &head.name, &head.expect),
+    };
+    ModelIr {
+        spec,
+        canonical_query: read.canonical,
+        query_sound,
+        has_sink: warehouse.is_some(),
+        reserved: head.reserved.clone(),
+        scattered: head.scattered,
+    }
+}
+
+/// Stands in until the check has reported the missing table.
+fn no_table() -> WarehouseSink {
+    WarehouseSink {
+        system: String::new(),
+        database: String::new(),
+        schema: String::new(),
+        table: String::new(),
+        history: false,
+        apply: ApplyForm::Merge,
+    }
+}
+
+fn model_field(cx: &Cx<'_>, model: &str, field: &FieldDecl) -> ModelField {
+    let path = format!("{model}/fields/{}", field.name);
+    ModelField {
+        id: field.id.unwrap_or(0),
+        name: field.name.clone(),
+        ty: field.ty.clone().unwrap_or(LogicalType::String { max_chars: None }),
+        nullable: field.nullable,
+        pii: entity::pii(cx, field.pii.as_deref(), &path),
+        unit: field.unit.clone(),
+        about: field.about.clone(),
+        lineage: Vec::new(),
+    }
+}
+
+/// What queries can read: fields of entities, declared columns of models.
+fn catalog(cx: &Cx<'_>, entities: &[EntityIr]) -> BTreeMap<String, Vec<Column>> {
+    let mut all = BTreeMap::new();
+    for entity in entities {
+        let columns = entity.spec.fields.iter().map(|field| Column {
+            name: field.name.clone(),
+            dropped: field.pii.as_ref().is_some_and(|pii| pii.protect == Protection::Drop),
+        });
+        all.insert(entity.spec.name.clone(), columns.collect());
+    }
+    for model in &cx.ast.models {
+        let columns =
+            model.fields.iter().map(|field| Column { name: field.name.clone(), dropped: false });
+        all.insert(model.head.name.clone(), columns.collect());
+    }
+    all
+}
+
+/// The query's columns must be the declared fields, by name and order.
+fn outputs(cx: &Cx<'_>, model: &str, outputs: &[Output], fields: &[FieldDecl]) -> bool {
+    let found: Vec<&str> = outputs.iter().map(|output| output.name.as_str()).collect();
+    let declared: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+    let Some(at) =
+        (0..found.len().max(declared.len())).find(|at| found.get(*at) != declared.get(*at))
+    else {
+        return true;
+    };
+    let headline = match (found.get(at), declared.get(at)) {
+        (Some(column), Some(field)) => {
+            format!(
+                "column {} of the query is `{column}`, the field declared there is `{field}`",
+                at + 1
+            )
+        }
+        (Some(column), None) => format!("the query's column `{column}` is no declared field"),
+        (None, Some(field)) => format!("the query has no column for field `{field}`"),
+        (None, None) => return true,
+    };
+    let span = match declared.get(at) {
+        Some(field) => cx.key(&format!("{model}/fields/{field}")),
+        None => cx.key(&format!("{model}/fields")),
+    };
+    let mut finding = Diagnostic::new(&codes::OUTPUT_COLUMNS, span, headline)
+        .why(format!("the query gives: {}", found.join(", ")))
+        .help("declare the fields in the order of the query's columns");
+    if let Some(output) = outputs.get(at) {
+        finding = finding.label(output.span, "the query's column");
+    }
+    cx.sink.push(finding);
+    false
+}

@@ -1,0 +1,49 @@
+//! The project: nothing to look up but the systems that classes forbid.
+
+use covenant_model::spec::{PiiClass, ProjectSpec, Protection};
+
+use crate::ast::{Ast, ProjectDecl};
+use crate::diagnostic::{Diagnostic, Sink, codes};
+use crate::parse::PROJECT;
+use crate::source::{FileId, Span};
+
+pub(super) fn resolve(ast: &Ast, sink: &Sink) -> ProjectSpec {
+    let decl = ast.project.clone().unwrap_or_default();
+    forbidden_systems(ast, &decl, sink);
+    let classes = decl.classes.into_iter().map(|(name, class)| {
+        let protect = class.protect.unwrap_or(Protection::Encrypt);
+        (name, PiiClass { protect, about: class.about, forbid: class.forbid })
+    });
+    let environments = decl.environments.into_iter();
+    ProjectSpec {
+        name: decl.name,
+        version: decl.version,
+        owner: decl.owner,
+        purpose: decl.purpose,
+        systems: decl.systems.into_iter().collect(),
+        pii_classes: classes.collect(),
+        purposes: decl.purposes.into_iter().collect(),
+        environments: environments.map(|(name, all)| (name, all.into_iter().collect())).collect(),
+        monthly_usd: decl.monthly_usd,
+    }
+}
+
+fn forbidden_systems(ast: &Ast, decl: &ProjectDecl, sink: &Sink) {
+    for (class, spec) in &decl.classes {
+        for (at, system) in spec.forbid.iter().enumerate() {
+            if decl.systems.iter().any(|(name, _)| name == system) {
+                continue;
+            }
+            let span = ast.spans.value(&format!("{PROJECT}/pii/classes/{class}/forbid/{at}"));
+            sink.push(
+                Diagnostic::new(
+                    &codes::UNKNOWN_SYSTEM,
+                    span.unwrap_or(Span::file_start(FileId::FIRST)),
+                    format!("class `{class}` forbids `{system}`, which is no system"),
+                )
+                .suggest(system, decl.systems.iter().map(|(name, _)| name.as_str()))
+                .why("a ban that names nothing bans nothing"),
+            );
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! A model's query: what it reads, what it gives, and which columns each output is computed from.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use sqlparser::ast::{
+    self, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, OrderByKind, Query,
+    Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Visit, Visitor,
+};
+use sqlparser::dialect::GenericDialect;
+use sqlparser::parser::Parser;
+
+use super::Cx;
+use crate::diagnostic::{Code, Diagnostic, codes, nearest};
+use crate::parse::position_in_text;
+use crate::source::Span;
+
+/// A column that can be read.
+#[derive(Clone, Debug)]
+pub(super) struct Column {
+    pub(super) name: String,
+    /// Its class of personal data is never landed.
+    pub(super) dropped: bool,
+}
+
+/// `(entity or model, field)`.
+type Lineage = BTreeSet<(String, String)>;
+
+/// A column that the query gives.
+#[derive(Clone, Debug)]
+pub(super) struct Output {
+    /// Empty where the query gives none: only a subquery may do so.
+    pub(super) name: String,
+    pub(super) lineage: Lineage,
+    pub(super) span: Span,
+}
+
+/// What was read out of a query.
+#[derive(Default)]
+pub(super) struct Read {
+    /// No errors.
+    pub(super) sound: bool,
+    pub(super) inputs: BTreeSet<String>,
+    pub(super) outputs: Vec<Output>,
+    pub(super) canonical: String,
+}
+
+/// Reads the query of a model; errors are reported where they stand in it.
+pub(super) fn read(
+    cx: &Cx<'_>,
+    model: &str,
+    text: &str,
+    catalog: &BTreeMap<String, Vec<Column>>,
+) -> Read {
+    let whole = cx.at(&format!("{model}/query"));
+    let mut reading =
+        Reading { cx, whole, catalog, ctes: Vec::new(), inputs: BTreeSet::new(), sound: true };
+    let statements = match Parser::parse_sql(&GenericDialect {}, text) {
+        Ok(statements) => statements,
+        Err(error) => {
+            reading.report(&codes::BAD_QUERY, whole, format!("not a query: {error}"), |at| at);
+            return Read::default();
+        }
+    };
+    let [Statement::Query(query)] = statements.as_slice() else {
+        let headline = "a model is one SELECT".to_owned();
+        reading.report(&codes::BAD_QUERY, whole, headline, |at| at);
+        return Read::default();
+    };
+    let outputs = reading.query(query, &[]);
+    for (at, _) in outputs.iter().enumerate().filter(|(_, output)| output.name.is_empty()) {
+        let headline = format!("column {} of the query has no name", at + 1);
+        reading.report(&codes::OUTPUT_COLUMNS, whole, headline, |at| at.help("add `AS <field>`"));
+    }
+    Read { sound: reading.sound, inputs: reading.inputs, outputs, canonical: query.to_string() }
+}
+
+struct Reading<'a> {
+    cx: &'a Cx<'a>,
+    whole: Span,
+    catalog: &'a BTreeMap<String, Vec<Column>>,
+    /// Innermost last.
+    ctes: Vec<(String, Vec<Output>)>,
+    inputs: BTreeSet<String>,
+    sound: bool,
+}
+
+/// A table in FROM. Without columns: it could not be read, and any column is taken for granted.
+#[derive(Clone)]
+struct Relation {
+    alias: String,
+    columns: Option<Vec<(String, Lineage, bool)>>,
+}
+
+type Scope = Vec<Relation>;
+
+fn fold(ident: &Ident) -> String {
+    if ident.quote_style.is_some() { ident.value.clone() } else { ident.value.to_lowercase() }
+}
+
+impl Reading<'_> {
+    fn span(&self, ident: &Ident) -> Span {
+        let (start, end) = (ident.span.start, ident.span.end);
+        self.place(start.line, start.column, end.line, end.column)
+    }
+
+    fn place(&self, line: u64, column: u64, end_line: u64, end_column: u64) -> Span {
+        let source = self.cx.sources.get(self.whole.file);
+        let find = |line, column| {
+            source.and_then(|source| position_in_text(source, self.whole, line, column))
+        };
+        match (find(line, column), find(end_line, end_column)) {
+            (Some(start), Some(end)) if start < end => Span { file: self.whole.file, start, end },
+            (Some(_) | None, _) => self.whole,
+        }
+    }
+
+    fn report(
+        &mut self,
+        code: &'static Code,
+        span: Span,
+        headline: String,
+        more: impl FnOnce(Diagnostic) -> Diagnostic,
+    ) {
+        self.sound = false;
+        self.cx.sink.push(more(Diagnostic::new(code, span, headline)));
+    }
+
+    fn query(&mut self, query: &Query, outer: &[Scope]) -> Vec<Output> {
+        let known = self.ctes.len();
+        for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
+            let mut outputs = self.query(&cte.query, outer);
+            for (output, column) in outputs.iter_mut().zip(&cte.alias.columns) {
+                output.name = fold(&column.name);
+            }
+            self.ctes.push((fold(&cte.alias.name), outputs));
+        }
+        let (outputs, scope) = self.set(&query.body, outer);
+        if let Some(order) = &query.order_by
+            && let OrderByKind::Expressions(all) = &order.kind
+        {
+            let scopes = with(outer, scope);
+            all.iter().for_each(|one| drop(self.expr(&one.expr, &scopes, &outputs)));
+        }
+        self.ctes.truncate(known);
+        outputs
+    }
+
+    fn set(&mut self, body: &SetExpr, outer: &[Scope]) -> (Vec<Output>, Scope) {
+        match body {
+            SetExpr::Select(select) => self.select(select, outer),
+            SetExpr::Query(query) => (self.query(query, outer), Scope::new()),
+            SetExpr::SetOperation { left, right, .. } => {
+                let (mut outputs, _) = self.set(left, outer);
+                let (others, _) = self.set(right, outer);
+                for (output, other) in outputs.iter_mut().zip(others) {
+                    output.lineage.extend(other.lineage);
+                }
+                (outputs, Scope::new())
+            }
+            SetExpr::Values(_)
+            | SetExpr::Insert(_)
+            | SetExpr::Update(_)
+            | SetExpr::Delete(_)
+            | SetExpr::Merge(_)
+            | SetExpr::Table(_) => {
+                let headline = "a model is one SELECT".to_owned();
+                self.report(&codes::BAD_QUERY, self.whole, headline, |at| at);
+                (Vec::new(), Scope::new())
+            }
+        }
+    }
+
+    fn select(&mut self, select: &Select, outer: &[Scope]) -> (Vec<Output>, Scope) {
+        let mut scope = Scope::new();
+        for table in &select.from {
+            self.table(table, outer, &mut scope);
+        }
+        let scopes = with(outer, scope.clone());
+        for table in &select.from {
+            self.joins(table, &scopes);
+        }
+        let outputs = self.projection(select, &scopes);
+        let clauses = [&select.selection, &select.having, &select.qualify];
+        for clause in clauses.into_iter().flatten() {
+            self.expr(clause, &scopes, &outputs);
+        }
+        if let GroupByExpr::Expressions(all, _) = &select.group_by {
+            for one in all {
+                self.expr(one, &scopes, &outputs);
+            }
+        }
+        (outputs, scope)
+    }
+
+    fn projection(&mut self, select: &Select, scopes: &[Scope]) -> Vec<Output> {
+        let mut outputs = Vec::with_capacity(select.projection.len());
+        for item in &select.projection {
+            let (expr, name) = match item {
+                SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.clone())),
+                SelectItem::UnnamedExpr(expr) => (expr, last_name(expr)),
+                SelectItem::Wildcard(_)
+                | SelectItem::QualifiedWildcard(..)
+                | SelectItem::ExprWithAliases { .. } => {
+                    let headline = format!("`{item}` does not name its columns");
+                    self.report(&codes::SELECT_STAR, self.whole, headline, |at| {
+                        at.help("write the columns out, each with its name")
+                    });
+                    continue;
+                }
+            };
+            let lineage = self.expr(expr, scopes, &[]);
+            let span = name.as_ref().map(|name| self.span(name)).unwrap_or(self.whole);
+            let name = name.as_ref().map(fold).unwrap_or_default();
+            outputs.push(Output { name, lineage, span });
+        }
+        outputs
+    }
+
+    fn table(&mut self, table: &TableWithJoins, outer: &[Scope], scope: &mut Scope) {
+        self.factor(&table.relation, outer, scope);
+        for join in &table.joins {
+            self.factor(&join.relation, outer, scope);
+        }
+    }
+
+    fn factor(&mut self, factor: &TableFactor, outer: &[Scope], scope: &mut Scope) {
+        match factor {
+            TableFactor::Table { name, alias, args: None, .. } => {
+                let columns = self.named(name);
+                let last = name.0.last().and_then(|part| part.as_ident()).map(fold);
+                let alias = alias.as_ref().map(|alias| fold(&alias.name)).or(last);
+                scope.push(Relation { alias: alias.unwrap_or_default(), columns });
+            }
+            TableFactor::Derived { subquery, alias, .. } => {
+                let outputs = self.query(subquery, outer);
+                let columns = outputs
+                    .into_iter()
+                    .map(|output| (output.name, output.lineage, false))
+                    .collect();
+                let alias = alias.as_ref().map(|alias| fold(&alias.name)).unwrap_or_default();
+                scope.push(Relation { alias, columns: Some(columns) });
+            }
+            TableFactor::NestedJoin { table_with_joins, .. } => {
+                self.table(table_with_joins, outer, scope);
+            }
+            // Table functions, PIVOT and the like: dialects differ, and none has readable lineage.
+            other => {
+                let headline = format!("`{other}` cannot be read by a model");
+                self.report(&codes::BAD_QUERY, self.whole, headline, |at| {
+                    at.help("read entities, models and subqueries")
+                });
+                scope.push(Relation { alias: String::new(), columns: None });
+            }
+        }
+    }
+
+    fn named(&mut self, name: &ObjectName) -> Option<Vec<(String, Lineage, bool)>> {
+        let idents: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
+        let full = idents.iter().map(|part| fold(part)).collect::<Vec<_>>().join(".");
+        if let Some((_, outputs)) = self.ctes.iter().rev().find(|(cte, _)| *cte == full) {
+            return Some(
+                outputs.iter().map(|one| (one.name.clone(), one.lineage.clone(), false)).collect(),
+            );
+        }
+        let Some(columns) = self.catalog.get(&full) else {
+            let span = idents.first().map(|first| self.span(first)).unwrap_or(self.whole);
+            let end = idents.last().map(|last| self.span(last).end).unwrap_or(span.end);
+            let known: Vec<&str> = self.catalog.keys().map(String::as_str).collect();
+            let headline = format!("there is no entity or model `{full}`");
+            self.report(&codes::UNKNOWN_TABLE, Span { end, ..span }, headline, |at| {
+                at.suggest(&full, known).why("a model reads entities, models and its own CTEs only")
+            });
+            return None;
+        };
+        self.inputs.insert(full.clone());
+        let column = |column: &Column| {
+            let source = (full.clone(), column.name.clone());
+            (column.name.clone(), Lineage::from([source]), column.dropped)
+        };
+        Some(columns.iter().map(column).collect())
+    }
+
+    fn joins(&mut self, table: &TableWithJoins, scopes: &[Scope]) {
+        for join in &table.joins {
+            match constraint(&join.join_operator) {
+                Some(JoinConstraint::On(expr)) => drop(self.expr(expr, scopes, &[])),
+                Some(JoinConstraint::Using(_) | JoinConstraint::Natural) => {
+                    let headline = "USING and NATURAL joins hide which column is meant".to_owned();
+                    self.report(&codes::BAD_QUERY, self.whole, headline, |at| {
+                        at.help("write the condition out: `ON a.id = b.id`")
+                    });
+                }
+                Some(JoinConstraint::None) | None => {}
+            }
+        }
+    }
+
+    /// Reports what the expression reads and does not find; gives what it is computed from. Names of `outputs` may be
+    /// used too (ORDER BY, GROUP BY).
+    fn expr(&mut self, expr: &Expr, scopes: &[Scope], outputs: &[Output]) -> Lineage {
+        let mut visit = Walk { reading: self, scopes, outputs, lineage: Lineage::new(), inside: 0 };
+        // The walk never breaks off.
+        let _: ControlFlow<()> = expr.visit(&mut visit);
+        visit.lineage
+    }
+
+    fn column(&mut self, parts: &[Ident], scopes: &[Scope], outputs: &[Output]) -> Lineage {
+        let (qualifier, name) = match parts {
+            [name] => (None, name),
+            [qualifier, name] => (Some(fold(qualifier)), name),
+            [.., last] => {
+                let span = self.span(last);
+                let headline = format!("`{}` has too many parts", joined(parts));
+                self.report(&codes::UNKNOWN_COLUMN, span, headline, |at| {
+                    at.help("give the table an alias and write `alias.column`")
+                });
+                return Lineage::new();
+            }
+            [] => return Lineage::new(),
+        };
+        let column = fold(name);
+        for scope in scopes.iter().rev() {
+            let fits = |relation: &&Relation| {
+                qualifier.as_ref().is_none_or(|alias| relation.alias == *alias)
+            };
+            let relations: Vec<&Relation> = scope.iter().filter(fits).collect();
+            let found: Vec<(Lineage, bool)> = relations
+                .iter()
+                .filter_map(|relation| relation.columns.as_ref())
+                .filter_map(|columns| columns.iter().find(|(name, ..)| *name == column))
+                .map(|(_, lineage, dropped)| (lineage.clone(), *dropped))
+                .collect();
+            if let Some(lineage) = self.found(name, &found) {
+                return lineage;
+            }
+            if relations.iter().any(|relation| relation.columns.is_none()) {
+                return Lineage::new();
+            }
+        }
+        if qualifier.is_none() && outputs.iter().any(|output| output.name == column) {
+            return Lineage::new();
+        }
+        self.missing(qualifier.as_deref(), name, scopes);
+        Lineage::new()
+    }
+
+    fn found(&mut self, name: &Ident, found: &[(Lineage, bool)]) -> Option<Lineage> {
+        let (lineage, dropped) = found.first()?;
+        let span = self.span(name);
+        if found.len() > 1 {
+            let headline = format!("`{}` could be a column of more than one table", name.value);
+            self.report(&codes::AMBIGUOUS_COLUMN, span, headline, |at| {
+                at.help("qualify it with the table's alias")
+            });
+        }
+        if *dropped {
+            let headline = format!("`{}` is never landed", name.value);
+            self.report(&codes::DROPPED_COLUMN, span, headline, |at| {
+                at.why("its class of personal data is `drop`")
+            });
+        }
+        Some(lineage.clone())
+    }
+
+    fn missing(&mut self, qualifier: Option<&str>, name: &Ident, scopes: &[Scope]) {
+        let span = self.span(name);
+        let relations: Vec<&Relation> = scopes.iter().flatten().collect();
+        if let Some(alias) = qualifier
+            && !relations.iter().any(|relation| relation.alias == alias)
+        {
+            let near = nearest(alias, relations.iter().map(|relation| relation.alias.as_str()));
+            let near = near.map(|near| format!("did you mean `{near}`?"));
+            let headline = format!("no table here is called `{alias}`");
+            self.report(&codes::UNKNOWN_COLUMN, span, headline, |at| match near {
+                Some(near) => at.help(near),
+                None => at.help("give the table that alias in FROM, or use one that is there"),
+            });
+            return;
+        }
+        let names: Vec<String> = relations
+            .iter()
+            .filter(|relation| qualifier.is_none_or(|alias| relation.alias == alias))
+            .filter_map(|relation| relation.columns.as_ref())
+            .flatten()
+            .map(|(name, ..)| name.clone())
+            .collect();
+        let headline = match qualifier {
+            Some(alias) => format!("`{alias}` has no column `{}`", name.value),
+            None => format!("no table here has a column `{}`", name.value),
+        };
+        self.report(&codes::UNKNOWN_COLUMN, span, headline, |at| {
+            at.suggest(&name.value, names.iter().map(String::as_str))
+        });
+    }
+}
+
+fn with(outer: &[Scope], scope: Scope) -> Vec<Scope> {
+    outer.iter().cloned().chain([scope]).collect()
+}
+
+fn joined(parts: &[Ident]) -> String {
+    parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".")
+}
+
+fn last_name(expr: &Expr) -> Option<Ident> {
+    match expr {
+        Expr::Identifier(name) => Some(name.clone()),
+        Expr::CompoundIdentifier(parts) => parts.last().cloned(),
+        // Every other expression needs AS.
+        _ => None,
+    }
+}
+
+fn constraint(join: &JoinOperator) -> Option<&JoinConstraint> {
+    match join {
+        JoinOperator::Join(constraint)
+        | JoinOperator::Inner(constraint)
+        | JoinOperator::Left(constraint)
+        | JoinOperator::LeftOuter(constraint)
+        | JoinOperator::Right(constraint)
+        | JoinOperator::RightOuter(constraint)
+        | JoinOperator::FullOuter(constraint)
+        | JoinOperator::CrossJoin(constraint) => Some(constraint),
+        // Semi, anti, apply and as-of joins are dialect matters; their conditions hold no output columns.
+        _ => None,
+    }
+}
+
+/// Walks an expression. A subquery is read on its own, with the scopes around it, and not walked into.
+struct Walk<'r, 'a, 'b> {
+    reading: &'r mut Reading<'a>,
+    scopes: &'b [Scope],
+    outputs: &'b [Output],
+    lineage: Lineage,
+    inside: usize,
+}
+
+impl Visitor for Walk<'_, '_, '_> {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.inside += 1;
+        if self.inside == 1 {
+            let outputs = self.reading.query(query, self.scopes);
+            self.lineage.extend(outputs.into_iter().flat_map(|output| output.lineage));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        self.inside -= 1;
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if self.inside > 0 {
+            return ControlFlow::Continue(());
+        }
+        let parts: &[ast::Ident] = match expr {
+            Expr::Identifier(name) => std::slice::from_ref(name),
+            Expr::CompoundIdentifier(parts) => parts,
+            // The walk comes to what is inside the others.
+            _ => return ControlFlow::Continue(()),
+        };
+        let lineage = self.reading.column(parts, self.scopes, self.outputs);
+        self.lineage.extend(lineage);
+        ControlFlow::Continue(())
+    }
+}
