@@ -1,1 +1,3 @@
-//! covenant-tests
+//! Shared by the tests of the workspace.
+
+pub mod small;

@@ -3,8 +3,11 @@
 //!
 //! Paths are relative to the output folder (`generated/`): `rust/…`, `schemas/…`, `duckdb/…`.
 
+pub mod duckdb;
 pub mod rust;
 pub mod schemas;
+mod sql;
+mod template;
 
 use crate::plan::Plan;
 use crate::tree::OutputTree;
@@ -56,6 +59,7 @@ pub fn add(tree: &mut OutputTree, path: &str, text: impl Into<String>) -> Result
 /// The first failure; nothing must then be written.
 pub fn emit_all(plan: &Plan) -> Result<OutputTree, EmitError> {
     let mut tree = OutputTree::default();
+    duckdb::emit(plan, &mut tree)?;
     rust::emit(plan, &mut tree)?;
     schemas::emit(plan, &mut tree)?;
     Ok(tree)

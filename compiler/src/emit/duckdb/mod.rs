@@ -1,0 +1,121 @@
+//! The embedded warehouse: `duckdb/schema.sql`, five files per entity that the runtime runs in one transaction, and one
+//! per model. See `templates/duckdb/`.
+//!
+//! | file | what | variables |
+//! |---|---|---|
+//! | `schema.sql` | all tables and views; safe to run again | |
+//! | `<entity>/load.sql` | landing files -> batch table | `files`: list of paths |
+//! | `<entity>/fold.sql` | batch and state -> the rows that change, complete | `commit`: number |
+//! | `<entity>/apply.sql` | those rows -> state | |
+//! | `<entity>/history.sql` | batch -> append-only history (where it is kept) | |
+//! | `<entity>/moves.sql` | moved rows -> the rows that change (where rows move); while it changes rows: apply, again | `commit` |
+//! | `models/<model>.sql` | the model's rows, replaced | `cycle`: number |
+
+use serde::Serialize;
+
+use super::sql::{Dialect, EntityTables, ModelTable, model_tables};
+use super::template::Templates;
+use super::{EmitError, add};
+use crate::plan::Plan;
+use crate::tree::OutputTree;
+
+const TARGET: &str = "duckdb";
+
+macro_rules! templates {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../../templates/duckdb/", $name)))),+]
+    };
+}
+
+const TEMPLATES: &[(&str, &str)] = templates![
+    "schema.sql.j2",
+    "entity_tables.sql.j2",
+    "intervals.sql.j2",
+    "load.sql.j2",
+    "fold.sql.j2",
+    "winners.sql.j2",
+    "merged.sql.j2",
+    "folded_columns.sql.j2",
+    "one_row_per_key.sql.j2",
+    "apply.sql.j2",
+    "history.sql.j2",
+    "history_columns.sql.j2",
+    "moves.sql.j2",
+    "model.sql.j2",
+];
+
+#[derive(Serialize)]
+struct Everything<'a> {
+    project: &'a str,
+    project_version: &'a str,
+    schemas: Vec<&'a str>,
+    entities: &'a [EntityTables],
+    models: &'a [ModelTable],
+}
+
+#[derive(Serialize)]
+struct OneEntity<'a> {
+    e: &'a EntityTables,
+}
+
+#[derive(Serialize)]
+struct OneModel<'a> {
+    m: &'a ModelTable,
+}
+
+/// Generates `duckdb/`.
+///
+/// # Errors
+/// Where a model's query cannot be read, or a template fails (a bug of the compiler).
+pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
+    let templates = Templates::new(TARGET, TEMPLATES)?;
+    let entities: Vec<EntityTables> = plan
+        .entities
+        .iter()
+        .filter_map(|entity| EntityTables::new(entity, Dialect::DuckDb))
+        .collect();
+    let models = model_tables(plan, Dialect::DuckDb, TARGET)?;
+    let mut schemas: Vec<&str> = entities.iter().map(|entity| entity.schema.as_str()).collect();
+    schemas.extend(models.iter().map(|model| model.schema.as_str()));
+    schemas.sort_unstable();
+    schemas.dedup();
+
+    let path = "duckdb/schema.sql";
+    let everything = Everything {
+        project: &plan.project.name,
+        project_version: &plan.project.version,
+        schemas,
+        entities: &entities,
+        models: &models,
+    };
+    add(tree, path, templates.render("schema.sql.j2", path, everything)?)?;
+    for entity in &entities {
+        emit_entity(entity, &templates, tree)?;
+    }
+    for model in &models {
+        let path = format!("duckdb/models/{}.sql", model.slug);
+        let text = templates.render("model.sql.j2", &path, OneModel { m: model })?;
+        add(tree, &path, text)?;
+    }
+    Ok(())
+}
+
+fn emit_entity(
+    entity: &EntityTables,
+    templates: &Templates,
+    tree: &mut OutputTree,
+) -> Result<(), EmitError> {
+    let files = [
+        ("load", true),
+        ("fold", true),
+        ("apply", true),
+        ("history", entity.history),
+        ("moves", entity.rekey),
+    ];
+    for (name, _) in files.into_iter().filter(|(_, wanted)| *wanted) {
+        let path = format!("duckdb/{}/{name}.sql", entity.slug);
+        let template = format!("{name}.sql.j2");
+        add(tree, &path, templates.render(&template, &path, OneEntity { e: entity })?)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,260 @@
+//! The tables of one entity, in the words of a dialect.
+
+use covenant_model::columns::{
+    self, ColumnPart, LandingColumn, LandingRole, LandingType, landing_columns, names,
+};
+use covenant_model::spec::{ApplyForm, EntitySpec, KeyChange, MergeRule, WarehouseSink};
+use serde::Serialize;
+
+use super::ident::{Dialect, single_line, slug, text_literal};
+
+/// A stored column of a table.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct TableColumn {
+    /// As it stands in SQL.
+    pub(crate) name: String,
+    /// The bare name, as an SQL literal.
+    pub(crate) text: String,
+    /// Column type.
+    pub(crate) ty: String,
+    /// Type as which a landing file's column is read.
+    pub(crate) read_ty: String,
+    /// Whether NULL is allowed.
+    pub(crate) nullable: bool,
+    /// Parquet field id, where landing files hold it.
+    pub(crate) parquet_id: i32,
+    /// Whether it is an instant.
+    pub(crate) instant: bool,
+    /// Name in the contract, for policies and comments; none for columns that the pipeline adds.
+    pub(crate) field: Option<String>,
+    /// What it holds of its field.
+    #[serde(skip)]
+    pub(crate) part: Option<ColumnPart>,
+}
+
+impl TableColumn {
+    /// A nullable column that holds no field.
+    pub(crate) fn new(name: &str, ty: LandingType, parquet_id: i32, dialect: Dialect) -> Self {
+        let instant = ty == LandingType::TimestampMicros;
+        let read_ty = if instant { READ_INSTANT.to_owned() } else { dialect.type_name(ty) };
+        Self {
+            name: dialect.ident(name),
+            text: text_literal(name),
+            ty: dialect.type_name(ty),
+            read_ty,
+            nullable: true,
+            parquet_id,
+            instant,
+            field: None,
+            part: None,
+        }
+    }
+}
+
+/// Landing files hold instants as adjusted to UTC.
+const READ_INSTANT: &str = "TIMESTAMP WITH TIME ZONE";
+
+/// A column of the key.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct KeyColumn {
+    /// As it stands in SQL.
+    pub(crate) name: String,
+    /// Column type.
+    pub(crate) ty: String,
+    /// Name of the column in landing files that holds the key before a move.
+    pub(crate) moved_from: String,
+    /// Name of the old key's column in the table of moves.
+    pub(crate) from: String,
+    /// Name of the new key's column there.
+    pub(crate) to: String,
+}
+
+/// A merge group.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct GroupTables {
+    /// As in the contract.
+    pub(crate) name: String,
+    /// `latest`
+    pub(crate) rule: &'static str,
+    /// `store, events`
+    pub(crate) owners: String,
+    /// Guard column.
+    pub(crate) guard: String,
+    /// Alias of the batch's winning values.
+    pub(crate) winner: String,
+    /// Alias of the highest guard so far, in intervals.
+    pub(crate) running: String,
+    /// Stored columns.
+    pub(crate) columns: Vec<TableColumn>,
+}
+
+/// The tables of one entity.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct EntityTables {
+    /// `sales.order`
+    pub(crate) name: String,
+    /// `sales_order`
+    pub(crate) slug: String,
+    /// Version of the contract.
+    pub(crate) version: String,
+    /// What a row is, in one line.
+    pub(crate) purpose: String,
+    /// `SALES`
+    pub(crate) schema: String,
+    /// The presented view, with its schema.
+    pub(crate) view: String,
+    /// Rows with their guards.
+    pub(crate) state: String,
+    /// The append-only history.
+    pub(crate) history_table: String,
+    /// Intervals of the history.
+    pub(crate) intervals: String,
+    /// Moves from key to key.
+    pub(crate) moves: String,
+    /// What a batch brings.
+    pub(crate) batch: String,
+    /// The rows that a batch changes, complete.
+    pub(crate) folded: String,
+    /// In order.
+    pub(crate) key: Vec<KeyColumn>,
+    /// In order.
+    pub(crate) groups: Vec<GroupTables>,
+    /// Every column of a landing file, in order.
+    pub(crate) landing: Vec<TableColumn>,
+    /// The columns of the presented view, in the contract's order.
+    pub(crate) presented: Vec<TableColumn>,
+    /// Whether rows move between keys.
+    pub(crate) rekey: bool,
+    /// Whether the history is kept.
+    pub(crate) history: bool,
+    /// Whether MERGE applies the fold.
+    pub(crate) merge: bool,
+    /// Type of versions and guards.
+    pub(crate) guard_type: String,
+}
+
+impl EntityTables {
+    /// None where the entity has no warehouse.
+    pub(crate) fn new(entity: &EntitySpec, dialect: Dialect) -> Option<Self> {
+        let sink = entity.warehouse.as_ref()?;
+        let names = TableNames { dialect, sink };
+        let slug = slug(&entity.name);
+        let internal = |prefix: &str| format!("COVENANT.{prefix}_{}", slug.to_uppercase());
+        Some(Self {
+            name: entity.name.clone(),
+            version: entity.version.clone(),
+            purpose: single_line(&entity.purpose),
+            schema: dialect.ident(&sink.schema),
+            view: names.table(""),
+            state: names.table("_STATE"),
+            history_table: names.table("_HISTORY"),
+            intervals: names.table("_INTERVALS"),
+            moves: names.table("_MOVES"),
+            batch: internal("BATCH"),
+            folded: internal("FOLDED"),
+            key: key(entity, dialect),
+            groups: (0..entity.groups.len()).map(|ix| group(entity, ix, dialect)).collect(),
+            landing: landing_columns(entity).iter().map(|column| landed(column, dialect)).collect(),
+            presented: presented(entity, dialect),
+            rekey: entity.key_change == KeyChange::Rekey,
+            history: sink.history,
+            merge: sink.apply == ApplyForm::Merge,
+            guard_type: dialect.type_name(LandingType::GUARD),
+            slug,
+        })
+    }
+}
+
+struct TableNames<'a> {
+    dialect: Dialect,
+    sink: &'a WarehouseSink,
+}
+
+impl TableNames<'_> {
+    fn table(&self, suffix: &str) -> String {
+        let table = format!("{}{suffix}", self.sink.table);
+        format!("{}.{}", self.dialect.ident(&self.sink.schema), self.dialect.ident(&table))
+    }
+}
+
+fn key(entity: &EntitySpec, dialect: Dialect) -> Vec<KeyColumn> {
+    let columns = columns::of_key(entity);
+    columns
+        .iter()
+        .map(|column| KeyColumn {
+            name: dialect.ident(&column.name),
+            ty: dialect.type_name(LandingType::of(&column.ty)),
+            moved_from: dialect.ident(&format!("{}{}", names::MOVED_FROM_PREFIX, column.name)),
+            from: dialect.ident(&format!("from_{}", column.name)),
+            to: dialect.ident(&format!("to_{}", column.name)),
+        })
+        .collect()
+}
+
+fn group(entity: &EntitySpec, ix: usize, dialect: Dialect) -> GroupTables {
+    let spec = entity.groups.get(ix);
+    let name = spec.map(|group| group.name.clone()).unwrap_or_default();
+    let rule = match spec.map(|group| group.rule).unwrap_or(MergeRule::Latest) {
+        MergeRule::Latest => "latest",
+        MergeRule::Ranked => "ranked",
+        MergeRule::Max => "max",
+        MergeRule::Min => "min",
+        MergeRule::First => "first",
+    };
+    GroupTables {
+        rule,
+        owners: spec.map(|group| group.owners.join(", ")).unwrap_or_default(),
+        guard: dialect.ident(&columns::guard_name(entity, ix)),
+        winner: dialect.ident(&format!("_w_{name}")),
+        running: dialect.ident(&format!("_r_{name}")),
+        columns: stored(entity, &columns::of_group(entity, ix), dialect),
+        name,
+    }
+}
+
+fn stored(
+    entity: &EntitySpec,
+    columns: &[columns::StoredColumn],
+    dialect: Dialect,
+) -> Vec<TableColumn> {
+    columns
+        .iter()
+        .map(|column| {
+            let field = entity.fields.get(column.field);
+            let ty = LandingType::of(&column.ty);
+            TableColumn {
+                field: field.map(|field| field.name.clone()),
+                part: Some(column.part),
+                ..TableColumn::new(&column.name, ty, column.parquet_id, dialect)
+            }
+        })
+        .collect()
+}
+
+fn landed(column: &LandingColumn, dialect: Dialect) -> TableColumn {
+    let field = match column.role {
+        LandingRole::Key(_) | LandingRole::Stored(_, _) => Some(column.name.clone()),
+        LandingRole::Version
+        | LandingRole::Source
+        | LandingRole::CommittedAt
+        | LandingRole::Exists
+        | LandingRole::Alive
+        | LandingRole::MovedFrom(_)
+        | LandingRole::Guard(_) => None,
+    };
+    TableColumn {
+        nullable: column.nullable,
+        field,
+        ..TableColumn::new(&column.name, column.ty, column.parquet_id, dialect)
+    }
+}
+
+fn presented(entity: &EntitySpec, dialect: Dialect) -> Vec<TableColumn> {
+    let columns: Vec<_> = entity
+        .fields
+        .iter()
+        .enumerate()
+        .flat_map(|(ix, field)| columns::of_field(field, ix))
+        .collect();
+    stored(entity, &columns, dialect)
+}

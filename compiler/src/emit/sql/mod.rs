@@ -1,0 +1,10 @@
+//! What both warehouses' SQL is made from: names, types and the shape of an entity's tables. The decisions stand here
+//! once; the templates of each dialect lay them out.
+
+mod entity;
+mod ident;
+mod query;
+
+pub(crate) use entity::{EntityTables, GroupTables, KeyColumn, TableColumn};
+pub(crate) use ident::{Dialect, single_line, slug, text_literal};
+pub(crate) use query::{ModelTable, model_tables};

@@ -1,0 +1,190 @@
+//! Models: their tables, and their queries with the names of entities and models resolved to tables.
+
+use std::collections::BTreeMap;
+
+use covenant_model::columns::LandingType;
+use covenant_model::spec::ModelSpec;
+use serde::Serialize;
+use sqlparser::dialect::{DuckDbDialect, SnowflakeDialect};
+use sqlparser::tokenizer::{Token, Tokenizer};
+
+use super::entity::TableColumn;
+use super::ident::{Dialect, single_line, slug};
+use crate::emit::EmitError;
+use crate::plan::Plan;
+
+/// The table of one model.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ModelTable {
+    /// `analytics.daily_sales`
+    pub(crate) name: String,
+    /// `analytics_daily_sales`
+    pub(crate) slug: String,
+    /// Version of the contract.
+    pub(crate) version: String,
+    /// What a row is, in one line.
+    pub(crate) purpose: String,
+    /// `MARTS`
+    pub(crate) schema: String,
+    /// With its schema.
+    pub(crate) table: String,
+    /// Declared columns.
+    pub(crate) columns: Vec<TableColumn>,
+    /// Key columns, for comments.
+    pub(crate) key: Vec<String>,
+    /// Entities and models that it reads.
+    pub(crate) inputs: Vec<String>,
+    /// The query, every table name resolved.
+    pub(crate) query: String,
+    /// Seconds between runs.
+    pub(crate) refresh_s: u64,
+}
+
+/// Every model of the plan, in dependency order.
+///
+/// # Errors
+/// [`EmitError::Inexpressible`] where a query cannot be read or holds more than one statement.
+pub(crate) fn model_tables(
+    plan: &Plan,
+    dialect: Dialect,
+    target: &'static str,
+) -> Result<Vec<ModelTable>, EmitError> {
+    let tables = presented_tables(plan, dialect);
+    let resolve = |model: &ModelSpec| -> Result<ModelTable, EmitError> {
+        let query = resolve_names(&model.query, &tables, dialect).map_err(|why| {
+            EmitError::Inexpressible { target, what: format!("{}.query", model.name), why }
+        })?;
+        let sink = &model.warehouse;
+        Ok(ModelTable {
+            name: model.name.clone(),
+            slug: slug(&model.name),
+            version: model.version.clone(),
+            purpose: single_line(&model.purpose),
+            schema: dialect.ident(&sink.schema),
+            table: format!("{}.{}", dialect.ident(&sink.schema), dialect.ident(&sink.table)),
+            columns: model.fields.iter().map(|field| column(field, dialect)).collect(),
+            key: model.key.iter().map(|name| dialect.ident(name)).collect(),
+            inputs: model.inputs.clone(),
+            query,
+            refresh_s: model.refresh_s,
+        })
+    };
+    plan.models.iter().map(resolve).collect()
+}
+
+fn column(field: &covenant_model::spec::ModelField, dialect: Dialect) -> TableColumn {
+    let id = i32::try_from(field.id).unwrap_or(i32::MAX);
+    TableColumn {
+        nullable: field.nullable,
+        field: Some(field.name.clone()),
+        ..TableColumn::new(&field.name, LandingType::of(&field.ty), id, dialect)
+    }
+}
+
+/// Name in contracts -> table that a query may read: the presented view of an entity, the table of a model.
+fn presented_tables(plan: &Plan, dialect: Dialect) -> BTreeMap<String, String> {
+    let entities = plan
+        .entities
+        .iter()
+        .filter_map(|entity| entity.warehouse.as_ref().map(|sink| (&entity.name, sink)));
+    let models = plan.models.iter().map(|model| (&model.name, &model.warehouse));
+    entities
+        .chain(models)
+        .map(|(name, sink)| {
+            let table = format!("{}.{}", dialect.ident(&sink.schema), dialect.ident(&sink.table));
+            (name.to_ascii_lowercase(), table)
+        })
+        .collect()
+}
+
+/// Replaces `schema.name` by its table wherever a table can stand (after FROM, JOIN or a comma), and keeps the layout.
+fn resolve_names(
+    query: &str,
+    tables: &BTreeMap<String, String>,
+    dialect: Dialect,
+) -> Result<String, String> {
+    let tokens = match dialect {
+        Dialect::DuckDb => Tokenizer::new(&DuckDbDialect {}, query).with_unescape(false).tokenize(),
+        Dialect::Snowflake => {
+            Tokenizer::new(&SnowflakeDialect {}, query).with_unescape(false).tokenize()
+        }
+    }
+    .map_err(|error| format!("the query cannot be read: {error}"))?;
+    if tokens.iter().any(|token| *token == Token::SemiColon) {
+        return Err("a model is one query: remove the semicolon".to_owned());
+    }
+    let mut out = String::with_capacity(query.len());
+    let mut table_may_follow = false;
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        if table_may_follow && let Some(table) = table_at(&tokens, at, tables) {
+            out.push_str(table);
+            at += NAME_TOKENS;
+            table_may_follow = false;
+            continue;
+        }
+        if !matches!(token, Token::Whitespace(_)) {
+            table_may_follow = opens_table(token);
+        }
+        out.push_str(&token.to_string());
+        at += 1;
+    }
+    let text = out.trim_end().to_owned();
+    if text.contains(";\n") {
+        return Err("a text in the query holds a semicolon before a line feed: write it otherwise"
+            .to_owned());
+    }
+    Ok(text)
+}
+
+/// `schema`, `.`, `name`.
+const NAME_TOKENS: usize = 3;
+
+fn table_at<'a>(
+    tokens: &[Token],
+    at: usize,
+    tables: &'a BTreeMap<String, String>,
+) -> Option<&'a String> {
+    match (tokens.get(at)?, tokens.get(at + 1)?, tokens.get(at + 2)?) {
+        (Token::Word(schema), Token::Period, Token::Word(name)) => {
+            tables.get(&format!("{}.{}", schema.value, name.value).to_ascii_lowercase())
+        }
+        _ => None,
+    }
+}
+
+fn opens_table(token: &Token) -> bool {
+    match token {
+        Token::Word(word) => {
+            word.quote_style.is_none()
+                && ["from", "join"].iter().any(|open| word.value.eq_ignore_ascii_case(open))
+        }
+        Token::Comma => true,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_resolved_where_tables_stand_and_nowhere_else() {
+        let tables = BTreeMap::from([("sales.order".to_owned(), "SALES.ORDERS".to_owned())]);
+        let query = "SELECT 'from sales.order', o.x -- from sales.order\n  FROM sales.order AS o\n\
+                     JOIN Sales.Order AS p ON p.x = o.x\n";
+        let resolved = resolve_names(query, &tables, Dialect::DuckDb).unwrap();
+        assert_eq!(
+            resolved,
+            "SELECT 'from sales.order', o.x -- from sales.order\n  FROM SALES.ORDERS AS o\n\
+             JOIN SALES.ORDERS AS p ON p.x = o.x"
+        );
+    }
+
+    #[test]
+    fn a_second_statement_is_refused() {
+        assert!(
+            resolve_names("SELECT 1; DROP TABLE x", &BTreeMap::new(), Dialect::DuckDb).is_err()
+        );
+    }
+}
