@@ -24,7 +24,8 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
     };
     let entity = pair.entity.new;
     for symbol in new.iter().filter(|symbol| !old.contains(symbol)) {
-        let mut broken = vec![consumers::validator(pair.entity.old, "rejects records that hold it")];
+        let mut broken =
+            vec![consumers::validator(pair.entity.old, "rejects records that hold it")];
         broken.extend(consumers::mappings(entity, pair.new, "refuses it until deployed"));
         let how = "lists symbols and misses it";
         broken.extend(

@@ -15,7 +15,8 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
-    let owners = |field: &covenant_model::spec::FieldSpec| field.from.keys().cloned().collect::<Vec<_>>();
+    let owners =
+        |field: &covenant_model::spec::FieldSpec| field.from.keys().cloned().collect::<Vec<_>>();
     let (before, after) = (owners(pair.old), owners(pair.new));
     if before == after {
         return;

@@ -66,7 +66,9 @@ enum Relation {
 }
 
 fn relation(old: &LogicalType, new: &LogicalType) -> Relation {
-    use LogicalType::{Bool, Bytes, Date, Decimal, Enum, Int32, Int64, Json, String, Timestamp, Uuid};
+    use LogicalType::{
+        Bool, Bytes, Date, Decimal, Enum, Int32, Int64, Json, String, Timestamp, Uuid,
+    };
     match (old, new) {
         (old, new) if old == new => Relation::Same,
         (Enum { .. }, Enum { .. }) => Relation::Enums,
@@ -86,8 +88,17 @@ fn relation(old: &LogicalType, new: &LogicalType) -> Relation {
             }
         }
         (
-            Bool | Int32 | Int64 | Decimal { .. } | String { .. } | Uuid | Date | Timestamp | Enum { .. }
-            | Json | Bytes,
+            Bool
+            | Int32
+            | Int64
+            | Decimal { .. }
+            | String { .. }
+            | Uuid
+            | Date
+            | Timestamp
+            | Enum { .. }
+            | Json
+            | Bytes,
             _,
         ) => Relation::Unrelated,
     }
@@ -109,12 +120,7 @@ fn rescaled(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
     judge(pair, findings, Relation::Rescaled, &RESCALED);
 }
 
-fn judge(
-    pair: FieldPair<'_>,
-    findings: &mut Vec<Finding>,
-    wanted: Relation,
-    rule: &'static Rule,
-) {
+fn judge(pair: FieldPair<'_>, findings: &mut Vec<Finding>, wanted: Relation, rule: &'static Rule) {
     if relation(&pair.old.ty, &pair.new.ty) != wanted {
         return;
     }

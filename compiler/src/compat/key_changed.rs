@@ -33,9 +33,11 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
     let mut broken = vec![consumers::validator(pair.new, "reads another key")];
     broken.extend(consumers::table(pair.old, "is merged by another key"));
     if let Some(sink) = &pair.old.salesforce {
-        let of_key = pair.old.fields.iter().flat_map(|field| {
-            consumers::mappings(pair.old, field, "identifies other records")
-        });
+        let of_key = pair
+            .old
+            .fields
+            .iter()
+            .flat_map(|field| consumers::mappings(pair.old, field, "identifies other records"));
         broken.extend(of_key.filter(|consumer| consumer.name.ends_with(&sink.external_id)));
     }
     broken.extend(consumers::readers(pair.sides.new, &pair.new.name, "joins by the old key"));
@@ -44,7 +46,12 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
         &RULE,
         pair.old.compatibility,
         format!("{}/key", pair.new.name),
-        format!("the key of {} changed from {} to {}", pair.new.name, names(pair.old), names(pair.new)),
+        format!(
+            "the key of {} changed from {} to {}",
+            pair.new.name,
+            names(pair.old),
+            names(pair.new)
+        ),
         broken,
         "make a new entity with the new key, load it beside the old one, move the consumers".into(),
     ));

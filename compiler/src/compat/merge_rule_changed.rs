@@ -41,10 +41,11 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
 
 /// Whether the place of any old symbol changed: an added symbol in the middle moves those behind it.
 fn reordered(old: &LogicalType, new: &LogicalType) -> bool {
-    let (LogicalType::Enum { symbols: old }, LogicalType::Enum { symbols: new }) = (old, new) else {
+    let (LogicalType::Enum { symbols: old }, LogicalType::Enum { symbols: new }) = (old, new)
+    else {
         return false;
     };
-    old.iter()
-        .enumerate()
-        .any(|(rank, symbol)| new.iter().position(|other| other == symbol).is_some_and(|at| at != rank))
+    old.iter().enumerate().any(|(rank, symbol)| {
+        new.iter().position(|other| other == symbol).is_some_and(|at| at != rank)
+    })
 }

@@ -8,10 +8,10 @@
 //! spans up).
 
 mod consumers;
-mod enum_value_added;
-mod enum_value_removed;
 mod entity_added;
 mod entity_removed;
+mod enum_value_added;
+mod enum_value_removed;
 mod field_added;
 mod field_became_nullable;
 mod field_became_required;
@@ -39,8 +39,8 @@ use covenant_model::spec::{EntitySpec, FieldSpec, ModelSpec};
 
 use crate::plan::Plan;
 pub use consumers::{Consumer, ConsumerKind};
-pub use rule::{Finding, Grade, Migration, Modes, Rule};
 use rule::Check;
+pub use rule::{Finding, Grade, Migration, Modes, Rule};
 
 /// Every rule, by code.
 pub static RULES: &[&Rule] = &[

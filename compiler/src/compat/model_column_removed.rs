@@ -27,8 +27,7 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
         };
         let mut push = |subject: String, headline: String, broken: Vec<Consumer>| {
             let help = "move the readers away first".to_owned();
-            let finding =
-                Finding::new(&RULE, old.compatibility, subject, headline, broken, help);
+            let finding = Finding::new(&RULE, old.compatibility, subject, headline, broken, help);
             findings.push(finding.new_at(new.map(|new| new.name.clone())));
         };
         let Some(new) = new else {

@@ -17,7 +17,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 /// How much a protection hides; more is better.
-fn strength(field: &FieldSpec) -> u8 {
+pub(super) fn strength(field: &FieldSpec) -> u8 {
     match field.pii.as_ref().map(|pii| pii.protect) {
         None => 0,
         Some(Protection::Mask) => 1,
@@ -31,9 +31,8 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
     if strength(pair.new) >= strength(pair.old) {
         return;
     }
-    let class = |field: &FieldSpec| {
-        field.pii.as_ref().map_or("none".to_owned(), |pii| pii.class.clone())
-    };
+    let class =
+        |field: &FieldSpec| field.pii.as_ref().map_or("none".to_owned(), |pii| pii.class.clone());
     let entity = pair.entity.new;
     let how = "shows more than was agreed";
     let mut broken: Vec<_> = consumers::column(entity, pair.new, how).into_iter().collect();

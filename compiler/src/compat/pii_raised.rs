@@ -1,5 +1,6 @@
 //! A field that was stored in the open is personal data now, or another class of it.
 
+use super::pii_lowered::strength;
 use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
 use super::{FieldPair, consumers};
 
@@ -16,6 +17,9 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
     let Some(new_class) = &pair.new.pii else { return };
+    if strength(pair.new) < strength(pair.old) {
+        return; // lowered: one change, one finding
+    }
     let raised = match &pair.old.pii {
         None => true,
         Some(old) => old.class != new_class.class,

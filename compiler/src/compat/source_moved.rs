@@ -21,7 +21,8 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
             continue;
         }
         let what = if new.is_some() { "reads from another place" } else { "is gone" };
-        let mut broken = vec![consumers::validator(pair.old, "no longer gets its records from there")];
+        let mut broken =
+            vec![consumers::validator(pair.old, "no longer gets its records from there")];
         broken.extend(consumers::table(pair.old, "must be read again"));
         let finding = Finding::new(
             &RULE,

@@ -1,7 +1,7 @@
 //! A break without a new major version.
 
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
 use super::Sides;
+use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
 
 pub(super) static RULE: Rule = Rule {
     code: "DCM253",
