@@ -135,6 +135,23 @@ pub enum Ty {
     Bytes,
 }
 
+impl Ty {
+    /// Fixed-point number.
+    pub const fn decimal(precision: u8, scale: u8) -> Self {
+        Self::Decimal { precision, scale }
+    }
+
+    /// Text of at most so many characters; 0: no limit.
+    pub const fn text(max_chars: u32) -> Self {
+        Self::String { max_chars }
+    }
+
+    /// One of the symbols.
+    pub const fn one_of(symbols: &'static [&'static str]) -> Self {
+        Self::Enum { symbols }
+    }
+}
+
 impl fmt::Display for Ty {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -189,6 +206,19 @@ pub struct Member {
     pub fields: &'static [FieldIx],
     /// What else it says of an event.
     pub role: Role,
+}
+
+impl Member {
+    /// A member that tells fields and nothing else.
+    pub const fn new(name: &'static str, fields: &'static [FieldIx]) -> Self {
+        Self { name, fields, role: Role::Plain }
+    }
+
+    /// The same member, of the envelope.
+    pub const fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
 }
 
 /// What a member says of an event, beside the fields that it tells.

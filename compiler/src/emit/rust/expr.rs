@@ -1,0 +1,174 @@
+//! Quality rules as Rust: three-valued, exact, scales settled when the code is generated.
+
+use covenant_model::expr::{Arithmetic, Comparison, Expr};
+use covenant_model::spec::{EntitySpec, FieldIx};
+use covenant_model::value::LogicalType;
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use super::names;
+
+/// What an expression is, known before it runs.
+enum Compiled {
+    /// `Option<i128>`, with its digits behind the point.
+    Number(TokenStream, u8),
+    /// `Option<&str>`
+    Text(TokenStream),
+    /// `Option<bool>`
+    Truth(TokenStream),
+    /// Always unknown: the operands are of kinds that do not go together.
+    Unknown,
+}
+
+/// An expression of type `Option<bool>` over `self`.
+pub(crate) fn truth(entity: &EntitySpec, expr: &Expr) -> TokenStream {
+    match compile(entity, expr) {
+        Compiled::Truth(tokens) => tokens,
+        Compiled::Number(..) | Compiled::Text(_) | Compiled::Unknown => quote!(None::<bool>),
+    }
+}
+
+fn compile(entity: &EntitySpec, expr: &Expr) -> Compiled {
+    match expr {
+        Expr::Field(ix) => field(entity, *ix),
+        Expr::Number { unscaled, scale } => {
+            let number = Literal::i128_suffixed(i128::from(*unscaled));
+            Compiled::Number(quote!(Some(#number)), *scale)
+        }
+        Expr::Text(text) => Compiled::Text(quote!(Some(#text))),
+        Expr::Bool(flag) => Compiled::Truth(quote!(Some(#flag))),
+        Expr::Arithmetic(operator, left, right) => {
+            arithmetic(*operator, compile(entity, left), compile(entity, right))
+        }
+        Expr::Compare(operator, left, right) => {
+            match ordering(compile(entity, left), compile(entity, right)) {
+                Some(order) => {
+                    let holds = holds(*operator);
+                    Compiled::Truth(quote!(#order.map(#holds)))
+                }
+                None => Compiled::Unknown,
+            }
+        }
+        Expr::And(left, right) => {
+            let (left, right) = (truth(entity, left), truth(entity, right));
+            Compiled::Truth(quote!(quality::and(#left, #right)))
+        }
+        Expr::Or(left, right) => {
+            let (left, right) = (truth(entity, left), truth(entity, right));
+            Compiled::Truth(quote!(quality::or(#left, #right)))
+        }
+        Expr::Not(inner) => {
+            let inner = truth(entity, inner);
+            Compiled::Truth(quote!(#inner.map(|flag| !flag)))
+        }
+        Expr::IsNull(ix) => is_null(entity, *ix),
+        Expr::In(inner, options) => {
+            let mut orders = Vec::with_capacity(options.len());
+            for option in options {
+                match ordering(compile(entity, inner), compile(entity, option)) {
+                    Some(order) => orders.push(order),
+                    None => return Compiled::Unknown,
+                }
+            }
+            if orders.is_empty() {
+                return Compiled::Truth(quote!(Some(false)));
+            }
+            Compiled::Truth(quote!(quality::one_of(&[#(#orders),*])))
+        }
+    }
+}
+
+fn field(entity: &EntitySpec, ix: FieldIx) -> Compiled {
+    let Some(spec) = entity.fields.get(ix) else { return Compiled::Unknown };
+    let name = names::ident(&spec.name);
+    let mut value =
+        if entity.key.contains(&ix) { quote!(Some(&self.#name)) } else { quote!(self.#name.set()) };
+    if spec.pii.is_some() {
+        value = quote!(#value.map(|value| value.plain()));
+    }
+    match spec.ty {
+        LogicalType::Bool => Compiled::Truth(quote!(#value.copied())),
+        LogicalType::Int32 | LogicalType::Int64 | LogicalType::Date | LogicalType::Timestamp => {
+            Compiled::Number(quote!(#value.map(scalar::Number::number)), 0)
+        }
+        LogicalType::Decimal { scale, .. } => {
+            Compiled::Number(quote!(#value.map(scalar::Number::number)), scale)
+        }
+        LogicalType::String { .. } | LogicalType::Enum { .. } | LogicalType::Json => {
+            Compiled::Text(quote!(#value.map(scalar::Textual::as_text)))
+        }
+        LogicalType::Uuid | LogicalType::Bytes => Compiled::Unknown,
+    }
+}
+
+fn is_null(entity: &EntitySpec, ix: FieldIx) -> Compiled {
+    let Some(spec) = entity.fields.get(ix) else { return Compiled::Unknown };
+    let name = names::ident(&spec.name);
+    if entity.key.contains(&ix) {
+        Compiled::Truth(quote!(Some(false)))
+    } else {
+        Compiled::Truth(quote!(self.#name.is_null()))
+    }
+}
+
+/// The number with more digits behind the point. `None` where the factor fits no integer: always unknown.
+fn rescaled(number: &TokenStream, from: u8, to: u8) -> Option<TokenStream> {
+    let digits = to.checked_sub(from)?;
+    if digits == 0 {
+        return Some(number.clone());
+    }
+    let factor = Literal::i128_unsuffixed(10i128.checked_pow(u32::from(digits))?);
+    Some(quote!(quality::scaled(#number, #factor)))
+}
+
+fn arithmetic(operator: Arithmetic, left: Compiled, right: Compiled) -> Compiled {
+    let (Compiled::Number(left, left_scale), Compiled::Number(right, right_scale)) = (left, right)
+    else {
+        return Compiled::Unknown;
+    };
+    let function = match operator {
+        Arithmetic::Add => quote!(quality::add),
+        Arithmetic::Subtract => quote!(quality::subtract),
+        Arithmetic::Multiply => {
+            return match left_scale.checked_add(right_scale) {
+                Some(scale) => Compiled::Number(quote!(quality::multiply(#left, #right)), scale),
+                None => Compiled::Unknown,
+            };
+        }
+    };
+    let scale = left_scale.max(right_scale);
+    match (rescaled(&left, left_scale, scale), rescaled(&right, right_scale, scale)) {
+        (Some(left), Some(right)) => Compiled::Number(quote!(#function(#left, #right)), scale),
+        (None, _) | (_, None) => Compiled::Unknown,
+    }
+}
+
+/// An expression of type `Option<Ordering>`. `None` where the kinds do not go together.
+fn ordering(left: Compiled, right: Compiled) -> Option<TokenStream> {
+    match (left, right) {
+        (Compiled::Number(left, left_scale), Compiled::Number(right, right_scale)) => {
+            let scale = left_scale.max(right_scale);
+            let left = rescaled(&left, left_scale, scale)?;
+            let right = rescaled(&right, right_scale, scale)?;
+            Some(quote!(quality::compare(#left, #right)))
+        }
+        (Compiled::Text(left), Compiled::Text(right))
+        | (Compiled::Truth(left), Compiled::Truth(right)) => {
+            Some(quote!(quality::compare(#left, #right)))
+        }
+        (Compiled::Number(..) | Compiled::Text(_) | Compiled::Truth(_) | Compiled::Unknown, _) => {
+            None
+        }
+    }
+}
+
+fn holds(operator: Comparison) -> TokenStream {
+    match operator {
+        Comparison::Equal => quote!(std::cmp::Ordering::is_eq),
+        Comparison::NotEqual => quote!(std::cmp::Ordering::is_ne),
+        Comparison::Less => quote!(std::cmp::Ordering::is_lt),
+        Comparison::LessOrEqual => quote!(std::cmp::Ordering::is_le),
+        Comparison::Greater => quote!(std::cmp::Ordering::is_gt),
+        Comparison::GreaterOrEqual => quote!(std::cmp::Ordering::is_ge),
+    }
+}

@@ -1,0 +1,90 @@
+//! What each source tells, and by what names.
+
+use std::collections::BTreeMap;
+
+use covenant_model::spec::{EntitySpec, FieldIx, SourceSpec};
+
+use super::inexpressible;
+use crate::emit::EmitError;
+
+/// What the runtime keeps track of per record: see `drive::Seen` of the support module.
+const MEMBERS_MAX: usize = 512;
+
+/// A column or JSON member of a source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Member {
+    /// Its name there.
+    pub(crate) name: String,
+    /// The fields that it tells.
+    pub(crate) fields: Vec<FieldIx>,
+    /// What else it says of an event.
+    pub(crate) role: Role,
+}
+
+/// What a member says of an event, beside its fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Nothing.
+    Plain,
+    /// The unique id.
+    EventId,
+    /// The sequence.
+    Order,
+    /// The event time.
+    OccurredAt,
+}
+
+/// Members of a source in the order in which they are expected: the envelope of an event first, then fields in the
+/// contract's order. Every source carries the key, by the field's own name unless it is mapped.
+///
+/// # Errors
+/// Where one member plays two roles, or there are too many.
+pub(crate) fn members(entity: &EntitySpec, source: &str) -> Result<Vec<Member>, EmitError> {
+    let Some(spec) = entity.sources.get(source) else { return Ok(Vec::new()) };
+    let mut members: Vec<Member> = Vec::new();
+    for (name, role) in envelope(spec) {
+        if members.iter().any(|member| member.name == name) {
+            let why =
+                format!("member {name} of source {source} plays two roles: give each its own");
+            return Err(inexpressible(entity, &name, why));
+        }
+        members.push(Member { name, fields: Vec::new(), role });
+    }
+    let none = BTreeMap::new();
+    let mapped = match spec {
+        SourceSpec::Salesforce { key, .. } => key,
+        SourceSpec::Postgres { .. } | SourceSpec::Stream { .. } => &none,
+    };
+    for (ix, field) in entity.fields.iter().enumerate() {
+        let key = entity.key.contains(&ix);
+        let mapped = mapped.get(&field.name).filter(|_| key);
+        let Some(name) =
+            mapped.or_else(|| field.from.get(source)).or_else(|| key.then_some(&field.name))
+        else {
+            continue;
+        };
+        match members.iter_mut().find(|member| member.name == *name) {
+            Some(member) => member.fields.push(ix),
+            None => {
+                members.push(Member { name: name.clone(), fields: vec![ix], role: Role::Plain });
+            }
+        }
+    }
+    if members.len() > MEMBERS_MAX {
+        let why = format!("source {source} tells more than {MEMBERS_MAX} fields: split the entity");
+        return Err(inexpressible(entity, source, why));
+    }
+    Ok(members)
+}
+
+fn envelope(spec: &SourceSpec) -> Vec<(String, Role)> {
+    match spec {
+        SourceSpec::Stream { event_id, order, occurred_at, .. } => {
+            let mut named = vec![(event_id.clone(), Role::EventId)];
+            named.extend(order.iter().map(|order| (order.clone(), Role::Order)));
+            named.push((occurred_at.clone(), Role::OccurredAt));
+            named
+        }
+        SourceSpec::Postgres { .. } | SourceSpec::Salesforce { .. } => Vec::new(),
+    }
+}

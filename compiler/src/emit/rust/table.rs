@@ -1,0 +1,134 @@
+//! The contract as constants: `ENTITY`.
+
+use covenant_model::spec::{EntitySpec, FieldSpec, OnFail, QualityRule, SourceSpec};
+use covenant_model::value::LogicalType;
+use proc_macro2::{Literal, TokenStream};
+use quote::quote;
+
+use super::source::{self, Role};
+use super::{bounds, inexpressible, pattern, record};
+use crate::emit::EmitError;
+
+/// The quality rules that refuse a record at capture.
+pub(crate) fn refusing(entity: &EntitySpec) -> impl Iterator<Item = &QualityRule> {
+    entity.quality.iter().filter(|rule| rule.at_capture && rule.on_fail == OnFail::Quarantine)
+}
+
+/// `pub static ENTITY`.
+///
+/// # Errors
+/// Where a bound or a source cannot be expressed.
+pub(crate) fn entity(entity: &EntitySpec) -> Result<TokenStream, EmitError> {
+    let (name, hash) = (&entity.name, &entity.contract_hash);
+    let fields: Vec<_> =
+        entity.fields.iter().map(|spec| field(entity, spec)).collect::<Result<_, _>>()?;
+    let sources: Vec<_> = entity
+        .sources
+        .iter()
+        .map(|(name, spec)| source_of(entity, name, spec))
+        .collect::<Result<_, _>>()?;
+    let key = entity.key.iter().map(|ix| Literal::usize_unsuffixed(*ix));
+    let groups = Literal::usize_unsuffixed(entity.groups.len());
+    let quality = refusing(entity).map(|rule| {
+        let (name, text) = (format!("quality:{}", rule.name), &rule.text);
+        quote!(table::Quality { rule: #name, text: #text })
+    });
+    Ok(quote!(
+        /// The contract as constants.
+        pub static ENTITY: table::Entity = table::Entity {
+            name: #name,
+            contract_hash: #hash,
+            fields: &[#(#fields),*],
+            key: &[#(#key),*],
+            groups: #groups,
+            sources: &[#(#sources),*],
+            quality: &[#(#quality),*],
+        };
+    ))
+}
+
+fn field(entity: &EntitySpec, field: &FieldSpec) -> Result<TokenStream, EmitError> {
+    let (name, ty) = (&field.name, ty(entity, field));
+    let mut built = quote!(table::Field::new(#name, #ty));
+    if field.nullable {
+        built = quote!(#built.nullable());
+    }
+    if field.optional {
+        built = quote!(#built.optional());
+    }
+    if let Some(text) = &field.min {
+        let min = Literal::i128_unsuffixed(bounds::number(entity, field, text)?);
+        built = quote!(#built.min(#min));
+    }
+    if let Some(text) = &field.max {
+        let max = Literal::i128_unsuffixed(bounds::number(entity, field, text)?);
+        built = quote!(#built.max(#max));
+    }
+    let text = matches!(field.ty, LogicalType::String { .. });
+    if field.pattern.is_some() {
+        if !text {
+            let why = format!("{} has no `pattern`: remove it", field.ty);
+            return Err(inexpressible(entity, name, why));
+        }
+        let form = pattern::name(field);
+        built = quote!(#built.pattern(&#form));
+    }
+    match field.format.as_deref() {
+        None => {}
+        Some("email") if text => built = quote!(#built.email()),
+        Some(other) => {
+            let why = format!("`format: {other}` is not known for {}: use `email`", field.ty);
+            return Err(inexpressible(entity, name, why));
+        }
+    }
+    Ok(built)
+}
+
+fn ty(entity: &EntitySpec, field: &FieldSpec) -> TokenStream {
+    match &field.ty {
+        LogicalType::Bool => quote!(table::Ty::Bool),
+        LogicalType::Int32 => quote!(table::Ty::Int32),
+        LogicalType::Int64 => quote!(table::Ty::Int64),
+        LogicalType::Decimal { precision, scale } => {
+            let (precision, scale) =
+                (Literal::u8_unsuffixed(*precision), Literal::u8_unsuffixed(*scale));
+            quote!(table::Ty::decimal(#precision, #scale))
+        }
+        LogicalType::String { max_chars } => {
+            let max_chars = Literal::u32_unsuffixed(max_chars.unwrap_or(0));
+            quote!(table::Ty::text(#max_chars))
+        }
+        LogicalType::Uuid => quote!(table::Ty::Uuid),
+        LogicalType::Date => quote!(table::Ty::Date),
+        LogicalType::Timestamp => quote!(table::Ty::Timestamp),
+        LogicalType::Enum { .. } => {
+            let name = record::enum_name(entity, field);
+            quote!(table::Ty::one_of(&#name::SYMBOLS))
+        }
+        LogicalType::Json => quote!(table::Ty::Json),
+        LogicalType::Bytes => quote!(table::Ty::Bytes),
+    }
+}
+
+fn source_of(entity: &EntitySpec, name: &str, spec: &SourceSpec) -> Result<TokenStream, EmitError> {
+    let kind = match spec {
+        SourceSpec::Postgres { .. } => quote!(table::Kind::Postgres),
+        SourceSpec::Stream { order, .. } => {
+            let sequenced = order.is_some();
+            quote!(table::Kind::Stream { sequenced: #sequenced })
+        }
+        SourceSpec::Salesforce { .. } => quote!(table::Kind::Salesforce),
+    };
+    let members = source::members(entity, name)?.into_iter().map(|member| {
+        let name = member.name;
+        let fields = member.fields.into_iter().map(Literal::usize_unsuffixed);
+        let built = quote!(table::Member::new(#name, &[#(#fields),*]));
+        match member.role {
+            Role::Plain => built,
+            Role::EventId => quote!(#built.role(table::Role::EventId)),
+            Role::Order => quote!(#built.role(table::Role::Order)),
+            Role::OccurredAt => quote!(#built.role(table::Role::OccurredAt)),
+        }
+    });
+    Ok(quote!(table::Source { name: #name, kind: #kind, members: &[#(#members),*] }))
+}
