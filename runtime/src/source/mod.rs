@@ -1,5 +1,7 @@
 //! Sources: what comes in, before it means anything. A source delivers bytes with positions; capture makes changes of them.
 
+pub mod postgres;
+
 use std::ops::Range;
 use std::sync::Arc;
 

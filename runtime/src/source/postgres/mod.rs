@@ -1,0 +1,27 @@
+//! PostgreSQL as a source: committed transactions out of logical replication, and tables read in chunks.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`pgoutput`] | decodes messages of pgoutput, protocol 1; pure |
+//! | [`assemble`] | puts messages together to whole transactions; pure |
+//! | [`lineage`] | start check: does the slot continue where landing ends; pure |
+//! | [`slot`] | reads and creates the slot |
+//! | [`stream`] | [`crate::source::ChangeStream`] over `pgwire-replication` |
+//! | [`reader`] | [`crate::source::TableReader`] |
+//! | [`preflight`] | what `doctor` and start check of a database |
+//! | [`connect`] | addresses, TLS, session settings, errors |
+//! | [`sql`] | quoting, snapshots and `COPY` text |
+//!
+//! Deliberately absent: entities, contracts' values, landing.
+
+pub mod assemble;
+pub mod connect;
+pub mod lineage;
+pub mod pgoutput;
+pub mod reader;
+pub mod slot;
+pub mod sql;
+pub mod stream;
+
+#[cfg(test)]
+mod pgoutput_tests;
