@@ -14,10 +14,14 @@
 //! Deliberately absent: YAML, templates, the compiler, any name of Acme's.
 
 pub mod app;
+pub mod apply;
 pub mod backfill;
 pub mod crm;
+pub mod deliver;
 pub mod env;
 pub mod error;
+pub mod fault;
+pub mod freshness;
 pub mod landing;
 pub mod ledger;
 pub mod source;

@@ -1,4 +1,14 @@
 //! The delivery ledger: folded rows with their guards, encrypted, and what became of each record in the CRM.
+//!
+//! A row's **identity** in the CRM (`sent`, `crm_id`, `revision`) belongs to one key. Where a row moves to another key, the
+//! identity moves with it in the same transaction that folds the move: the record is rekeyed, and the old key's tombstone finds
+//! nothing to remove.
+
+mod fold;
+pub mod sqlite;
+mod store;
+
+use std::collections::BTreeMap;
 
 use covenant_model::change::{Change, Key};
 use covenant_model::join::RowState;
@@ -6,6 +16,39 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::landing::CommitNumber;
+
+/// Encrypts what the ledger keeps, and digests what was delivered. Implemented over the key provider.
+pub trait Sealer: Send + Sync {
+    /// Encrypts; `context` is authenticated and must be the same when opened.
+    ///
+    /// # Errors
+    /// Where the key is not to be had.
+    fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>>;
+
+    /// Decrypts.
+    ///
+    /// # Errors
+    /// `Corrupt` where the bytes, the context or the key are not those of [`Sealer::seal`].
+    fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>>;
+
+    /// Keyed digest (HMAC-SHA-256): equal contents are recognised, contents are not guessed.
+    ///
+    /// # Errors
+    /// Where the key is not to be had.
+    fn digest(&self, content: &[u8]) -> Result<Digest>;
+}
+
+/// Keyed digest of what was delivered last.
+pub type Digest = [u8; 32];
+
+/// Which waiting rows are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Rows that are there: to be upserted, parents before children.
+    Upserts,
+    /// Deleted rows: to be flagged or deleted, children before parents.
+    Removals,
+}
 
 /// A row that waits for delivery.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,38 +59,53 @@ pub struct Pending {
     pub key: Key,
     /// Folded state.
     pub state: RowState,
-    /// The key under which the CRM knows the record, where the row has moved since.
+    /// The key under which the CRM may know the record, where the row has moved since.
     pub delivered_as: Option<Key>,
     /// Id of the record in the CRM, once known.
     pub crm_id: Option<String>,
-    /// Delivery revision to send: one higher than the last one that was ever sent for the record.
+    /// Whether the CRM may hold a record for this row: something was sent, whatever became of it.
+    pub sent: bool,
+    /// Delivery revision to send: higher than every one that was ever sent for the record.
     pub revision: u64,
+    /// Digest of what was delivered last; none where that is not known for certain.
+    pub digest: Option<Digest>,
     /// Earliest source commit time among the changes not delivered yet, microseconds since 1970.
     pub waiting_since_us: i64,
     /// Failed attempts.
     pub attempts: u32,
+    /// Counts the row's changes: how a row that changed after it was taken is recognised.
+    pub change: u64,
 }
 
 /// What became of a delivery.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Written, or already newer.
+    /// Written, or the same as what was written last.
     Delivered {
-        /// Id in the CRM.
+        /// Id in the CRM; none: as before.
         crm_id: Option<String>,
+        /// Digest of the content.
+        digest: Digest,
     },
-    /// To be tried again not before this time.
+    /// The record is deleted, or was never there.
+    Removed,
+    /// To be tried again.
     Retry {
+        /// Not before this time, microseconds since 1970.
+        not_before_us: i64,
+        /// Code and message without values.
+        reason: String,
+        /// The CRM holds this revision: the next one must be higher.
+        above: Option<u64>,
+    },
+    /// Waits for a parent's delivery, or this time.
+    Parked {
         /// Microseconds since 1970.
         not_before_us: i64,
         /// Code and message without values.
         reason: String,
-    },
-    /// Waits for its parent's delivery.
-    Parked {
-        /// Code and message without values.
-        reason: String,
+        /// The parents that it may wait for: object and external id.
+        parents: Vec<(String, String)>,
     },
     /// Refused for good until the row changes or a human retries it.
     Quarantined {
@@ -58,35 +116,106 @@ pub enum Outcome {
     Skipped,
 }
 
-/// The ledger. **Folding a commit and remembering its number is one transaction**; so is recording outcomes.
+/// Where a row of the ledger stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Nothing to do.
+    Settled,
+    /// To be delivered.
+    Waiting,
+    /// Waits for its parent.
+    Parked,
+    /// Refused for good.
+    Quarantined,
+    /// Only a source that does not own existence has spoken.
+    Incomplete,
+}
+
+/// A row as the ledger knows it: for reconciliation and the operator.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LedgerRow {
+    /// The row.
+    pub key: Key,
+    /// Folded state.
+    pub state: RowState,
+    /// Where it stands.
+    pub status: Status,
+    /// Why, where it is parked, quarantined or tried again.
+    pub reason: Option<String>,
+    /// Id of the record in the CRM.
+    pub crm_id: Option<String>,
+}
+
+/// The ledger. **Folding a commit and remembering its number is one transaction**; so is recording outcomes. Calls block: run
+/// the lane that owns a ledger on a thread of its own.
 pub trait Ledger: Send {
     /// The last folded landing commit.
+    ///
+    /// # Errors
+    /// `Storage`, `Corrupt`; so for every method.
     fn folded(&mut self) -> Result<CommitNumber>;
 
     /// Folds one landing commit's changes (entity name, change), carries moves, marks changed rows as waiting, and remembers
-    /// the number. Folding again what is already folded changes nothing.
+    /// the number. Folding again what is already folded changes nothing. Returns how many rows changed.
+    ///
+    /// # Errors
+    /// `Gap` where commits between the last folded one and this are missing.
     fn fold(&mut self, number: CommitNumber, changes: &[(String, Change)]) -> Result<u64>;
 
-    /// Up to `limit` waiting rows of an entity whose time has come, oldest first.
-    fn pending(&mut self, entity: &str, now_us: i64, limit: usize) -> Result<Vec<Pending>>;
+    /// Up to `limit` waiting rows of an entity whose time has come, oldest first. A row is held back while its record is
+    /// still to be rekeyed to the key that the row moved to.
+    fn pending(
+        &mut self,
+        entity: &str,
+        work: Work,
+        now_us: i64,
+        limit: usize,
+    ) -> Result<Vec<Pending>>;
 
     /// Durably raises the revision of rows that are about to be sent, before they are sent: a crash between sending and
-    /// recording must not reuse a revision.
+    /// recording must not reuse a revision, nor believe the last digest.
     fn sending(&mut self, rows: &[Pending]) -> Result<()>;
 
-    /// Records outcomes. A row that changed after it was taken stays waiting.
-    fn record(&mut self, outcomes: &[(Pending, Outcome)]) -> Result<()>;
+    /// Records outcomes. A row that changed after it was taken stays waiting. A delivered parent releases what is parked on
+    /// it, known by `object` and external id.
+    fn record(&mut self, object: &str, outcomes: &[(Pending, Outcome)]) -> Result<()>;
 
-    /// Rows waiting, parked and quarantined, by entity.
-    fn counts(&mut self) -> Result<std::collections::BTreeMap<String, LedgerCounts>>;
+    /// Both the old and the new key of a move have a record of their own: the old record stays with the old key, whose
+    /// tombstone is then delivered as any other.
+    fn part(&mut self, rows: &[Pending]) -> Result<()>;
+
+    /// Rows by state, by entity.
+    fn counts(&mut self) -> Result<BTreeMap<String, LedgerCounts>>;
+
+    /// Up to `limit` rows behind `after`, in the order of canonical keys.
+    fn scan(&mut self, entity: &str, after: Option<&Key>, limit: usize) -> Result<Vec<LedgerRow>>;
+
+    /// Puts quarantined and parked rows back in line; returns how many.
+    fn retry(&mut self, entity: &str) -> Result<u64>;
+
+    /// A small text that a lane keeps (its call budget, for one).
+    fn note(&mut self, name: &str) -> Result<Option<String>>;
+
+    /// Keeps it.
+    fn set_note(&mut self, name: &str, text: &str) -> Result<()>;
 }
 
 /// How many rows are in which state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[allow(missing_docs)]
 pub struct LedgerCounts {
+    /// All rows, tombstones too.
     pub rows: u64,
+    /// To be delivered.
     pub waiting: u64,
+    /// Of those, removals.
+    pub removals: u64,
+    /// Waiting for a parent.
     pub parked: u64,
+    /// Refused for good.
     pub quarantined: u64,
+    /// Existence owner unseen.
+    pub incomplete: u64,
+    /// Rows for which the CRM may hold a record.
+    pub sent: u64,
 }

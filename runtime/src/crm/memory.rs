@@ -1,0 +1,306 @@
+//! A CRM in memory, for the simulation: revision guard, lookups by external id, deletions, and faults on demand. Its answers
+//! have the same classes as the real one's.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::{
+    ApiUsage, Crm, CrmObject, CrmRecord, CrmValue, Found, ModifiedRecord, RowErrorClass, RowOutcome,
+};
+use crate::env::Env;
+use crate::error::{ErrorKind, Result, RuntimeError};
+use crate::fault::{Fault, Faults};
+
+/// Microseconds in a second.
+const SECOND_US: i64 = 1_000_000;
+/// Calls allowed in 24 hours.
+const DAILY_CALLS: u64 = 1_000_000;
+
+/// A record that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryRecord {
+    /// Never changes.
+    pub id: String,
+    /// Changes with a rekey.
+    pub external_id: String,
+    /// Never goes down.
+    pub revision: u64,
+    /// With the external id, without the revision.
+    pub fields: BTreeMap<String, CrmValue>,
+    /// Time of the last write, microseconds since 1970.
+    pub modified_at_us: i64,
+    /// Whether it is in the bin.
+    pub deleted: bool,
+}
+
+#[derive(Default)]
+struct State {
+    next_id: u64,
+    calls: u64,
+    /// Object -> record id -> record.
+    objects: BTreeMap<String, BTreeMap<String, MemoryRecord>>,
+}
+
+/// The CRM in memory. Outlives the lanes that write to it, as the real one does.
+pub struct MemoryCrm {
+    env: Env,
+    faults: Arc<dyn Faults>,
+    state: Mutex<State>,
+}
+
+impl MemoryCrm {
+    /// An empty CRM.
+    pub fn new(env: Env, faults: Arc<dyn Faults>) -> Self {
+        Self { env, faults, state: Mutex::new(State::default()) }
+    }
+
+    /// The records of an object that are not deleted, by external id. Two of one external id are a bug of the CRM.
+    pub fn records(&self, object: &str) -> BTreeMap<String, MemoryRecord> {
+        let state = self.lock();
+        let records = state.objects.get(object).into_iter().flat_map(BTreeMap::values);
+        records
+            .filter(|record| !record.deleted)
+            .map(|record| (record.external_id.clone(), record.clone()))
+            .collect()
+    }
+
+    /// A person edits a record: sets fields of the record with this external id. Returns false where there is none.
+    pub fn edit(&self, object: &str, external_id: &str, fields: &[(&str, CrmValue)]) -> bool {
+        let now_us = self.env.clock.now_us();
+        let mut state = self.lock();
+        let Some(record) = find_mut(&mut state, object, external_id) else { return false };
+        for (name, value) in fields {
+            record.fields.insert((*name).to_owned(), value.clone());
+        }
+        record.modified_at_us = now_us;
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts the call and asks for its fault; `Err` where nothing must be done.
+    fn begin(&self, operation: &str) -> Result<Fault> {
+        self.lock().calls += 1;
+        match self.faults.at(operation) {
+            Fault::Refused => Err(unavailable(operation)),
+            fault @ (Fault::None | Fault::ReplyLost) => Ok(fault),
+        }
+    }
+
+    fn write(
+        &self,
+        state: &mut State,
+        object: &CrmObject,
+        id: Option<String>,
+        record: &CrmRecord,
+    ) -> RowOutcome {
+        if self.faults.row("crm.row", &record.external_id) {
+            return refused(RowErrorClass::Lock, "UNABLE_TO_LOCK_ROW");
+        }
+        if missing_parent(state, record) {
+            return refused(RowErrorClass::ParentMissing, "INVALID_FIELD");
+        }
+        let id = id.or_else(|| id_of(state, &object.name, &record.external_id));
+        let taken = id_of(state, &object.name, &record.external_id);
+        if taken.is_some() && taken != id {
+            return refused(RowErrorClass::Invalid, "DUPLICATE_VALUE");
+        }
+        let created = id.is_none();
+        let id = id.unwrap_or_else(|| {
+            state.next_id += 1;
+            format!("{:015}", state.next_id)
+        });
+        let modified_at_us = self.env.clock.now_us();
+        let records = state.objects.entry(object.name.clone()).or_default();
+        let kept = records.entry(id.clone()).or_insert_with(|| MemoryRecord {
+            id: id.clone(),
+            external_id: record.external_id.clone(),
+            revision: 0,
+            fields: BTreeMap::new(),
+            modified_at_us,
+            deleted: false,
+        });
+        if kept.deleted {
+            return refused(RowErrorClass::Gone, "ENTITY_IS_DELETED");
+        }
+        if record.revision < kept.revision {
+            return refused(RowErrorClass::AlreadyNewer, "FIELD_CUSTOM_VALIDATION_EXCEPTION");
+        }
+        kept.external_id.clone_from(&record.external_id);
+        kept.revision = record.revision;
+        let name = object.external_id_field.clone();
+        kept.fields.insert(name, CrmValue::Text(record.external_id.clone()));
+        kept.fields.extend(record.fields.clone());
+        kept.modified_at_us = modified_at_us;
+        RowOutcome::Written { id, created }
+    }
+}
+
+#[async_trait]
+impl Crm for MemoryCrm {
+    async fn upsert(&self, object: &CrmObject, records: &[CrmRecord]) -> Result<Vec<RowOutcome>> {
+        let fault = self.begin("crm.upsert")?;
+        let mut seen = BTreeSet::new();
+        let repeated: BTreeSet<_> =
+            records.iter().map(|record| &record.external_id).filter(|id| !seen.insert(*id)).collect();
+        let mut state = self.lock();
+        let outcomes = records
+            .iter()
+            .map(|record| {
+                if repeated.contains(&record.external_id) {
+                    return refused(RowErrorClass::Invalid, "DUPLICATE_VALUE");
+                }
+                self.write(&mut state, object, None, record)
+            })
+            .collect();
+        answered(fault, outcomes)
+    }
+
+    async fn delete(&self, object: &CrmObject, ids: &[String]) -> Result<Vec<RowOutcome>> {
+        let fault = self.begin("crm.delete")?;
+        let now_us = self.env.clock.now_us();
+        let mut state = self.lock();
+        let outcomes = ids
+            .iter()
+            .map(|id| {
+                let records = state.objects.get_mut(&object.name);
+                match records.and_then(|records| records.get_mut(id)) {
+                    Some(record) if !record.deleted => {
+                        record.deleted = true;
+                        record.modified_at_us = now_us;
+                        RowOutcome::Written { id: id.clone(), created: false }
+                    }
+                    Some(_) | None => refused(RowErrorClass::Gone, "ENTITY_IS_DELETED"),
+                }
+            })
+            .collect();
+        answered(fault, outcomes)
+    }
+
+    async fn find(
+        &self,
+        object: &CrmObject,
+        external_ids: &[String],
+    ) -> Result<Vec<Option<Found>>> {
+        let fault = self.begin("crm.find")?;
+        let state = self.lock();
+        let records = state.objects.get(&object.name);
+        let found = external_ids
+            .iter()
+            .map(|external_id| {
+                let mut alive = records.into_iter().flat_map(BTreeMap::values);
+                alive
+                    .find(|record| !record.deleted && record.external_id == *external_id)
+                    .map(|record| Found { id: record.id.clone(), revision: record.revision })
+            })
+            .collect();
+        answered(fault, found)
+    }
+
+    async fn rekey(&self, object: &CrmObject, id: &str, to: &CrmRecord) -> Result<RowOutcome> {
+        let fault = self.begin("crm.rekey")?;
+        let mut state = self.lock();
+        let known = state.objects.get(&object.name).is_some_and(|all| all.contains_key(id));
+        let outcome = if known {
+            self.write(&mut state, object, Some(id.to_owned()), to)
+        } else {
+            refused(RowErrorClass::Gone, "NOT_FOUND")
+        };
+        answered(fault, outcome)
+    }
+
+    async fn modified(
+        &self,
+        object: &str,
+        fields: &[String],
+        from_us: i64,
+        to_us: i64,
+    ) -> Result<Vec<ModifiedRecord>> {
+        let fault = self.begin("crm.modified")?;
+        let state = self.lock();
+        let records = state.objects.get(object).into_iter().flat_map(BTreeMap::values);
+        let mut found: Vec<_> = records
+            .filter(|record| (from_us..to_us).contains(&second(record.modified_at_us)))
+            .map(|record| modified(record, fields))
+            .collect();
+        found.sort_by(|a, b| (a.modified_at_us, &a.id).cmp(&(b.modified_at_us, &b.id)));
+        answered(fault, found)
+    }
+
+    fn usage(&self) -> Option<ApiUsage> {
+        Some(ApiUsage { used: self.lock().calls, max: DAILY_CALLS })
+    }
+}
+
+fn second(us: i64) -> i64 {
+    us.div_euclid(SECOND_US) * SECOND_US
+}
+
+fn modified(record: &MemoryRecord, fields: &[String]) -> ModifiedRecord {
+    let mut json = serde_json::Map::new();
+    json.insert("Id".to_owned(), json!(record.id));
+    for name in fields {
+        let value = match record.fields.get(name) {
+            Some(CrmValue::Bool(flag)) => json!(flag),
+            Some(CrmValue::Number(text)) => serde_json::from_str(text).unwrap_or_default(),
+            Some(CrmValue::Text(text)) => json!(text),
+            Some(CrmValue::Null | CrmValue::Lookup { .. }) | None => serde_json::Value::Null,
+        };
+        json.insert(name.clone(), value);
+    }
+    ModifiedRecord {
+        id: record.id.clone(),
+        modified_at_us: second(record.modified_at_us),
+        deleted: record.deleted,
+        json: serde_json::Value::Object(json).to_string().into_bytes(),
+    }
+}
+
+fn missing_parent(state: &State, record: &CrmRecord) -> bool {
+    record.fields.values().any(|value| match value {
+        CrmValue::Lookup { object, external_id, .. } => {
+            id_of(state, object, external_id).is_none()
+        }
+        CrmValue::Null | CrmValue::Bool(_) | CrmValue::Number(_) | CrmValue::Text(_) => false,
+    })
+}
+
+fn id_of(state: &State, object: &str, external_id: &str) -> Option<String> {
+    let mut records = state.objects.get(object)?.values();
+    let alive = |record: &&MemoryRecord| !record.deleted && record.external_id == external_id;
+    records.find(alive).map(|record| record.id.clone())
+}
+
+fn find_mut<'a>(
+    state: &'a mut State,
+    object: &str,
+    external_id: &str,
+) -> Option<&'a mut MemoryRecord> {
+    let mut records = state.objects.get_mut(object)?.values_mut();
+    records.find(|record| !record.deleted && record.external_id == external_id)
+}
+
+fn refused(class: RowErrorClass, code: &str) -> RowOutcome {
+    RowOutcome::Refused { class, code: code.to_owned(), message: String::new() }
+}
+
+fn unavailable(operation: &str) -> RuntimeError {
+    RuntimeError::new(
+        ErrorKind::Unavailable,
+        "memory crm",
+        format!("{operation} failed on request"),
+        "It is tried again",
+    )
+}
+
+fn answered<T>(fault: Fault, answer: T) -> Result<T> {
+    match fault {
+        Fault::None => Ok(answer),
+        Fault::Refused | Fault::ReplyLost => Err(unavailable("the answer")),
+    }
+}

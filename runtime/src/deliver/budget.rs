@@ -1,0 +1,86 @@
+//! The share of the CRM's daily calls that deliveries may use, with hysteresis, so that people keep theirs.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::crm::ApiUsage;
+
+/// Where everybody together has used this much of the allowance, deliveries stop, percent.
+const STOP_PERCENT: u64 = 80;
+/// Deliveries go on below this, percent.
+const RESUME_PERCENT: u64 = 75;
+/// Microseconds in an hour.
+const HOUR_US: i64 = 3_600_000_000;
+/// The allowance is counted over this many hours.
+const WINDOW_HOURS: i64 = 24;
+/// How long to wait before the budget is looked at again.
+pub const BUDGET_RECHECK: Duration = Duration::from_secs(60);
+
+/// What was used, by hour. Kept in the ledger, so that a restart does not forget it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Hour since 1970 and our calls in it, oldest first.
+    hours: VecDeque<(i64, u64)>,
+    stopped: bool,
+}
+
+impl Budget {
+    /// Counts calls of ours.
+    pub fn spend(&mut self, now_us: i64, calls: u64) {
+        let hour = now_us.div_euclid(HOUR_US);
+        match self.hours.back_mut() {
+            Some((last, spent)) if *last >= hour => *spent += calls,
+            Some(_) | None => self.hours.push_back((hour, calls)),
+        }
+        while self.hours.front().is_some_and(|(first, _)| *first <= hour - WINDOW_HOURS) {
+            self.hours.pop_front();
+        }
+    }
+
+    /// Our calls in the last 24 hours.
+    pub fn spent(&self) -> u64 {
+        self.hours.iter().map(|(_, calls)| calls).sum()
+    }
+
+    /// Whether a call may be made. `share` is ours, in calls; `usage` is what the CRM says of everybody's.
+    pub fn allows(&mut self, now_us: i64, share: u64, usage: Option<ApiUsage>) -> bool {
+        self.spend(now_us, 0);
+        let percent = if self.stopped { RESUME_PERCENT } else { STOP_PERCENT };
+        let org = usage.is_some_and(|usage| {
+            usage.max > 0 && usage.used.saturating_mul(100) >= usage.max.saturating_mul(percent)
+        });
+        let ours = if self.stopped {
+            self.spent().saturating_mul(100) >= share.saturating_mul(RESUME_PERCENT)
+        } else {
+            self.spent() >= share
+        };
+        self.stopped = org || ours;
+        !self.stopped
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stops_at_its_share_and_resumes_lower() {
+        let mut budget = Budget::default();
+        budget.spend(0, 100);
+        assert!(!budget.allows(0, 100, None));
+        assert!(!budget.allows(23 * HOUR_US, 100, None));
+        assert!(budget.allows(24 * HOUR_US, 100, None));
+    }
+
+    #[test]
+    fn people_keep_their_part() {
+        let mut budget = Budget::default();
+        let usage = |used| Some(ApiUsage { used, max: 1000 });
+        assert!(budget.allows(0, 1000, usage(799)));
+        assert!(!budget.allows(0, 1000, usage(800)));
+        assert!(!budget.allows(0, 1000, usage(760)));
+        assert!(budget.allows(0, 1000, usage(749)));
+    }
+}

@@ -1,0 +1,310 @@
+//! Landing -> ledger -> CRM: what is sent is always the folded row, never a change.
+//!
+//! One step folds a few landing commits, then sends what waits: records that are there, parents before children; then
+//! removals, children before parents. Calls are made one after another, so that no two are in flight for one key or one
+//! parent. Nothing is lost when a step dies at any instruction: the ledger raised the revision before the call, and a row
+//! whose outcome was not recorded waits on.
+//!
+//! Ledger calls block: run the lane on a thread of its own.
+
+pub mod budget;
+mod outcome;
+pub mod record;
+mod removals;
+mod send;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use covenant_model::change::Change;
+use covenant_model::spec::EntitySpec;
+
+use self::budget::{BUDGET_RECHECK, Budget};
+use self::record::{Mapping, Reveal};
+use crate::crm::{Crm, MAX_ROWS_PER_CALL};
+use crate::env::Env;
+use crate::error::{ErrorKind, Result, RuntimeError};
+use crate::freshness::Freshness;
+use crate::landing::{Epoch, Landing, LandingCommit};
+use crate::ledger::{Ledger, LedgerCounts, Sealer, Work};
+
+/// Most landing commits folded in one step: sending must not starve behind a long catch-up.
+const FOLDS_PER_STEP: usize = 16;
+/// Most rows of one entity taken in one step.
+const ROWS_PER_STEP: usize = 5 * MAX_ROWS_PER_CALL;
+/// Revisions of one epoch: a later epoch's are all higher, so that what an older instance still sends is refused by the CRM
+/// itself, and a rebuilt ledger wins over what a lost one sent. JSON readers keep 53 bits: room for 9 million epochs.
+const REVISIONS_PER_EPOCH: u64 = 1_000_000_000;
+/// Largest revision that every JSON reader keeps exactly.
+const REVISION_MAX: u64 = (1 << 53) - 1;
+/// Name of the ledger's note with the call budget.
+const BUDGET_NOTE: &str = "budget";
+
+/// What one step did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stepped {
+    /// Landing commits folded.
+    pub folded: u64,
+    /// Rows written to the CRM.
+    pub written: u64,
+    /// Rows whose content was there already.
+    pub unchanged: u64,
+    /// Records removed or flagged.
+    pub removed: u64,
+    /// Rows refused, for now or for good.
+    pub refused: u64,
+    /// Rows that are not to be delivered.
+    pub skipped: u64,
+}
+
+impl Stepped {
+    /// Nothing was there to do: the caller may wait a little.
+    pub fn idle(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What a lane needs.
+pub struct Parts {
+    /// Where changes come from.
+    pub landing: Arc<dyn Landing>,
+    /// What is remembered.
+    pub ledger: Box<dyn Ledger>,
+    /// Where records go.
+    pub crm: Arc<dyn Crm>,
+    /// Opens ciphertexts where a sink declares a purpose.
+    pub reveal: Arc<dyn Reveal>,
+    /// Digests what was delivered.
+    pub sealer: Arc<dyn Sealer>,
+    /// Time and chance.
+    pub env: Env,
+    /// Epoch of this instance, taken from landing.
+    pub epoch: Epoch,
+    /// API calls that the lane may make in 24 hours.
+    pub daily_share: u64,
+}
+
+/// The lane.
+pub struct DeliverLane {
+    parts: Parts,
+    entities: BTreeMap<String, EntitySpec>,
+    /// Parents before children.
+    mappings: Vec<Arc<Mapping>>,
+    budget: Budget,
+    freshness: Freshness,
+    /// Rows in one call; shrinks where calls fail whole, and grows back.
+    chunk: usize,
+    /// Objects whose removals are held by the breaker, with how many wait.
+    held: BTreeMap<String, u64>,
+    allowed: BTreeSet<String>,
+    totals: Stepped,
+}
+
+impl DeliverLane {
+    /// A lane over the entities that have a Salesforce sink.
+    ///
+    /// # Errors
+    /// `Config` where a sink cannot be mapped or parents form a cycle; those of the ledger.
+    pub fn new(mut parts: Parts, entities: &[EntitySpec]) -> Result<Self> {
+        let mut mappings = Vec::new();
+        let mut kept = BTreeMap::new();
+        for entity in entities {
+            if let Some(sink) = &entity.salesforce {
+                mappings.push(Arc::new(Mapping::new(entity, sink)?));
+                kept.insert(entity.name.clone(), entity.clone());
+            }
+        }
+        let budget = match parts.ledger.note(BUDGET_NOTE)? {
+            Some(text) => serde_json::from_str(&text).unwrap_or_default(),
+            None => Budget::default(),
+        };
+        Ok(Self {
+            mappings: parents_first(mappings)?,
+            entities: kept,
+            parts,
+            budget,
+            freshness: Freshness::default(),
+            chunk: MAX_ROWS_PER_CALL,
+            held: BTreeMap::new(),
+            allowed: BTreeSet::new(),
+            totals: Stepped::default(),
+        })
+    }
+
+    /// Does a bounded amount of work.
+    ///
+    /// # Errors
+    /// Of landing, ledger and CRM; what was not recorded is tried again by the next step. `Throttled` where the budget is
+    /// used up, `Fenced` where a later instance delivers, `SchemaMismatch` where the CRM does not know our fields.
+    pub async fn step(&mut self) -> Result<Stepped> {
+        let mut done = Stepped { folded: self.fold().await?, ..Stepped::default() };
+        let sent = self.send(&mut done).await;
+        self.remember(&done);
+        sent.map(|()| done)
+    }
+
+    async fn send(&mut self, done: &mut Stepped) -> Result<()> {
+        for mapping in self.mappings.clone() {
+            let rows = self.take(&mapping, Work::Upserts)?;
+            let more = rows.len() >= ROWS_PER_STEP;
+            self.upserts(&mapping, rows, done).await?;
+            if more {
+                // Children wait until their parents are through: they would only be refused.
+                return Ok(());
+            }
+        }
+        for mapping in self.mappings.clone().into_iter().rev() {
+            let rows = self.take(&mapping, Work::Removals)?;
+            let more = rows.len() >= ROWS_PER_STEP;
+            if self.breaks(&mapping, rows.len())? {
+                continue;
+            }
+            self.removals(&mapping, rows, done).await?;
+            if more {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, mapping: &Mapping, work: Work) -> Result<Vec<crate::ledger::Pending>> {
+        let now_us = self.parts.env.clock.now_us();
+        let mut rows = self.parts.ledger.pending(&mapping.entity, work, now_us, ROWS_PER_STEP)?;
+        let floor = self.parts.epoch.0.saturating_mul(REVISIONS_PER_EPOCH);
+        for row in &mut rows {
+            row.revision = row.revision.max(floor + 1);
+            if row.revision > REVISION_MAX {
+                return Err(RuntimeError::new(
+                    ErrorKind::Bug,
+                    "delivery",
+                    "delivery revisions are used up",
+                    "Report this as a bug of covenant",
+                ));
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Folds the next landing commits; returns how many.
+    async fn fold(&mut self) -> Result<u64> {
+        let mut folded = 0;
+        for _ in 0..FOLDS_PER_STEP {
+            let next = self.parts.ledger.folded()?.next();
+            let Some(commit) = self.parts.landing.commit_at(next).await? else { break };
+            let changes = self.changes(&commit).await?;
+            self.parts.ledger.fold(next, &changes)?;
+            folded += 1;
+        }
+        Ok(folded)
+    }
+
+    async fn changes(&self, commit: &LandingCommit) -> Result<Vec<(String, Change)>> {
+        let mut changes = Vec::new();
+        for file in &commit.files {
+            if let Some(entity) = self.entities.get(&file.entity) {
+                let read = self.parts.landing.changes(entity, file).await?;
+                changes.extend(read.into_iter().map(|change| (entity.name.clone(), change)));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Before every call: the budget. Counts the call.
+    fn spend(&mut self) -> Result<()> {
+        let now_us = self.parts.env.clock.now_us();
+        if !self.budget.allows(now_us, self.parts.daily_share, self.parts.crm.usage()) {
+            let mut error = RuntimeError::new(
+                ErrorKind::Throttled,
+                "delivery",
+                format!("{} calls used of our {} a day", self.budget.spent(), self.parts.daily_share),
+                "It goes on as calls of the last 24 hours expire; raise `share` in project.yaml if it must not wait",
+            );
+            error.retry_after = Some(BUDGET_RECHECK);
+            return Err(error);
+        }
+        self.budget.spend(now_us, 1);
+        Ok(())
+    }
+
+    /// After a step: totals and the budget's note. Losing the note costs an hour's count, so its failure is only told.
+    fn remember(&mut self, done: &Stepped) {
+        self.totals.folded += done.folded;
+        self.totals.written += done.written;
+        self.totals.unchanged += done.unchanged;
+        self.totals.removed += done.removed;
+        self.totals.refused += done.refused;
+        self.totals.skipped += done.skipped;
+        if done.written + done.removed + done.refused == 0 {
+            return;
+        }
+        let kept = serde_json::to_string(&self.budget).map_err(|error| error.to_string()).and_then(
+            |text| {
+                self.parts.ledger.set_note(BUDGET_NOTE, &text).map_err(|error| error.to_string())
+            },
+        );
+        if let Err(error) = kept {
+            tracing::warn!(%error, "the call budget was not kept");
+        }
+    }
+
+    /// From commit in the source to delivered, by entity.
+    pub fn freshness(&self) -> &Freshness {
+        &self.freshness
+    }
+
+    /// Everything since the lane started.
+    pub fn totals(&self) -> &Stepped {
+        &self.totals
+    }
+
+    /// Removals that the mass-change breaker holds, by entity.
+    pub fn held(&self) -> &BTreeMap<String, u64> {
+        &self.held
+    }
+
+    /// A person has looked: the held removals of an entity may go.
+    pub fn allow_removals(&mut self, entity: &str) {
+        self.allowed.insert(entity.to_owned());
+    }
+
+    /// Rows by state, by entity.
+    ///
+    /// # Errors
+    /// Of the ledger.
+    pub fn counts(&mut self) -> Result<BTreeMap<String, LedgerCounts>> {
+        self.parts.ledger.counts()
+    }
+
+    /// Our calls in the last 24 hours.
+    pub fn calls(&self) -> u64 {
+        self.budget.spent()
+    }
+
+    /// The ledger, for the operator's commands and reconciliation.
+    pub fn ledger(&mut self) -> &mut dyn Ledger {
+        self.parts.ledger.as_mut()
+    }
+}
+
+/// Sorts so that every entity stands behind its parents; ties by name.
+fn parents_first(mappings: Vec<Arc<Mapping>>) -> Result<Vec<Arc<Mapping>>> {
+    let mut open: BTreeMap<String, Arc<Mapping>> =
+        mappings.into_iter().map(|mapping| (mapping.entity.clone(), mapping)).collect();
+    let mut sorted = Vec::with_capacity(open.len());
+    while !open.is_empty() {
+        let free = open.values().find(|mapping| {
+            mapping.parents.iter().all(|parent| *parent == mapping.entity || !open.contains_key(parent))
+        });
+        let Some(name) = free.map(|mapping| mapping.entity.clone()) else {
+            let names: Vec<_> = open.keys().cloned().collect();
+            return Err(RuntimeError::new(
+                ErrorKind::Config,
+                "delivery",
+                format!("the parents of {} form a cycle", names.join(", ")),
+                "Take one of the lookups out of its sink",
+            ));
+        };
+        sorted.extend(open.remove(&name));
+    }
+    Ok(sorted)
+}

@@ -1,0 +1,170 @@
+//! One landing commit into the ledger: the same join as `covenant_model::join::Table`, over rows that are read once and
+//! written once, and the identities that move along.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use covenant_model::change::{Change, Key};
+use rusqlite::{Connection, params};
+
+use super::store::{self, Stored, storage};
+use super::{Sealer, Status};
+use crate::error::Result;
+
+type Address = (String, Vec<u8>);
+
+/// The rows that a commit touches.
+pub(super) struct Fold<'a> {
+    connection: &'a Connection,
+    sealer: &'a dyn Sealer,
+    rows: BTreeMap<Address, Slot>,
+    moves: Vec<(String, Key, Key)>,
+}
+
+struct Slot {
+    row: Stored,
+    dirty: bool,
+    changed: bool,
+}
+
+impl<'a> Fold<'a> {
+    pub(super) fn new(connection: &'a Connection, sealer: &'a dyn Sealer) -> Self {
+        Self { connection, sealer, rows: BTreeMap::new(), moves: Vec::new() }
+    }
+
+    /// Folds one change, and whatever follows from a move.
+    pub(super) fn change(&mut self, entity: &str, change: &Change) -> Result<()> {
+        let groups = change.state.groups.len();
+        let slot = self.slot(entity, &change.key, groups)?;
+        if slot.row.state.join(&change.state) {
+            slot.touch(change.committed_at_us);
+        }
+        if let Some(old) = &change.moved_from {
+            self.remember_move(entity, old, &change.key)?;
+            self.carry(entity, old, change.committed_at_us)?;
+            self.moves.push((entity.to_owned(), old.clone(), change.key.clone()));
+        }
+        self.carry(entity, &change.key, change.committed_at_us)
+    }
+
+    /// Moves identities, then writes every touched row; returns how many rows changed.
+    pub(super) fn finish(mut self) -> Result<u64> {
+        for (entity, old, new) in std::mem::take(&mut self.moves) {
+            self.move_identity(&entity, &old, &new)?;
+        }
+        let mut changed = 0;
+        for ((entity, canonical), slot) in &self.rows {
+            changed += u64::from(slot.changed);
+            if slot.dirty {
+                store::save(self.connection, self.sealer, entity, canonical, &slot.row)?;
+            }
+        }
+        Ok(changed)
+    }
+
+    fn slot(&mut self, entity: &str, key: &Key, groups: usize) -> Result<&mut Slot> {
+        let canonical = key.canonical();
+        match self.rows.entry((entity.to_owned(), canonical.clone())) {
+            Entry::Occupied(taken) => Ok(taken.into_mut()),
+            Entry::Vacant(free) => {
+                let found = store::load(self.connection, self.sealer, entity, &canonical)?;
+                let fresh = found.is_none();
+                let row = found.unwrap_or_else(|| Stored::new(key.clone(), groups));
+                Ok(free.insert(Slot { row, dirty: fresh, changed: false }))
+            }
+        }
+    }
+
+    /// As [`Fold::slot`], but none where the row is unknown.
+    fn known(&mut self, entity: &str, key: &Key) -> Result<Option<&mut Slot>> {
+        let canonical = key.canonical();
+        match self.rows.entry((entity.to_owned(), canonical.clone())) {
+            Entry::Occupied(taken) => Ok(Some(taken.into_mut())),
+            Entry::Vacant(free) => {
+                let found = store::load(self.connection, self.sealer, entity, &canonical)?;
+                Ok(found.map(|row| free.insert(Slot { row, dirty: false, changed: false })))
+            }
+        }
+    }
+
+    fn remember_move(&self, entity: &str, old: &Key, new: &Key) -> Result<()> {
+        self.connection
+            .prepare_cached("INSERT OR IGNORE INTO moves (entity, old, new, new_json) VALUES (?1, ?2, ?3, ?4)")
+            .map_err(storage)?
+            .execute(params![entity, old.canonical(), new.canonical(), store::key_json(new)?])
+            .map_err(storage)?;
+        Ok(())
+    }
+
+    /// Carries a row's groups along its moves until nothing changes. Ends: every step raises a guard to one that some change
+    /// carries, and there are finitely many.
+    fn carry(&mut self, entity: &str, from: &Key, committed_at_us: i64) -> Result<()> {
+        let mut open = vec![from.clone()];
+        while let Some(key) = open.pop() {
+            let targets = self.targets(entity, &key)?;
+            if targets.is_empty() {
+                continue;
+            }
+            let Some(slot) = self.known(entity, &key)? else { continue };
+            let state = slot.row.state.clone();
+            for target in targets {
+                let slot = self.slot(entity, &target, state.groups.len())?;
+                if slot.row.state.join_groups(&state) {
+                    slot.touch(committed_at_us);
+                    open.push(target);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn targets(&self, entity: &str, old: &Key) -> Result<Vec<Key>> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT new_json FROM moves WHERE entity = ?1 AND old = ?2")
+            .map_err(storage)?;
+        let found = statement
+            .query_map(params![entity, old.canonical()], |row| row.get::<_, String>(0))
+            .map_err(storage)?;
+        found.map(|text| store::json(&text.map_err(storage)?)).collect()
+    }
+
+    /// The record in the CRM goes with the row, unless the new key already has one of its own. Also where nothing is known
+    /// to be sent: a lost ledger that is rebuilt does not know what the CRM holds, and looking is cheap.
+    fn move_identity(&mut self, entity: &str, old: &Key, new: &Key) -> Result<()> {
+        if old == new {
+            return Ok(());
+        }
+        let from = self.known(entity, old)?.map(|slot| slot.row.clone());
+        let Some(to) = self.known(entity, new)? else { return Ok(()) };
+        if to.row.sent || to.row.delivered_as.is_some() {
+            return Ok(());
+        }
+        let known_as = from.as_ref().and_then(|from| from.delivered_as.clone());
+        to.row.delivered_as = Some(known_as.unwrap_or_else(|| old.clone()));
+        to.dirty = true;
+        let Some(from) = from else { return Ok(()) };
+        to.row.crm_id = from.crm_id;
+        to.row.revision = to.row.revision.max(from.revision);
+        to.row.sent = from.sent;
+        let Some(from) = self.known(entity, old)? else { return Ok(()) };
+        from.row.sent = false;
+        from.row.crm_id = None;
+        from.row.delivered_as = None;
+        from.row.digest = None;
+        if from.row.status != Status::Incomplete && !from.row.state.alive() {
+            from.row.status = Status::Settled;
+            from.row.waiting_since_us = None;
+        }
+        from.dirty = true;
+        Ok(())
+    }
+}
+
+impl Slot {
+    fn touch(&mut self, committed_at_us: i64) {
+        self.dirty = true;
+        self.changed = true;
+        self.row.changed(committed_at_us);
+    }
+}

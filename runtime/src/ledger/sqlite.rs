@@ -1,0 +1,437 @@
+//! The embedded ledger: one SQLite file, write-ahead log, every transaction flushed to disk.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use covenant_model::change::{Change, Key};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::fold::Fold;
+use super::store::{self, COLUMNS, SCHEMA, corrupt, signed, status_number, storage, unsigned};
+use super::{Digest, Ledger, LedgerCounts, LedgerRow, Outcome, Pending, Sealer, Status, Work};
+use crate::crm::external_id_of;
+use crate::error::{ErrorKind, Result, RuntimeError};
+use crate::landing::CommitNumber;
+
+/// Statements kept prepared.
+const STATEMENTS: usize = 64;
+/// Known plaintext that tells whether the ledger was written under the same key.
+const CANARY: &[u8] = b"covenant ledger";
+const CANARY_NOTE: &str = "canary";
+const FOLDED_NOTE: &str = "folded";
+
+/// The ledger in a SQLite file.
+pub struct SqliteLedger {
+    connection: Connection,
+    sealer: Arc<dyn Sealer>,
+}
+
+impl SqliteLedger {
+    /// Opens or creates the file.
+    ///
+    /// # Errors
+    /// `Storage` where it cannot be opened; `Corrupt` where it is no ledger; `Config` where it was written under another key.
+    pub fn open(path: &Path, sealer: Arc<dyn Sealer>) -> Result<Self> {
+        Self::with(Connection::open(path).map_err(storage)?, sealer)
+    }
+
+    /// A ledger that dies with the process: for the simulation's speed where nothing is killed.
+    ///
+    /// # Errors
+    /// As [`SqliteLedger::open`].
+    pub fn in_memory(sealer: Arc<dyn Sealer>) -> Result<Self> {
+        Self::with(Connection::open_in_memory().map_err(storage)?, sealer)
+    }
+
+    fn with(connection: Connection, sealer: Arc<dyn Sealer>) -> Result<Self> {
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
+            .map_err(storage)?;
+        connection.execute_batch(SCHEMA).map_err(storage)?;
+        let mut ledger = Self { connection, sealer };
+        ledger.check_key()?;
+        Ok(ledger)
+    }
+
+    fn check_key(&mut self) -> Result<()> {
+        let Some(text) = self.note(CANARY_NOTE)? else {
+            let sealed = self.sealer.seal(CANARY, CANARY)?;
+            return self.set_note(CANARY_NOTE, &hex::encode(sealed));
+        };
+        let sealed = hex::decode(text).map_err(|_| corrupt("the canary is no hexadecimal text"))?;
+        match self.sealer.open(CANARY, &sealed) {
+            Ok(plain) if plain == CANARY => Ok(()),
+            Ok(_) | Err(_) => Err(RuntimeError::new(
+                ErrorKind::Config,
+                "ledger",
+                "the ledger was written under another key",
+                "Configure the key it was written under, or remove the ledger to have it rebuilt",
+            )),
+        }
+    }
+
+    fn begin(&mut self) -> Result<Transaction<'_>> {
+        self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(storage)
+    }
+}
+
+fn note(connection: &Connection, name: &str) -> Result<Option<String>> {
+    connection
+        .prepare_cached("SELECT value FROM meta WHERE name = ?1")
+        .map_err(storage)?
+        .query_row(params![name], |row| row.get(0))
+        .optional()
+        .map_err(storage)
+}
+
+fn set_note(connection: &Connection, name: &str, text: &str) -> Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)")
+        .map_err(storage)?
+        .execute(params![name, text])
+        .map_err(storage)?;
+    Ok(())
+}
+
+fn folded(connection: &Connection) -> Result<CommitNumber> {
+    let text = note(connection, FOLDED_NOTE)?;
+    let number = text.map_or(Ok(0), |text| text.parse());
+    number.map(CommitNumber).map_err(|_| corrupt("the folded commit is no number"))
+}
+
+impl Ledger for SqliteLedger {
+    fn folded(&mut self) -> Result<CommitNumber> {
+        folded(&self.connection)
+    }
+
+    fn fold(&mut self, number: CommitNumber, changes: &[(String, Change)]) -> Result<u64> {
+        let sealer = Arc::clone(&self.sealer);
+        let transaction = self.begin()?;
+        let last = folded(&transaction)?;
+        if number <= last {
+            return Ok(0);
+        }
+        if number != last.next() {
+            return Err(RuntimeError::new(
+                ErrorKind::Gap,
+                "ledger",
+                format!("landing commit {} follows {}, commits between are missing", number.0, last.0),
+                "Restore the missing landing commits",
+            ));
+        }
+        let mut fold = Fold::new(&transaction, sealer.as_ref());
+        for (entity, change) in changes {
+            fold.change(entity, change)?;
+        }
+        let changed = fold.finish()?;
+        set_note(&transaction, FOLDED_NOTE, &number.0.to_string())?;
+        transaction.commit().map_err(storage)?;
+        Ok(changed)
+    }
+
+    fn pending(
+        &mut self,
+        entity: &str,
+        work: Work,
+        now_us: i64,
+        limit: usize,
+    ) -> Result<Vec<Pending>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM rows WHERE entity = ?1 AND status IN (1, 2) AND alive = ?2 \
+             AND not_before <= ?3 AND NOT EXISTS (SELECT 1 FROM rows AS other \
+             WHERE other.entity = rows.entity AND other.delivered_as = rows.key) \
+             ORDER BY waiting_since, key LIMIT ?4"
+        );
+        let mut statement = self.connection.prepare_cached(&sql).map_err(storage)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let alive = work == Work::Upserts;
+        let found = statement
+            .query_map(params![entity, alive, now_us, limit], store::raw)
+            .map_err(storage)?;
+        let mut rows = Vec::new();
+        for raw in found {
+            let row = store::opened(entity, raw.map_err(storage)?, self.sealer.as_ref())?;
+            rows.push(Pending {
+                entity: entity.to_owned(),
+                key: row.key,
+                state: row.state,
+                delivered_as: row.delivered_as,
+                crm_id: row.crm_id,
+                sent: row.sent,
+                revision: row.revision + 1,
+                digest: row.digest,
+                waiting_since_us: row.waiting_since_us.unwrap_or(now_us),
+                attempts: row.attempts,
+                change: row.change,
+            });
+        }
+        Ok(rows)
+    }
+
+    fn sending(&mut self, rows: &[Pending]) -> Result<()> {
+        let transaction = self.begin()?;
+        for row in rows {
+            transaction
+                .prepare_cached(
+                    "UPDATE rows SET revision = max(revision, ?3), sent = 1, digest = NULL \
+                     WHERE entity = ?1 AND key = ?2",
+                )
+                .map_err(storage)?
+                .execute(params![row.entity, row.key.canonical(), signed(row.revision)?])
+                .map_err(storage)?;
+        }
+        transaction.commit().map_err(storage)
+    }
+
+    fn record(&mut self, object: &str, outcomes: &[(Pending, Outcome)]) -> Result<()> {
+        let transaction = self.begin()?;
+        for (row, outcome) in outcomes {
+            record(&transaction, object, row, outcome)?;
+        }
+        transaction.commit().map_err(storage)
+    }
+
+    fn part(&mut self, rows: &[Pending]) -> Result<()> {
+        let transaction = self.begin()?;
+        for row in rows {
+            let Some(old) = &row.delivered_as else { continue };
+            transaction
+                .prepare_cached(
+                    "UPDATE rows SET sent = 1, status = ?3, not_before = 0, \
+                     revision = max(revision, ?4), waiting_since = coalesce(waiting_since, ?5) \
+                     WHERE entity = ?1 AND key = ?2 AND status IN (0, 1, 2)",
+                )
+                .map_err(storage)?
+                .execute(params![
+                    row.entity,
+                    old.canonical(),
+                    status_number(Status::Waiting),
+                    signed(row.revision)?,
+                    row.waiting_since_us
+                ])
+                .map_err(storage)?;
+            transaction
+                .prepare_cached(
+                    "UPDATE rows SET delivered_as = NULL, delivered_as_json = NULL, crm_id = NULL \
+                     WHERE entity = ?1 AND key = ?2",
+                )
+                .map_err(storage)?
+                .execute(params![row.entity, row.key.canonical()])
+                .map_err(storage)?;
+        }
+        transaction.commit().map_err(storage)
+    }
+
+    fn counts(&mut self) -> Result<BTreeMap<String, LedgerCounts>> {
+        let mut statement = self
+            .connection
+            .prepare_cached(
+                "SELECT entity, status, alive, count(*), sum(sent) FROM rows GROUP BY 1, 2, 3",
+            )
+            .map_err(storage)?;
+        let found = statement
+            .query_map([], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, i64>(1)?,
+                    row.get::<_, bool>(2)?,
+                    row.get::<_, i64>(3)?,
+                    row.get::<_, i64>(4)?,
+                ))
+            })
+            .map_err(storage)?;
+        let mut counts: BTreeMap<String, LedgerCounts> = BTreeMap::new();
+        for row in found {
+            let (entity, status, alive, rows, sent) = row.map_err(storage)?;
+            let rows = unsigned(rows)?;
+            let entry = counts.entry(entity).or_default();
+            entry.rows += rows;
+            entry.sent += unsigned(sent)?;
+            match store::status_of(status)? {
+                Status::Settled => {}
+                Status::Waiting => {
+                    entry.waiting += rows;
+                    entry.removals += if alive { 0 } else { rows };
+                }
+                Status::Parked => entry.parked += rows,
+                Status::Quarantined => entry.quarantined += rows,
+                Status::Incomplete => entry.incomplete += rows,
+            }
+        }
+        Ok(counts)
+    }
+
+    fn scan(&mut self, entity: &str, after: Option<&Key>, limit: usize) -> Result<Vec<LedgerRow>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM rows WHERE entity = ?1 AND key > ?2 ORDER BY key LIMIT ?3"
+        );
+        let mut statement = self.connection.prepare_cached(&sql).map_err(storage)?;
+        let after = after.map(Key::canonical).unwrap_or_default();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found =
+            statement.query_map(params![entity, after, limit], store::raw).map_err(storage)?;
+        let mut rows = Vec::new();
+        for raw in found {
+            let row = store::opened(entity, raw.map_err(storage)?, self.sealer.as_ref())?;
+            rows.push(LedgerRow {
+                key: row.key,
+                state: row.state,
+                status: row.status,
+                reason: row.reason,
+                crm_id: row.crm_id,
+            });
+        }
+        Ok(rows)
+    }
+
+    fn retry(&mut self, entity: &str) -> Result<u64> {
+        let changed = self
+            .connection
+            .execute(
+                "UPDATE rows SET status = 1, attempts = 0, not_before = 0, reason = NULL \
+                 WHERE entity = ?1 AND status IN (2, 3)",
+                params![entity],
+            )
+            .map_err(storage)?;
+        Ok(changed as u64)
+    }
+
+    fn note(&mut self, name: &str) -> Result<Option<String>> {
+        note(&self.connection, name)
+    }
+
+    fn set_note(&mut self, name: &str, text: &str) -> Result<()> {
+        set_note(&self.connection, name, text)
+    }
+}
+
+/// Writes one outcome. What the CRM now holds is always remembered; where the row stands only if it has not changed since.
+fn record(
+    connection: &Connection,
+    object: &str,
+    row: &Pending,
+    outcome: &Outcome,
+) -> Result<()> {
+    match outcome {
+        Outcome::Delivered { crm_id, digest } => {
+            delivered(connection, row, crm_id.as_deref(), digest)?;
+            release(connection, object, &external_id_of(&row.key))?;
+            settle(connection, row)
+        }
+        Outcome::Removed => {
+            update(
+                connection,
+                row,
+                "sent = 0, crm_id = NULL, digest = NULL, delivered_as = NULL, delivered_as_json = NULL",
+            )?;
+            settle(connection, row)
+        }
+        Outcome::Skipped => settle(connection, row),
+        Outcome::Retry { not_before_us, reason, above } => {
+            if let Some(above) = above {
+                let raise = format!("revision = max(revision, {})", signed(*above)?);
+                update(connection, row, &raise)?;
+            }
+            stand(connection, row, Status::Waiting, *not_before_us, reason)
+        }
+        Outcome::Parked { not_before_us, reason, parents } => {
+            for (parent, external_id) in parents {
+                connection
+                    .prepare_cached(
+                        "INSERT OR IGNORE INTO parked_on (object, external_id, entity, key) \
+                         VALUES (?1, ?2, ?3, ?4)",
+                    )
+                    .map_err(storage)?
+                    .execute(params![parent, external_id, row.entity, row.key.canonical()])
+                    .map_err(storage)?;
+            }
+            stand(connection, row, Status::Parked, *not_before_us, reason)
+        }
+        Outcome::Quarantined { reason } => stand(connection, row, Status::Quarantined, 0, reason),
+    }
+}
+
+fn delivered(
+    connection: &Connection,
+    row: &Pending,
+    crm_id: Option<&str>,
+    digest: &Digest,
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE rows SET crm_id = coalesce(?3, crm_id), digest = ?4, sent = 1, \
+             delivered_as = NULL, delivered_as_json = NULL WHERE entity = ?1 AND key = ?2",
+        )
+        .map_err(storage)?
+        .execute(params![row.entity, row.key.canonical(), crm_id, digest.as_slice()])
+        .map_err(storage)?;
+    Ok(())
+}
+
+/// What was parked on this record is due at once.
+fn release(connection: &Connection, object: &str, external_id: &str) -> Result<()> {
+    let released = connection
+        .prepare_cached(
+            "UPDATE rows SET status = 1, not_before = 0 WHERE status = 2 AND (entity, key) IN \
+             (SELECT entity, key FROM parked_on WHERE object = ?1 AND external_id = ?2)",
+        )
+        .map_err(storage)?
+        .execute(params![object, external_id])
+        .map_err(storage)?;
+    if released > 0 {
+        connection
+            .prepare_cached("DELETE FROM parked_on WHERE object = ?1 AND external_id = ?2")
+            .map_err(storage)?
+            .execute(params![object, external_id])
+            .map_err(storage)?;
+    }
+    Ok(())
+}
+
+fn update(connection: &Connection, row: &Pending, assignments: &str) -> Result<()> {
+    connection
+        .prepare_cached(&format!("UPDATE rows SET {assignments} WHERE entity = ?1 AND key = ?2"))
+        .map_err(storage)?
+        .execute(params![row.entity, row.key.canonical()])
+        .map_err(storage)?;
+    Ok(())
+}
+
+fn settle(connection: &Connection, row: &Pending) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE rows SET status = 0, attempts = 0, not_before = 0, reason = NULL, \
+             waiting_since = NULL WHERE entity = ?1 AND key = ?2 AND change = ?3",
+        )
+        .map_err(storage)?
+        .execute(params![row.entity, row.key.canonical(), signed(row.change)?])
+        .map_err(storage)?;
+    Ok(())
+}
+
+fn stand(
+    connection: &Connection,
+    row: &Pending,
+    status: Status,
+    not_before_us: i64,
+    reason: &str,
+) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE rows SET status = ?4, attempts = attempts + 1, not_before = ?5, reason = ?6 \
+             WHERE entity = ?1 AND key = ?2 AND change = ?3",
+        )
+        .map_err(storage)?
+        .execute(params![
+            row.entity,
+            row.key.canonical(),
+            signed(row.change)?,
+            status_number(status),
+            not_before_us,
+            reason
+        ])
+        .map_err(storage)?;
+    Ok(())
+}
