@@ -21,7 +21,6 @@ pub mod deliver;
 pub mod env;
 pub mod error;
 pub mod fault;
-pub mod freshness;
 pub mod landing;
 pub mod ledger;
 pub mod source;

@@ -146,8 +146,11 @@ impl Crm for MemoryCrm {
     async fn upsert(&self, object: &CrmObject, records: &[CrmRecord]) -> Result<Vec<RowOutcome>> {
         let fault = self.begin("crm.upsert")?;
         let mut seen = BTreeSet::new();
-        let repeated: BTreeSet<_> =
-            records.iter().map(|record| &record.external_id).filter(|id| !seen.insert(*id)).collect();
+        let repeated: BTreeSet<_> = records
+            .iter()
+            .map(|record| &record.external_id)
+            .filter(|id| !seen.insert(*id))
+            .collect();
         let mut state = self.lock();
         let outcomes = records
             .iter()
@@ -263,9 +266,7 @@ fn modified(record: &MemoryRecord, fields: &[String]) -> ModifiedRecord {
 
 fn missing_parent(state: &State, record: &CrmRecord) -> bool {
     record.fields.values().any(|value| match value {
-        CrmValue::Lookup { object, external_id, .. } => {
-            id_of(state, object, external_id).is_none()
-        }
+        CrmValue::Lookup { object, external_id, .. } => id_of(state, object, external_id).is_none(),
         CrmValue::Null | CrmValue::Bool(_) | CrmValue::Number(_) | CrmValue::Text(_) => false,
     })
 }

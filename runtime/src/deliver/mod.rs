@@ -24,9 +24,9 @@ use self::record::{Mapping, Reveal};
 use crate::crm::{Crm, MAX_ROWS_PER_CALL};
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
-use crate::freshness::Freshness;
 use crate::landing::{Epoch, Landing, LandingCommit};
 use crate::ledger::{Ledger, LedgerCounts, Sealer, Work};
+use crate::telemetry::freshness::Freshness;
 
 /// Most landing commits folded in one step: sending must not starve behind a long catch-up.
 const FOLDS_PER_STEP: usize = 16;
@@ -91,7 +91,7 @@ pub struct DeliverLane {
     /// Parents before children.
     mappings: Vec<Arc<Mapping>>,
     budget: Budget,
-    freshness: Freshness,
+    freshness: BTreeMap<String, Freshness>,
     /// Rows in one call; shrinks where calls fail whole, and grows back.
     chunk: usize,
     /// Objects whose removals are held by the breaker, with how many wait.
@@ -123,7 +123,7 @@ impl DeliverLane {
             entities: kept,
             parts,
             budget,
-            freshness: Freshness::default(),
+            freshness: BTreeMap::new(),
             chunk: MAX_ROWS_PER_CALL,
             held: BTreeMap::new(),
             allowed: BTreeSet::new(),
@@ -216,7 +216,11 @@ impl DeliverLane {
             let mut error = RuntimeError::new(
                 ErrorKind::Throttled,
                 "delivery",
-                format!("{} calls used of our {} a day", self.budget.spent(), self.parts.daily_share),
+                format!(
+                    "{} calls used of our {} a day",
+                    self.budget.spent(),
+                    self.parts.daily_share
+                ),
                 "It goes on as calls of the last 24 hours expire; raise `share` in project.yaml if it must not wait",
             );
             error.retry_after = Some(BUDGET_RECHECK);
@@ -248,7 +252,7 @@ impl DeliverLane {
     }
 
     /// From commit in the source to delivered, by entity.
-    pub fn freshness(&self) -> &Freshness {
+    pub fn freshness(&self) -> &BTreeMap<String, Freshness> {
         &self.freshness
     }
 
@@ -293,7 +297,10 @@ fn parents_first(mappings: Vec<Arc<Mapping>>) -> Result<Vec<Arc<Mapping>>> {
     let mut sorted = Vec::with_capacity(open.len());
     while !open.is_empty() {
         let free = open.values().find(|mapping| {
-            mapping.parents.iter().all(|parent| *parent == mapping.entity || !open.contains_key(parent))
+            mapping
+                .parents
+                .iter()
+                .all(|parent| *parent == mapping.entity || !open.contains_key(parent))
         });
         let Some(name) = free.map(|mapping| mapping.entity.clone()) else {
             let names: Vec<_> = open.keys().cloned().collect();

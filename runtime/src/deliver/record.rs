@@ -212,12 +212,7 @@ impl Mapping {
 
 impl Mapped {
     fn site<'a>(&'a self, mapping: &'a Mapping) -> RevealSite<'a> {
-        RevealSite {
-            entity: &mapping.entity,
-            field: &self.name,
-            class: &self.class,
-            ty: &self.ty,
-        }
+        RevealSite { entity: &mapping.entity, field: &self.name, class: &self.class, ty: &self.ty }
     }
 
     fn written(&self, value: &Value) -> Result<(String, CrmValue)> {

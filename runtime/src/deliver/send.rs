@@ -196,7 +196,9 @@ impl DeliverLane {
                         let now_us = self.parts.env.clock.now_us();
                         let chance = self.parts.env.chance.as_ref();
                         let wait = again(&only.row, error.what.clone(), now_us, chance, None);
-                        self.parts.ledger.record(&mapping.object.name, &[(only.row.clone(), wait)])?;
+                        self.parts
+                            .ledger
+                            .record(&mapping.object.name, &[(only.row.clone(), wait)])?;
                     }
                 }
                 Err(error)
@@ -267,7 +269,10 @@ impl DeliverLane {
             Some(theirs) if theirs > ours => Err(RuntimeError::new(
                 ErrorKind::Fenced,
                 "delivery",
-                format!("{} holds revisions of epoch {theirs}, ours is {ours}", mapping.object.name),
+                format!(
+                    "{} holds revisions of epoch {theirs}, ours is {ours}",
+                    mapping.object.name
+                ),
                 "Another instance delivers: stop one of them. If landing was reset, reset the CRM's revisions too",
             )),
             Some(_) | None => Ok(found),
@@ -292,7 +297,7 @@ impl DeliverLane {
 
     pub(super) fn fresh(&mut self, mapping: &Mapping, row: &Pending, now_us: i64) {
         let time_us = now_us.saturating_sub(row.waiting_since_us);
-        self.freshness.add(&mapping.entity, time_us, 1);
+        self.freshness.entry(mapping.entity.clone()).or_default().record(time_us, 1);
     }
 
     fn audit(&self, mapping: &Mapping, rows: usize) {

@@ -89,7 +89,9 @@ impl<'a> Fold<'a> {
 
     fn remember_move(&self, entity: &str, old: &Key, new: &Key) -> Result<()> {
         self.connection
-            .prepare_cached("INSERT OR IGNORE INTO moves (entity, old, new, new_json) VALUES (?1, ?2, ?3, ?4)")
+            .prepare_cached(
+                "INSERT OR IGNORE INTO moves (entity, old, new, new_json) VALUES (?1, ?2, ?3, ?4)",
+            )
             .map_err(storage)?
             .execute(params![entity, old.canonical(), new.canonical(), store::key_json(new)?])
             .map_err(storage)?;

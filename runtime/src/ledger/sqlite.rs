@@ -117,7 +117,10 @@ impl Ledger for SqliteLedger {
             return Err(RuntimeError::new(
                 ErrorKind::Gap,
                 "ledger",
-                format!("landing commit {} follows {}, commits between are missing", number.0, last.0),
+                format!(
+                    "landing commit {} follows {}, commits between are missing",
+                    number.0, last.0
+                ),
                 "Restore the missing landing commits",
             ));
         }
@@ -308,12 +311,7 @@ impl Ledger for SqliteLedger {
 }
 
 /// Writes one outcome. What the CRM now holds is always remembered; where the row stands only if it has not changed since.
-fn record(
-    connection: &Connection,
-    object: &str,
-    row: &Pending,
-    outcome: &Outcome,
-) -> Result<()> {
+fn record(connection: &Connection, object: &str, row: &Pending, outcome: &Outcome) -> Result<()> {
     match outcome {
         Outcome::Delivered { crm_id, digest } => {
             delivered(connection, row, crm_id.as_deref(), digest)?;

@@ -1,0 +1,161 @@
+//! The ledger's fold is the join: any permutation, duplication and split of a change set into commits, with the ledger closed
+//! and opened between them, gives the state of [`covenant_model::join::Table`].
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use covenant_model::change::{Change, Key};
+use covenant_model::join::Table;
+use covenant_model::value::Value;
+use covenant_model::version::Guard;
+use covenant_runtime::landing::CommitNumber;
+use covenant_runtime::ledger::sqlite::SqliteLedger;
+use covenant_runtime::ledger::{Ledger, Outcome, Work};
+use proptest::prelude::*;
+use support::{TestSealer, change, version};
+
+const ENTITY: &str = "sales.customer";
+/// Few keys, so that changes meet.
+const KEYS: i64 = 4;
+
+fn key(number: i64) -> Key {
+    Key(vec![Value::Int(number)])
+}
+
+fn open(path: &Path) -> SqliteLedger {
+    SqliteLedger::open(path, Arc::new(TestSealer)).unwrap()
+}
+
+fn changes() -> impl Strategy<Value = Vec<Change>> {
+    let one = (
+        0..KEYS,
+        prop::option::weighted(0.25, 0..KEYS),
+        prop::option::of(any::<bool>()),
+        any::<[bool; 3]>(),
+        0..4u16,
+        0..5i64,
+    );
+    prop::collection::vec(one, 1..20).prop_map(|said| {
+        said.into_iter()
+            .zip(1u64..)
+            .map(|((at, from, alive, with, rank, seen), place)| {
+                let groups = [
+                    (Guard::latest(version(place)), Value::Text(format!("v{place}"))),
+                    (Guard::ranked(0, rank), Value::Text(format!("rank {rank}"))),
+                    (Guard::max(seen.into()).unwrap(), Value::Int(seen)),
+                ];
+                let mut with = with.into_iter();
+                let groups = groups.map(|group| with.next().unwrap().then_some(group));
+                let from = from.filter(|from| *from != at).map(key);
+                change(key(at), place, alive, groups, from)
+            })
+            .collect()
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_order_split_and_repeat_gives_one_state(
+        set in changes(),
+        order in prop::collection::vec((any::<prop::sample::Index>(), any::<bool>(), any::<bool>()), 0..30),
+    ) {
+        let mut expected = Table::default();
+        set.iter().for_each(|change| { expected.fold(change); });
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.sqlite");
+        let mut ledger = open(&path);
+        let mut number = CommitNumber(0);
+        let mut batch = Vec::new();
+        // repeats in any order first, then everything once more, backwards
+        let repeats = order.iter().map(|(at, cut, close)| (at.get(&set).clone(), *cut, *close));
+        let rest = set.iter().rev().map(|change| (change.clone(), false, false));
+        for (change, cut, close) in repeats.chain(rest) {
+            batch.push((ENTITY.to_owned(), change));
+            if cut {
+                number = number.next();
+                ledger.fold(number, &batch).unwrap();
+                // a commit that is folded again changes nothing
+                prop_assert_eq!(ledger.fold(number, &batch).unwrap(), 0);
+                batch.clear();
+            }
+            if close {
+                drop(ledger);
+                ledger = open(&path);
+            }
+        }
+        ledger.fold(number.next(), &batch).unwrap();
+
+        let found: BTreeMap<_, _> = ledger
+            .scan(ENTITY, None, usize::MAX)
+            .unwrap()
+            .into_iter()
+            .map(|row| (row.key, row.state))
+            .collect();
+        prop_assert_eq!(&found, expected.rows());
+    }
+}
+
+#[test]
+fn a_commit_that_is_missing_is_a_gap() {
+    let mut ledger = SqliteLedger::in_memory(Arc::new(TestSealer)).unwrap();
+    ledger.fold(CommitNumber(1), &[]).unwrap();
+    assert!(ledger.fold(CommitNumber(3), &[]).is_err());
+}
+
+#[test]
+fn a_row_that_changes_after_it_was_taken_stays_waiting() {
+    let mut ledger = SqliteLedger::in_memory(Arc::new(TestSealer)).unwrap();
+    let says = |at: u64| {
+        let name = (Guard::latest(version(at)), Value::Text(format!("v{at}")));
+        (ENTITY.to_owned(), change(key(1), at, Some(true), [Some(name), None, None], None))
+    };
+    ledger.fold(CommitNumber(1), &[says(1)]).unwrap();
+    let taken = ledger.pending(ENTITY, Work::Upserts, 0, 10).unwrap();
+    ledger.sending(&taken).unwrap();
+    ledger.fold(CommitNumber(2), &[says(2)]).unwrap();
+    let outcome = Outcome::Delivered { crm_id: Some("001".to_owned()), digest: [1; 32] };
+    ledger.record("Account", &[(taken[0].clone(), outcome)]).unwrap();
+    let again = ledger.pending(ENTITY, Work::Upserts, 0, 10).unwrap();
+    assert_eq!(again.len(), 1);
+    assert_eq!(again[0].crm_id.as_deref(), Some("001"));
+    // the first change has waited since second 1
+    assert_eq!(again[0].waiting_since_us, 1_000_000);
+    assert!(again[0].revision > taken[0].revision);
+}
+
+#[test]
+fn a_revision_that_may_have_been_sent_is_never_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let mut ledger = open(&path);
+    let change = change(key(1), 1, Some(true), [None, None, None], None);
+    ledger.fold(CommitNumber(1), &[(ENTITY.to_owned(), change)]).unwrap();
+    let taken = ledger.pending(ENTITY, Work::Upserts, 0, 10).unwrap();
+    ledger.sending(&taken).unwrap();
+    drop(ledger);
+    let again = open(&path).pending(ENTITY, Work::Upserts, 0, 10).unwrap();
+    assert!(again[0].revision > taken[0].revision);
+    assert!(again[0].sent && again[0].digest.is_none());
+}
+
+#[test]
+fn states_are_not_to_be_read_in_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.sqlite");
+    let secret = "CANARY-plaintext-of-a-state";
+    let name = (Guard::latest(version(1)), Value::Text(secret.to_owned()));
+    let change = change(key(1), 1, Some(true), [Some(name), None, None], None);
+    let mut ledger = open(&path);
+    ledger.fold(CommitNumber(1), &[(ENTITY.to_owned(), change)]).unwrap();
+    drop(ledger);
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(file.unwrap().path()).unwrap();
+        assert!(!bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
+    }
+}
