@@ -151,6 +151,16 @@ impl Faults {
         decision
     }
 
+    /// The rules that may refuse records written outside a call (Bulk jobs run by themselves).
+    pub fn row_rules(&mut self, method: &str, path: &str, sobject: &str) -> Vec<usize> {
+        let fits = |armed: &Armed| {
+            armed.rule.effect.row_error.is_some()
+                && armed.rule.matches.fits(method, path, Some(sobject))
+        };
+        let all = self.rules.iter_mut().enumerate();
+        all.filter_map(|(i, armed)| (fits(armed) && armed.draw()).then_some(i)).collect()
+    }
+
     /// Whether one of these rules refuses a record with these keys.
     pub fn refuse_row(&mut self, rules: &[usize], keys: &[&str]) -> Option<RowError> {
         rules.iter().find_map(|i| self.rules.get_mut(*i)?.refuse(keys))

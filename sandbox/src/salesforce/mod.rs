@@ -1,6 +1,8 @@
 //! A Salesforce org in memory, behind the real API.
 
+pub mod bulk;
 pub mod config;
+pub mod cursors;
 pub mod decimal;
 pub mod errors;
 pub mod faults;
@@ -9,8 +11,11 @@ pub mod http;
 pub mod ids;
 pub mod org;
 mod org_default;
+pub mod routes;
 pub mod schema;
 pub mod soql;
+pub mod state;
+pub mod stats;
 pub mod store;
 pub mod usage;
 pub mod validate;

@@ -68,6 +68,10 @@ struct Table {
     next_number: u64,
 }
 
+/// A place in the undo log to return to.
+#[derive(Debug, Clone, Copy)]
+pub struct Savepoint(usize);
+
 #[derive(Debug)]
 struct Undo {
     object: ObjectIx,
@@ -206,20 +210,28 @@ impl Store {
         }
     }
 
-    /// Starts to remember what writes replace.
-    pub fn begin(&mut self) {
-        self.undo = Some(Vec::new());
+    /// Whether a savepoint is set.
+    #[must_use]
+    pub fn in_transaction(&self) -> bool {
+        self.undo.is_some()
     }
 
-    /// Keeps what was written since `begin`.
+    /// From here on what writes replace is remembered, until `commit`.
+    pub fn savepoint(&mut self) -> Savepoint {
+        Savepoint(self.undo.get_or_insert_default().len())
+    }
+
+    /// Keeps everything written since the first savepoint.
     pub fn commit(&mut self) {
         self.undo = None;
     }
 
-    /// Takes back what was written since `begin`; records created meanwhile are purged, their ids are not reused.
-    pub fn rollback(&mut self) {
-        let Some(undo) = self.undo.take() else { return };
-        for step in undo.into_iter().rev() {
+    /// Takes back what was written since the savepoint; records created meanwhile are purged, their ids not reused.
+    pub fn rollback_to(&mut self, savepoint: Savepoint) {
+        let Some(undo) = &mut self.undo else { return };
+        let steps = undo.split_off(savepoint.0.min(undo.len()));
+        let outer = self.undo.take();
+        for step in steps.into_iter().rev() {
             let restored = step.before.or_else(|| {
                 let row = self.row(step.object, step.row)?;
                 Some(Row { values: row.values.clone(), purged: true })
@@ -228,6 +240,15 @@ impl Store {
                 self.put(step.object, step.row, row);
             }
         }
+        self.undo = outer;
+    }
+
+    /// Takes a record back from a snapshot; records of an object must come in order.
+    pub fn restore(&mut self, object: ObjectIx, at: RowIx, row: Row) {
+        self.put(object, at, row);
+        let table = &mut self.tables[object.0];
+        table.next_number = table.next_number.max(u64::try_from(table.rows.len()).unwrap_or(0));
+        self.dirty.remove(&(object, at));
     }
 
     /// From now on remembers which records changed.

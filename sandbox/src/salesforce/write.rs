@@ -311,6 +311,25 @@ impl Store {
         Ok(())
     }
 
+    /// Creates a user, which the API cannot.
+    pub fn put_user(&mut self, object: ObjectIx, name: &str, login: &str, actor: &Actor) {
+        let schema = Arc::clone(self.schema());
+        let object = schema.at(object);
+        let (at, id) = self.next_id(object);
+        let mut values = vec![FieldValue::Null; object.fields.len()];
+        values[system::ID.0] = FieldValue::text(id.as_str());
+        values[system::IS_DELETED.0] = FieldValue::Bool(false);
+        values[system::CREATED_DATE.0] = FieldValue::Instant(actor.now);
+        stamp(&mut values, actor);
+        let texts = [("Name", FieldValue::text(name)), ("Username", FieldValue::text(login))];
+        for (field, value) in texts.into_iter().chain([("IsActive", FieldValue::Bool(true))]) {
+            if let Some(ix) = object.field_ix(field) {
+                values[ix.0] = value;
+            }
+        }
+        self.put(object.ix, at, Row { values, purged: false });
+    }
+
     /// The id of a record.
     #[must_use]
     pub fn id_of(&self, object: ObjectIx, at: RowIx) -> Option<RecordId> {
