@@ -29,6 +29,7 @@ mod model_query_changed;
 mod pii_lowered;
 mod pii_raised;
 mod quality_changed;
+pub mod render;
 mod rule;
 mod salesforce_unmapped;
 mod sink_moved;
