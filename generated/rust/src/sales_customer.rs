@@ -39,7 +39,7 @@ static COUNTRY_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.customer",
-    contract_hash: "3fbb1cf332888d1539fe61370ec139d1dfd6ede6cc46618fbb0a89f94b311e8c",
+    contract_hash: "956bbf15633540a44d3d530bb17e96c5ed47779c47a9352c81678ff68d51d342",
     fields: &[
         table::Field::new("customer_id", table::Ty::text(12)).pattern(&CUSTOMER_ID_FORM),
         table::Field::new("display_name", table::Ty::text(120)),
@@ -65,7 +65,7 @@ pub static ENTITY: table::Entity = table::Entity {
         table::Field::new("next_review_on", table::Ty::Date).nullable(),
     ],
     key: &[0],
-    groups: 3,
+    groups: 5,
     sources: &[
         table::Source {
             name: "salesforce",

@@ -35,7 +35,7 @@ static SHIP_COUNTRY_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.order",
-    contract_hash: "0448c8fd88387e68fcd6bc171b8f6c148e8c95cb05e88509ae160047e4aa9bdc",
+    contract_hash: "ddc5d487f1183d9145da7a9bcf98fd1c1e3b6fbf1bbc227a952bd6812db55092",
     fields: &[
         table::Field::new("order_id", table::Ty::Uuid),
         table::Field::new("customer_id", table::Ty::text(12)),

@@ -13,7 +13,7 @@ use crate::pii;
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.order_event",
-    contract_hash: "081c9196269fe81ef2290a06e59a94021ed29400ab935d09dc78055e124f3f13",
+    contract_hash: "ca90dc1e7ba3a0640eace76f012147a42683c00092d8359a24b61d9c645e1a6b",
     fields: &[
         table::Field::new("event_id", table::Ty::Uuid),
         table::Field::new("order_id", table::Ty::Uuid),

@@ -40,7 +40,7 @@ static SKU_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "stock.inventory_level",
-    contract_hash: "a2529f5c653bd2d22e21f69688047ef634cf741898ce48ab39f8d753a5e1d209",
+    contract_hash: "201293966af0683bdab4b9c5493d609c94bd5c1c9e412bc2c47b91c7278d886d",
     fields: &[
         table::Field::new("sku", table::Ty::text(24)).pattern(&SKU_FORM),
         table::Field::new("location", table::Ty::text(12)),

@@ -3,12 +3,12 @@
 //! Generated modules are tables, a struct and one `match` over
 //! [`covenant_model::support`]; the support module is compiled once, so rustc's time grows slowly with the contracts.
 
-mod bounds;
+pub(crate) mod bounds;
 mod expr;
 mod names;
 mod pattern;
 mod record;
-mod source;
+pub(crate) mod source;
 mod table;
 
 use covenant_model::spec::{EntitySpec, ProjectSpec};

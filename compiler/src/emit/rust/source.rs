@@ -1,11 +1,10 @@
 //! What each source tells, and by what names.
 
-use std::collections::BTreeMap;
-
 use covenant_model::spec::{EntitySpec, FieldIx, SourceSpec};
 
 use super::inexpressible;
 use crate::emit::EmitError;
+use crate::plan::source_name;
 
 /// What the runtime keeps track of per record: see `drive::Seen` of the support module.
 const MEMBERS_MAX: usize = 512;
@@ -50,23 +49,12 @@ pub(crate) fn members(entity: &EntitySpec, source: &str) -> Result<Vec<Member>, 
         }
         members.push(Member { name, fields: Vec::new(), role });
     }
-    let none = BTreeMap::new();
-    let mapped = match spec {
-        SourceSpec::Salesforce { key, .. } => key,
-        SourceSpec::Postgres { .. } | SourceSpec::Stream { .. } => &none,
-    };
-    for (ix, field) in entity.fields.iter().enumerate() {
-        let key = entity.key.contains(&ix);
-        let mapped = mapped.get(&field.name).filter(|_| key);
-        let Some(name) =
-            mapped.or_else(|| field.from.get(source)).or_else(|| key.then_some(&field.name))
-        else {
-            continue;
-        };
-        match members.iter_mut().find(|member| member.name == *name) {
+    for ix in 0..entity.fields.len() {
+        let Some(name) = source_name(entity, source, ix) else { continue };
+        match members.iter_mut().find(|member| member.name == name) {
             Some(member) => member.fields.push(ix),
             None => {
-                members.push(Member { name: name.clone(), fields: vec![ix], role: Role::Plain });
+                members.push(Member { name: name.to_owned(), fields: vec![ix], role: Role::Plain });
             }
         }
     }

@@ -256,7 +256,7 @@ impl EnvelopeRead {
             Role::Plain => return,
             Role::EventId => {
                 self.event_id = event_id(raw);
-                (self.event_id.is_some(), "expected text of 1 to 200 bytes, or an integer")
+                (self.event_id.is_some(), "expected text of 1 to 200 characters, or an integer")
             }
             Role::Order => {
                 self.order = match raw {

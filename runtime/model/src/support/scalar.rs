@@ -250,7 +250,7 @@ pub fn event_id(raw: Raw<'_>) -> Option<String> {
         Raw::Number(text) => number::json_int(text)?.to_string(),
         Raw::Null | Raw::Pg(_) | Raw::Bool(_) | Raw::Composite(_) => return None,
     };
-    (!text.is_empty() && text.len() <= CHARS_MAX).then_some(text)
+    (!text.is_empty() && text.chars().count() <= CHARS_MAX).then_some(text)
 }
 
 impl Number for i32 {

@@ -1,0 +1,199 @@
+//! Open Data Contract Standard 3.1 (Bitol): one document per entity and model. What the standard has no word for (merge
+//! rules, owners, protection) travels in `customProperties`.
+
+use covenant_model::spec::{
+    EntitySpec, Expectations, FieldSpec, ModelField, ModelSpec, OnFail, QualityRule, WarehouseSink,
+};
+use covenant_model::value::LogicalType;
+
+use super::doc::Doc;
+use crate::plan::Plan;
+
+const API_VERSION: &str = "v3.1.0";
+
+/// An entity as a data contract.
+pub(super) fn entity(plan: &Plan, entity: &EntitySpec) -> Doc {
+    let properties = entity.fields.iter().enumerate().map(|(ix, field)| {
+        let key = entity.key.iter().position(|key| *key == ix);
+        let group = field.group.and_then(|ix| entity.groups.get(ix));
+        property(&field.name, &field.ty, field.nullable || field.optional, key)
+            .with_some("description", field.about.as_deref().map(str::trim))
+            .with_some("classification", field.pii.as_ref().map(|pii| &pii.class))
+            .with_some("relationships", relationship(plan, field))
+            .with_some("logicalTypeOptions", options(field).filled())
+            .with(
+                "customProperties",
+                Doc::list(
+                    [
+                        Some(custom("fieldId", field.id)),
+                        Some(custom("sources", Doc::list(field.from.keys()))),
+                        group.map(|group| custom("mergeGroup", &group.name)),
+                        field.unit.as_ref().map(|unit| custom("unit", unit)),
+                    ]
+                    .into_iter()
+                    .flatten(),
+                ),
+            )
+    });
+    let quality = Doc::list(entity.quality.iter().map(quality));
+    let schema = schema(&entity.name, entity.warehouse.as_ref(), &entity.purpose)
+        .with("properties", Doc::list(properties))
+        .with_some("quality", quality.filled());
+    contract(plan, &entity.name, &entity.version, &entity.owner, &entity.purpose)
+        .with("schema", vec![schema])
+        .with_some("slaProperties", sla(&entity.expect).filled())
+        .with("customProperties", vec![custom("contractHash", &entity.contract_hash)])
+}
+
+/// A model as a data contract.
+pub(super) fn model(plan: &Plan, model: &ModelSpec) -> Doc {
+    let properties = model.fields.iter().map(|field| {
+        let key = model.key.iter().position(|key| *key == field.name);
+        property(&field.name, &field.ty, field.nullable, key)
+            .with_some("description", field.about.as_deref().map(str::trim))
+            .with_some("classification", field.pii.as_ref().map(|pii| &pii.class))
+            .with_some("transformSourceObjects", lineage(field).filled())
+            .with("customProperties", vec![custom("fieldId", field.id)])
+    });
+    let schema = schema(&model.name, Some(&model.warehouse), &model.purpose)
+        .with("properties", Doc::list(properties));
+    contract(plan, &model.name, &model.version, &model.owner, &model.purpose)
+        .with("schema", vec![schema])
+        .with_some("slaProperties", sla(&model.expect).filled())
+        .with("customProperties", vec![custom("contractHash", &model.contract_hash)])
+}
+
+fn contract(plan: &Plan, name: &str, version: &str, owner: &str, purpose: &str) -> Doc {
+    let domain = name.split('.').next().unwrap_or(name);
+    Doc::map()
+        .with("apiVersion", API_VERSION)
+        .with("kind", "DataContract")
+        .with("id", format!("urn:covenant:{}:{name}", plan.project.name))
+        .with("name", name)
+        .with("version", version)
+        .with("status", "active")
+        .with("tenant", &plan.project.name)
+        .with("domain", domain)
+        .with("description", Doc::map().with("purpose", purpose.trim()))
+        .with("team", Doc::map().with("name", owner))
+}
+
+fn schema(name: &str, sink: Option<&WarehouseSink>, purpose: &str) -> Doc {
+    let physical = sink.map(|sink| format!("{}.{}.{}", sink.database, sink.schema, sink.table));
+    Doc::map()
+        .with("id", stable_id(name))
+        .with("name", stable_id(name))
+        .with("logicalType", "object")
+        .with_some("physicalName", physical)
+        .with("physicalType", "table")
+        .with("description", purpose.trim())
+}
+
+/// A name as the standard's references take it.
+fn stable_id(name: &str) -> String {
+    name.replace('.', "_")
+}
+
+fn property(name: &str, ty: &LogicalType, nullable: bool, key: Option<usize>) -> Doc {
+    let place = key.and_then(|place| i64::try_from(place + 1).ok());
+    Doc::map()
+        .with("id", name)
+        .with("name", name)
+        .with("logicalType", logical(ty))
+        .with("physicalType", ty.to_string())
+        .with("required", !nullable)
+        .with_some("primaryKey", place.map(|_| true))
+        .with_some("primaryKeyPosition", place)
+}
+
+fn logical(ty: &LogicalType) -> &'static str {
+    match ty {
+        LogicalType::Bool => "boolean",
+        LogicalType::Int32 | LogicalType::Int64 => "integer",
+        LogicalType::Decimal { .. } => "number",
+        LogicalType::String { .. }
+        | LogicalType::Uuid
+        | LogicalType::Enum { .. }
+        | LogicalType::Bytes => "string",
+        LogicalType::Date => "date",
+        LogicalType::Timestamp => "timestamp",
+        LogicalType::Json => "object",
+    }
+}
+
+fn options(field: &FieldSpec) -> Doc {
+    let number = |text: &String| text.parse::<i64>().ok();
+    match &field.ty {
+        LogicalType::String { max_chars } => Doc::map()
+            .with_some("maxLength", *max_chars)
+            .with_some("pattern", field.pattern.as_ref())
+            .with_some("format", field.format.as_ref()),
+        LogicalType::Uuid => Doc::map().with("format", "uuid"),
+        LogicalType::Enum { symbols } => {
+            Doc::map().with("pattern", format!("^({})$", symbols.join("|")))
+        }
+        LogicalType::Int32 | LogicalType::Int64 => {
+            let format = if field.ty == LogicalType::Int32 { "i32" } else { "i64" };
+            Doc::map()
+                .with("format", format)
+                .with_some("minimum", field.min.as_ref().and_then(number))
+                .with_some("maximum", field.max.as_ref().and_then(number))
+        }
+        LogicalType::Decimal { .. } => Doc::map()
+            .with_some("minimum", field.min.as_ref().and_then(number))
+            .with_some("maximum", field.max.as_ref().and_then(number)),
+        LogicalType::Timestamp => Doc::map().with("timezone", true),
+        LogicalType::Bool | LogicalType::Date | LogicalType::Json | LogicalType::Bytes => {
+            Doc::map()
+        }
+    }
+}
+
+/// The key field of the entity that the field refers to.
+fn relationship(plan: &Plan, field: &FieldSpec) -> Option<Doc> {
+    let target = plan.entity(field.references.as_deref()?)?;
+    let key = target.fields.get(*target.key.first()?)?;
+    let to = format!("{}.{}", stable_id(&target.name), key.name);
+    Some(Doc::list([Doc::map().with("type", "foreignKey").with("to", to)]))
+}
+
+fn quality(rule: &QualityRule) -> Doc {
+    let severity = match rule.on_fail {
+        OnFail::Quarantine => "error",
+        OnFail::Alarm => "warning",
+    };
+    Doc::map()
+        .with("id", &rule.name)
+        .with("name", &rule.name)
+        .with("type", "custom")
+        .with("engine", "covenant")
+        .with("implementation", &rule.text)
+        .with("severity", severity)
+        .with_some("description", rule.about.as_deref().map(str::trim))
+}
+
+fn sla(expect: &Expectations) -> Doc {
+    let mut properties = Vec::new();
+    for (system, seconds) in &expect.freshness_s {
+        properties.push(
+            Doc::map()
+                .with("property", "latency")
+                .with("value", i64::try_from(*seconds).unwrap_or(i64::MAX))
+                .with("unit", "s")
+                .with("description", format!("From commit to visible in {system}.")),
+        );
+    }
+    if let Some(days) = expect.retention_days {
+        properties
+            .push(Doc::map().with("property", "retention").with("value", days).with("unit", "d"));
+    }
+    Doc::List(properties)
+}
+
+fn lineage(field: &ModelField) -> Doc {
+    Doc::list(field.lineage.iter().map(|(dataset, column)| format!("{dataset}.{column}")))
+}
+
+fn custom(name: &str, value: impl Into<Doc>) -> Doc {
+    Doc::map().with("property", name).with("value", value)
+}
