@@ -6,6 +6,7 @@ pub mod error;
 pub mod postgres;
 pub mod process;
 pub mod salesforce;
+pub mod shop;
 
 /// Tables of Acme's shop database.
 pub const ACME_SCHEMA: &str = include_str!("../sql/acme_schema.sql");
