@@ -88,10 +88,11 @@ impl Sender {
     /// # Errors
     /// Where no HTTP client can be made.
     pub fn start(url: String, log: Arc<ShopLog>) -> Result<Self> {
-        let http = reqwest::Client::builder()
-            .timeout(ATTEMPT_BOUND)
-            .build()
-            .at(PLACE, "no HTTP client", "")?;
+        let http = reqwest::Client::builder().timeout(ATTEMPT_BOUND).build().at(
+            PLACE,
+            "no HTTP client",
+            "",
+        )?;
         let (queue, incoming) = mpsc::channel(QUEUE_MAX);
         let answered = Arc::new(AtomicU64::new(0));
         let worker = tokio::spawn(run(http, url, log, incoming, Arc::clone(&answered)));

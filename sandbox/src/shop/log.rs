@@ -115,7 +115,8 @@ impl ShopLog {
     /// # Errors
     /// Where the file cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
-        let file = File::create(path).at(PLACE, format!("{} cannot be made", path.display()), "")?;
+        let file =
+            File::create(path).at(PLACE, format!("{} cannot be made", path.display()), "")?;
         Ok(Self { file: Mutex::new(file), path: path.to_owned() })
     }
 

@@ -16,6 +16,11 @@
 //! admin port.
 
 pub mod catalog;
+pub mod events;
 pub mod history;
+pub mod live;
+pub mod log;
+pub mod plan;
 pub mod rows;
 pub mod tables;
+pub mod world;

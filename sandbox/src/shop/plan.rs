@@ -109,9 +109,8 @@ const ADD_COLUMN_AT: f64 = 0.4;
 pub fn plan(seed: u64, length: Duration, rate: f64) -> Vec<Planned> {
     let mut rng = StdRng::seed_from_u64(seed ^ 0x5eed_0f_ac75);
     let weights: u32 = EVERYDAY.iter().map(|(_, weight, _)| weight).sum();
-    let per_act: f64 =
-        EVERYDAY.iter().map(|(_, w, changes)| f64::from(*w) * changes).sum::<f64>()
-            / f64::from(weights);
+    let per_act: f64 = EVERYDAY.iter().map(|(_, w, changes)| f64::from(*w) * changes).sum::<f64>()
+        / f64::from(weights);
     let seconds = length.as_secs_f64();
     let count = (seconds * rate / per_act).ceil() as u64;
     let mut acts = Vec::new();

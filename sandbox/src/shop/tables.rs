@@ -112,6 +112,22 @@ pub const INVENTORY_LEVELS: Table = Table {
 pub const ALL: [Table; 4] = [CUSTOMERS, ORDERS, ORDER_LINES, INVENTORY_LEVELS];
 
 impl Table {
+    /// Every column as an unambiguous text, for `SELECT`: instants as microseconds since 1970, the rest as PostgreSQL casts it.
+    pub fn canonical_columns(&self) -> String {
+        let texts: Vec<String> = self
+            .columns
+            .iter()
+            .map(|column| {
+                if is_instant(column) {
+                    format!("(extract(epoch FROM {column}) * 1000000)::bigint::text")
+                } else {
+                    format!("{column}::text")
+                }
+            })
+            .collect();
+        texts.join(", ")
+    }
+
     /// Place of a column.
     pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| *column == name)
@@ -169,6 +185,11 @@ impl Row {
             self.values.iter().take(self.table.key_columns).flatten().map(String::as_str).collect();
         key_is(self.table, &key)
     }
+}
+
+/// Whether a column of the shop holds an instant.
+pub fn is_instant(column: &str) -> bool {
+    matches!(column, "created_at" | "updated_at" | "placed_at")
 }
 
 /// Condition that a row has this key.

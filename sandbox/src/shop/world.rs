@@ -104,9 +104,9 @@ impl World {
     /// An order that can still move on.
     pub fn movable(&self, rng: &mut StdRng) -> Option<usize> {
         // A few draws are enough: most orders can.
-        (0..50).map(|_| rng.random_range(0..self.orders.len().max(1))).find(|at| {
-            self.orders.get(*at).is_some_and(|order| next_rank(order.told).is_some())
-        })
+        (0..50)
+            .map(|_| rng.random_range(0..self.orders.len().max(1)))
+            .find(|at| self.orders.get(*at).is_some_and(|order| next_rank(order.told).is_some()))
     }
 
     /// Any order.
@@ -116,9 +116,9 @@ impl World {
 
     /// A customer that may be touched.
     pub fn any_customer(&self, rng: &mut StdRng) -> Option<usize> {
-        (0..50).map(|_| rng.random_range(0..self.customers.len().max(1))).find(|at| {
-            self.customers.get(*at).is_some_and(|id| !self.untouchable.contains(id))
-        })
+        (0..50)
+            .map(|_| rng.random_range(0..self.customers.len().max(1)))
+            .find(|at| self.customers.get(*at).is_some_and(|id| !self.untouchable.contains(id)))
     }
 
     /// A stock level that may be touched.
