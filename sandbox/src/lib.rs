@@ -7,6 +7,7 @@ pub mod postgres;
 pub mod process;
 pub mod salesforce;
 pub mod shop;
+pub mod verify;
 
 /// Tables of Acme's shop database.
 pub const ACME_SCHEMA: &str = include_str!("../sql/acme_schema.sql");

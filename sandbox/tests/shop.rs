@@ -27,7 +27,7 @@ impl AccountManagers for Nobody {
     }
 }
 
-/// Takes every third attempt.
+/// Loses every third attempt.
 async fn endpoint() -> String {
     let calls = Arc::new(AtomicU64::new(0));
     let answer = move || {
