@@ -2,6 +2,24 @@
 //!
 //! **The conditional put of the next manifest is the commit.** It is atomic, an empty range leaves a trace, two writers cannot
 //! both succeed, and a restart reads every source position from the newest manifest.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`manifest`] | names and digests of manifests |
+//! | [`parquet`] | changes to Parquet and back, columns found by field id |
+//! | [`objects`] | landing on any object store; a local folder is one |
+//! | [`memory`] | the same in memory, with faults to order, for simulations and tests |
+
+pub mod manifest;
+pub mod memory;
+pub mod objects;
+pub mod parquet;
+mod parquet_read;
+
+#[cfg(test)]
+mod conformance_tests;
+#[cfg(test)]
+mod parquet_tests;
 
 use std::collections::BTreeMap;
 
@@ -150,6 +168,35 @@ pub struct LandingCommit {
     pub quarantine: Option<QuarantineFile>,
     /// End position of **every** source and running backfill, also of those with nothing new.
     pub positions: BTreeMap<String, SourcePosition>,
+    /// Quarantined records that this commit settles. The change of a retried record is in [`LandingCommit::files`], so a
+    /// record is never both settled and lost.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resolutions: Vec<Resolution>,
+}
+
+/// What became of a quarantined record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolution {
+    /// [`Quarantined::id`].
+    pub id: String,
+    /// How it was settled.
+    pub how: Settled,
+    /// Who did it: an operator's name, never a value of the record.
+    pub who: String,
+    /// Why, in the operator's words.
+    pub why: String,
+    /// When, microseconds since 1970. For people only.
+    pub at_us: i64,
+}
+
+/// How a quarantined record was settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Settled {
+    /// Its change has been landed, with its original version.
+    Retried,
+    /// It was given up.
+    Discarded,
 }
 
 /// Why a landing commit was refused.
@@ -173,6 +220,10 @@ pub trait Landing: Send + Sync {
 
     /// A commit by number; none where it does not exist yet.
     async fn commit_at(&self, number: CommitNumber) -> Result<Option<LandingCommit>>;
+
+    /// SHA-256 of a manifest's bytes as they are stored, hexadecimal; none where it does not exist. Of the bytes, not of what
+    /// this binary understands of them: the chain must hold across versions of the runtime.
+    async fn digest_at(&self, number: CommitNumber) -> Result<Option<String>>;
 
     /// Writes a data file.
     async fn put_changes(
