@@ -25,4 +25,6 @@ pub mod landing;
 pub mod ledger;
 pub mod source;
 pub mod telemetry;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod warehouse;

@@ -42,10 +42,9 @@ pub fn encode(entity: &EntitySpec, changes: &[Change]) -> Result<Vec<u8>> {
     let fail = |error: &dyn std::fmt::Display| bug(entity, error);
     let batch = RecordBatch::try_new(schema.clone(), arrays).map_err(|error| fail(&error))?;
     let level = ZstdLevel::try_new(ZSTD_LEVEL).map_err(|error| fail(&error))?;
-    let properties =
-        WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema, Some(properties))
-        .map_err(|error| fail(&error))?;
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(level)).build();
+    let mut writer =
+        ArrowWriter::try_new(Vec::new(), schema, Some(properties)).map_err(|error| fail(&error))?;
     writer.write(&batch).map_err(|error| fail(&error))?;
     writer.into_inner().map_err(|error| fail(&error))
 }
@@ -142,9 +141,9 @@ fn array(entity: &EntitySpec, column: &LandingColumn, changes: &[Change]) -> Res
     let mismatch = || bug(entity, &format!("column {} got a value of another type", column.name));
     let arrow_error = |error: arrow::error::ArrowError| bug(entity, &error);
     Ok(match column.ty {
-        LandingType::Bool => {
-            Arc::new(collect(column, changes, flag, mismatch)?.into_iter().collect::<BooleanArray>())
-        }
+        LandingType::Bool => Arc::new(
+            collect(column, changes, flag, mismatch)?.into_iter().collect::<BooleanArray>(),
+        ),
         LandingType::Int32 => {
             Arc::new(Int32Array::from(collect(column, changes, int32, mismatch)?))
         }
@@ -157,9 +156,7 @@ fn array(entity: &EntitySpec, column: &LandingColumn, changes: &[Change]) -> Res
             Arc::new(numbers.with_precision_and_scale(precision, scale).map_err(arrow_error)?)
         }
         LandingType::Text => texts(column, changes, mismatch)?,
-        LandingType::Date => {
-            Arc::new(Date32Array::from(collect(column, changes, date, mismatch)?))
-        }
+        LandingType::Date => Arc::new(Date32Array::from(collect(column, changes, date, mismatch)?)),
         LandingType::TimestampMicros => Arc::new(
             TimestampMicrosecondArray::from(collect(column, changes, micros, mismatch)?)
                 .with_timezone("UTC"),

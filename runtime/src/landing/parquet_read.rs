@@ -152,9 +152,7 @@ impl<'a> Columns<'a> {
     fn guard(&self, column: &Source<'_>, row: usize) -> Result<Option<Guard>> {
         match self.number(column, row)? {
             None => Ok(None),
-            Some(number) => {
-                Guard::from_packed(number).map(Some).ok_or_else(|| self.bad(column))
-            }
+            Some(number) => Guard::from_packed(number).map(Some).ok_or_else(|| self.bad(column)),
         }
     }
 
