@@ -103,6 +103,7 @@ impl TestLanding {
             files: by_entity.iter().enumerate().map(file).collect(),
             quarantine: None,
             positions: Default::default(),
+            resolutions: Vec::new(),
         };
         let changes = by_entity.iter().map(|(_, changes)| Arc::new(changes.clone())).collect();
         commits.push((commit, changes));
@@ -123,6 +124,9 @@ impl Landing for TestLanding {
     }
     async fn commit_at(&self, number: CommitNumber) -> Result<Option<LandingCommit>> {
         Ok(self.all().get(number.0 as usize - 1).cloned())
+    }
+    async fn digest_at(&self, _: CommitNumber) -> Result<Option<String>> {
+        unreachable!("these tests do not capture")
     }
     async fn put_changes(&self, _: &EntitySpec, _: &[Change]) -> Result<DataFile> {
         unreachable!("these tests do not capture")
