@@ -20,7 +20,7 @@ codes! {
         "Versions order the changes of one source. Two sources have no common order, so the newer of two \
          values from different sources does not exist: the outcome would depend on which arrives last. \
          Give the field one owner, or a rule whose outcome does not depend on arrival: `ranked`, `max`, \
-         `min` or `first`... or split it into two fields.";
+         `min` or `first`, or split it into two fields.";
     REUSE_NEEDS_LATEST = 3006, Error, "rule needs `key_reuse: never`",
         "`ranked`, `max`, `min` and `first` keep a value for ever. When a deleted key comes back as \
          another row, whether the old row's value still counts would depend on arrival. Declare \
@@ -88,8 +88,8 @@ codes! {
     BAD_FILTER_FIELD = 3026, Error, "age filter over something that has no age",
         "`where` needs a date or timestamp field that is never null.";
     BOUNDS = 3027, Error, "bounds do not fit",
-        "`min`, `max`, `pattern` and `format` must fit the type (bounds for numbers, dates and \
-         timestamps; pattern and format for texts), and `min` must not be above `max`.";
+        "`min`, `max`, `pattern` and `format` must fit the type (bounds for numbers, \
+         pattern and format for texts), and `min` must not be above `max`.";
     WRONG_DATABASE = 3028, Error, "table outside the system's database",
         "The warehouse role may write one database. A table elsewhere would need rights that nobody has \
          reviewed.";
@@ -118,6 +118,9 @@ codes! {
     RULE_UNREADABLE = 3037, Error, "rule after apply over a protected field",
         "A rule over fields of two owners is checked in the warehouse, where encrypted and tokenized \
          fields are unreadable and dropped ones are absent. Leave the field out of the rule.";
-    FIRST_OPTIONAL = 3038, Error, "non-`latest` rule on a key or dropped field",
+    NOTHING_TO_MERGE = 3038, Error, "non-`latest` rule on a key or dropped field",
         "Key fields and dropped fields have no merge group, so a merge rule has nothing to decide.";
+    BAD_PATTERN = 3039, Error, "not a regular expression",
+        "`pattern` is a regular expression in the syntax of Rust's `regex` crate, which the whole text must match. \
+         Back references and look-around are not part of it: they could take for ever on somebody's input.";
 }

@@ -1,0 +1,119 @@
+//! Every dataset has a place of its own.
+
+use std::collections::BTreeMap;
+
+use covenant_model::spec::{EntitySpec, Expectations, SystemSpec, WarehouseSink};
+
+use super::{Cx, finding};
+use crate::diagnostic::codes;
+
+/// A target in capitals -> the dataset and the path of what declares it.
+type Taken = BTreeMap<String, (String, String)>;
+
+pub(super) fn check(cx: &Cx<'_>) {
+    let mut taken = Taken::new();
+    for entity in &cx.ir.entities {
+        let spec = &entity.spec;
+        if let Some(table) = &spec.warehouse {
+            warehouse(cx, &spec.name, table, &mut taken, true);
+        }
+        if let Some(sink) = &spec.salesforce {
+            let target = format!("{}:{}.{}", sink.system, sink.object, sink.external_id);
+            let path = format!("{}/sinks/{}/object", spec.name, sink.system);
+            take(cx, &spec.name, target, path, &mut taken);
+        }
+        goes_somewhere(cx, spec);
+        let sinks = spec.warehouse.iter().map(|table| table.system.as_str());
+        let sinks = sinks.chain(spec.salesforce.iter().map(|sink| sink.system.as_str()));
+        freshness(cx, &spec.name, &spec.expect, sinks.collect());
+    }
+    for model in &cx.ir.models {
+        let name = &model.spec.name;
+        if model.has_sink {
+            warehouse(cx, name, &model.spec.warehouse, &mut taken, false);
+            freshness(cx, name, &model.spec.expect, vec![&model.spec.warehouse.system]);
+        } else {
+            cx.report(
+                finding(
+                    &codes::MODEL_SINK,
+                    cx.key(&format!("{name}/sinks")),
+                    format!("{name} has no warehouse table"),
+                )
+                .help("add `sinks: {<warehouse>: {table: DATABASE.SCHEMA.NAME}}`"),
+            );
+        }
+    }
+}
+
+fn warehouse(cx: &Cx<'_>, name: &str, table: &WarehouseSink, taken: &mut Taken, entity: bool) {
+    let path = format!("{name}/sinks/{}/table", table.system);
+    if let Some(SystemSpec::Snowflake { database, .. }) = cx.ir.system(&table.system)
+        && !database.eq_ignore_ascii_case(&table.database)
+    {
+        cx.report(
+            finding(
+                &codes::WRONG_DATABASE,
+                cx.value(&path),
+                format!("`{}` is not the database of `{}`", table.database, table.system),
+            )
+            .label(cx.value(&format!("project/systems/{}/database", table.system)), "declared here")
+            .why("the warehouse role may write that one only"),
+        );
+    }
+    // An entity's rows and history stand beside its view, under names derived from it.
+    let suffixes: &[&str] = if entity { &["", "_STATE", "_HISTORY"] } else { &[""] };
+    for suffix in suffixes {
+        let target =
+            format!("{}:{}.{}.{}{suffix}", table.system, table.database, table.schema, table.table);
+        take(cx, name, target, path.clone(), taken);
+    }
+}
+
+fn take(cx: &Cx<'_>, dataset: &str, target: String, path: String, taken: &mut Taken) {
+    let target = target.to_uppercase();
+    let Some((first, first_path)) = taken.get(&target) else {
+        taken.insert(target, (dataset.to_owned(), path));
+        return;
+    };
+    let shown = target.split_once(':').map(|(_, name)| name).unwrap_or(&target);
+    cx.report(
+        finding(
+            &codes::SAME_TARGET,
+            cx.value(&path),
+            format!("{first} and {dataset} both write {shown}"),
+        )
+        .label(cx.value(first_path), "first here")
+        .why("each would take the other's rows for its own")
+        .help("give one of them another target"),
+    );
+}
+
+fn goes_somewhere(cx: &Cx<'_>, spec: &EntitySpec) {
+    // A sink with errors is none yet; that has been reported.
+    let declared = cx.ir.spans.get(&format!("{}/sinks", spec.name)).is_some();
+    if !declared {
+        cx.report(
+            finding(&codes::NO_SINK, cx.value(&spec.name), format!("{} goes nowhere", spec.name))
+                .why("it is captured and landed, and nobody can read it")
+                .help("add `sinks`"),
+        );
+    }
+}
+
+fn freshness(cx: &Cx<'_>, name: &str, expect: &Expectations, sinks: Vec<&str>) {
+    for system in expect.freshness_s.keys() {
+        // An unknown system, or one whose sink has errors, has been reported.
+        let declared = cx.ir.spans.get(&format!("{name}/sinks/{system}")).is_some();
+        if cx.ir.system(system).is_some() && !declared && !sinks.contains(&system.as_str()) {
+            cx.report(
+                finding(
+                    &codes::NO_FRESHNESS_SINK,
+                    cx.key(&format!("{name}/expect/freshness/{system}")),
+                    format!("{name} is not delivered to `{system}`"),
+                )
+                .why("a promise about a place where nothing arrives cannot be kept")
+                .help("add the sink, or remove the promise"),
+            );
+        }
+    }
+}
