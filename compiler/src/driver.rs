@@ -1,22 +1,33 @@
-//! The only module that touches files: reads contracts, writes generated files.
+//! The only module that touches files: reads contracts, writes generated files. It never touches a file that no build has
+//! written.
 
+#![expect(clippy::disallowed_methods, reason = "the one module of the compiler that may do IO")]
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::source::SourceSet;
+use crate::tree::OutputTree;
 
 /// Files of one project; more is a wrong folder.
 const FILES_MAX: usize = 10_000;
 /// Folders below the contracts folder.
 const FOLDER_DEPTH_MAX: usize = 8;
+/// In the output folder: the paths that the last build wrote, one a line. Only they may be removed.
+pub const FILE_LIST: &str = ".manifest-of-files";
+/// A file that is being written; left behind only by a killed process, and overwritten by the next.
+const PARTIAL_SUFFIX: &str = ".covenant-partial";
 
 /// What could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {
-    /// A file or folder could not be read.
-    #[error("{path} cannot be read: {why}", path = .path.display())]
-    Unreadable {
+    /// A file or folder.
+    #[error("{path} cannot be {verb}: {why}", path = .path.display())]
+    Io {
         /// Which.
         path: PathBuf,
+        /// `read`, `written`, `removed`.
+        verb: &'static str,
         /// What the system says.
         why: String,
     },
@@ -28,8 +39,21 @@ pub enum DriverError {
     TooMany(PathBuf),
 }
 
-fn unreadable(path: &Path, why: impl ToString) -> DriverError {
-    DriverError::Unreadable { path: path.to_owned(), why: why.to_string() }
+impl DriverError {
+    /// The file or folder that it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Io { path, .. } | Self::NoContracts(path) | Self::TooMany(path) => path,
+        }
+    }
+
+    fn read(path: &Path, why: impl ToString) -> Self {
+        Self::Io { path: path.to_owned(), verb: "read", why: why.to_string() }
+    }
+
+    fn written(path: &Path, why: impl ToString) -> Self {
+        Self::Io { path: path.to_owned(), verb: "written", why: why.to_string() }
+    }
 }
 
 /// Reads every `.yaml` and `.yml` file below a folder. Paths in the result begin with the folder as given, so that they
@@ -43,14 +67,11 @@ pub fn read_contracts(folder: &Path) -> Result<SourceSet, DriverError> {
     if paths.is_empty() {
         return Err(DriverError::NoContracts(folder.to_owned()));
     }
-    if paths.len() > FILES_MAX {
-        return Err(DriverError::TooMany(folder.to_owned()));
-    }
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
-        let bytes = std::fs::read(&path).map_err(|error| unreadable(&path, error))?;
-        let text =
-            String::from_utf8(bytes).map_err(|_| unreadable(&path, "it is not UTF-8 text"))?;
+        let bytes = std::fs::read(&path).map_err(|error| DriverError::read(&path, error))?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| DriverError::read(&path, "it is not UTF-8 text"))?;
         let shown = path.components().collect::<PathBuf>().to_string_lossy().replace('\\', "/");
         files.push((shown, text));
     }
@@ -59,15 +80,192 @@ pub fn read_contracts(folder: &Path) -> Result<SourceSet, DriverError> {
 
 fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), DriverError> {
     if depth > FOLDER_DEPTH_MAX {
-        return Err(unreadable(folder, format!("folders nest deeper than {FOLDER_DEPTH_MAX}")));
+        let why = format!("folders nest deeper than {FOLDER_DEPTH_MAX}");
+        return Err(DriverError::read(folder, why));
     }
-    for entry in std::fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
-        let path = entry.map_err(|error| unreadable(folder, error))?.path();
+    for entry in std::fs::read_dir(folder).map_err(|error| DriverError::read(folder, error))? {
+        let path = entry.map_err(|error| DriverError::read(folder, error))?.path();
         if path.is_dir() {
             collect(&path, depth + 1, paths)?;
         } else if path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
+            if paths.len() >= FILES_MAX {
+                return Err(DriverError::TooMany(folder.to_owned()));
+            }
             paths.push(path);
         }
     }
     Ok(())
+}
+
+/// What a build would change. Paths are relative to the output folder, sorted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New, or of other content.
+    pub write: Vec<String>,
+    /// Written by an earlier build, and no longer generated.
+    pub remove: Vec<String>,
+}
+
+/// The list of files as it is kept beside them.
+fn file_list(tree: &OutputTree) -> String {
+    let mut list =
+        String::from("# Written by `covenant build`: the files that it may replace or remove.\n");
+    for (path, _) in tree.iter() {
+        list.push_str(path);
+        list.push('\n');
+    }
+    list
+}
+
+fn read_optional(path: &Path) -> Result<Option<Vec<u8>>, DriverError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DriverError::read(path, error)),
+    }
+}
+
+/// Compares the output folder with what is generated now.
+///
+/// # Errors
+/// Where a file is there and cannot be read.
+pub fn compare(out: &Path, tree: &OutputTree) -> Result<Changes, DriverError> {
+    let mut changes = Changes::default();
+    for (path, text) in tree.iter() {
+        if read_optional(&out.join(path))?.as_deref() != Some(text.as_bytes()) {
+            changes.write.push(path.to_owned());
+        }
+    }
+    let list = read_optional(&out.join(FILE_LIST))?.unwrap_or_default();
+    if list != file_list(tree).as_bytes() {
+        changes.write.push(FILE_LIST.to_owned());
+    }
+    let list = String::from_utf8_lossy(&list);
+    let inside =
+        |path: &&str| !path.starts_with(['#', '/']) && !path.split('/').any(|part| part == "..");
+    for path in list.lines().filter(inside) {
+        if tree.get(path).is_none() && out.join(path).is_file() {
+            changes.remove.push(path.to_owned());
+        }
+    }
+    changes.write.sort();
+    changes.remove.sort();
+    Ok(changes)
+}
+
+/// Makes the output folder what the tree says: first every changed file is written beside its place, and only when all
+/// of them are, they are moved there. So a full disk leaves the folder as it was.
+///
+/// # Errors
+/// Where something cannot be written.
+pub fn write(out: &Path, tree: &OutputTree, changes: &Changes) -> Result<(), DriverError> {
+    let list = file_list(tree);
+    let mut staged: Vec<(PathBuf, PathBuf)> = Vec::new();
+    for path in &changes.write {
+        let text = if path == FILE_LIST { Some(list.as_str()) } else { tree.get(path) };
+        let (Some(text), target) = (text, out.join(path)) else { continue };
+        if let Err(error) = stage(&target, text, &mut staged) {
+            for (partial, _) in &staged {
+                // Best effort: a partial file is overwritten by the next build.
+                let _ = std::fs::remove_file(partial);
+            }
+            return Err(error);
+        }
+    }
+    for (partial, target) in &staged {
+        std::fs::rename(partial, target).map_err(|error| DriverError::written(target, error))?;
+    }
+    let mut folders = BTreeSet::new();
+    for path in &changes.remove {
+        let target = out.join(path);
+        std::fs::remove_file(&target).map_err(|error| DriverError::Io {
+            path: target.clone(),
+            verb: "removed",
+            why: error.to_string(),
+        })?;
+        folders.extend(target.parent().map(Path::to_owned));
+    }
+    for folder in folders.iter().rev() {
+        // Only succeeds where nothing else is in it, which is what is wanted.
+        let _ = std::fs::remove_dir(folder);
+    }
+    Ok(())
+}
+
+fn stage(
+    target: &Path,
+    text: &str,
+    staged: &mut Vec<(PathBuf, PathBuf)>,
+) -> Result<(), DriverError> {
+    if let Some(folder) = target.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| DriverError::written(folder, error))?;
+    }
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(PARTIAL_SUFFIX);
+    let partial = target.with_file_name(name);
+    let written = std::fs::write(&partial, text);
+    staged.push((partial, target.to_owned()));
+    written.map_err(|error| DriverError::written(target, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[(&str, &str)]) -> OutputTree {
+        let mut tree = OutputTree::default();
+        for (path, text) in files {
+            assert!(tree.add(*path, *text));
+        }
+        tree
+    }
+
+    fn build(out: &Path, tree: &OutputTree) -> Changes {
+        let changes = compare(out, tree).unwrap();
+        write(out, tree, &changes).unwrap();
+        changes
+    }
+
+    #[test]
+    fn a_second_build_changes_nothing() {
+        let out = tempfile::tempdir().unwrap();
+        let tree = tree(&[("a/one.sql", "1"), ("two.json", "2")]);
+        assert_eq!(build(out.path(), &tree).write, [FILE_LIST, "a/one.sql", "two.json"]);
+        assert_eq!(build(out.path(), &tree), Changes::default());
+    }
+
+    #[test]
+    fn only_what_a_build_wrote_is_removed() {
+        let out = tempfile::tempdir().unwrap();
+        build(out.path(), &tree(&[("a/one.sql", "1"), ("two.json", "2")]));
+        std::fs::write(out.path().join("mine.txt"), "kept").unwrap();
+        let changes = build(out.path(), &tree(&[("two.json", "2")]));
+        assert_eq!(changes.remove, ["a/one.sql"]);
+        assert!(!out.path().join("a").exists());
+        assert!(out.path().join("mine.txt").exists());
+    }
+
+    #[test]
+    fn a_list_cannot_point_outside() {
+        let out = tempfile::tempdir().unwrap();
+        let inside = out.path().join("generated");
+        std::fs::create_dir(&inside).unwrap();
+        std::fs::write(out.path().join("precious"), "kept").unwrap();
+        std::fs::write(inside.join(FILE_LIST), "../precious\n").unwrap();
+        build(&inside, &tree(&[("two.json", "2")]));
+        assert!(out.path().join("precious").exists());
+    }
+
+    #[test]
+    fn a_build_that_cannot_be_written_leaves_everything_as_it_was() {
+        let out = tempfile::tempdir().unwrap();
+        build(out.path(), &tree(&[("one", "1")]));
+        // A folder stands where a file is to be written.
+        std::fs::create_dir_all(out.path().join("zwei.covenant-partial")).unwrap();
+        let next = tree(&[("one", "changed"), ("zwei", "2")]);
+        let changes = compare(out.path(), &next).unwrap();
+        assert!(write(out.path(), &next, &changes).is_err());
+        assert_eq!(std::fs::read_to_string(out.path().join("one")).unwrap(), "1\n");
+        assert!(!out.path().join("one.covenant-partial").exists());
+    }
 }

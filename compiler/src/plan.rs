@@ -60,7 +60,7 @@ pub fn plan(checked: &Checked<Ir>, sink: &Sink) -> Option<Plan> {
         sound &= groups::names_are_free(entity, ir, sink);
         entities.push(entity_spec(entity));
     }
-    let Some(ordered) = order::models(ir, sink) else { return None };
+    let ordered = order::models(ir, sink)?;
     let models: Vec<ModelSpec> = ordered.into_iter().map(model_spec).collect();
     let jobs = jobs::derive(&ir.project, &entities, &models);
     sound.then(|| Plan { project: ir.project.clone(), entities, models, jobs })

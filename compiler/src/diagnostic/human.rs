@@ -5,11 +5,24 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snip
 use super::{Diagnostic, Diagnostics, Severity};
 use crate::source::{FileId, SourceSet, Span};
 
+/// With or without terminal colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// For files, pipes and snapshots.
+    Plain,
+    /// For terminals.
+    Coloured,
+}
+
 /// Every finding, an empty line between; empty without findings.
-pub fn render(diagnostics: &Diagnostics, sources: &SourceSet) -> String {
+pub fn render(diagnostics: &Diagnostics, sources: &SourceSet, style: Style) -> String {
+    let renderer = match style {
+        Style::Plain => Renderer::plain(),
+        Style::Coloured => Renderer::styled(),
+    };
     let mut out = String::new();
     for diagnostic in diagnostics.iter() {
-        out.push_str(&one(diagnostic, sources));
+        out.push_str(&one(diagnostic, sources, &renderer));
         out.push_str("\n\n");
     }
     out
@@ -29,7 +42,7 @@ pub fn summary(diagnostics: &Diagnostics) -> String {
     if parts.is_empty() { "no findings".to_owned() } else { parts.join(", ") }
 }
 
-fn one(diagnostic: &Diagnostic, sources: &SourceSet) -> String {
+fn one(diagnostic: &Diagnostic, sources: &SourceSet, renderer: &Renderer) -> String {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -56,7 +69,7 @@ fn one(diagnostic: &Diagnostic, sources: &SourceSet) -> String {
     for help in &diagnostic.help {
         group = group.element(Level::HELP.message(help.as_str()));
     }
-    Renderer::plain().render(&[group])
+    renderer.render(&[group])
 }
 
 fn annotations<'d>(diagnostic: &'d Diagnostic, file: FileId, text: &str) -> Vec<Annotation<'d>> {

@@ -2,7 +2,11 @@
 //! Internal errors are not diagnostics: see [`crate::InternalError`].
 
 pub mod codes;
+pub mod github;
 pub mod human;
+pub mod json;
+pub mod located;
+pub mod sarif;
 
 use std::cell::RefCell;
 

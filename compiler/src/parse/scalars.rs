@@ -80,7 +80,7 @@ pub fn logical_type(text: &str) -> Result<LogicalType, TypeError> {
     }
 }
 
-fn inside<'t>(text: &'t str, open: char, close: char) -> Option<&'t str> {
+fn inside(text: &str, open: char, close: char) -> Option<&str> {
     text.strip_prefix(open)?.strip_suffix(close)
 }
 

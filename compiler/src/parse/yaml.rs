@@ -2,6 +2,11 @@
 //! aliases or tags, bounded size and depth. A tree of our own (over the events of serde-saphyr's parser), because serde
 //! stops at the first error and contracts want all of them at once.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the parser's events are a non-exhaustive enum of another crate"
+)]
+
 use std::collections::BTreeMap;
 
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle};
