@@ -22,13 +22,13 @@ pub(super) fn remark(text: &str) {
 pub(super) fn findings(diagnostics: &Diagnostics, sources: &SourceSet, format: Format) {
     match format {
         Format::Human => {
-            let style = if std::io::stderr().is_terminal() {
-                human::Style::Coloured
+            let text = if std::io::stderr().is_terminal() {
+                human::render_coloured(diagnostics, sources)
             } else {
-                human::Style::Plain
+                human::render(diagnostics, sources)
             };
             if !diagnostics.is_empty() {
-                remark(human::render(diagnostics, sources, style).trim_end_matches('\n'));
+                remark(text.trim_end_matches('\n'));
                 remark(&format!("\n{}", human::summary(diagnostics)));
             }
         }

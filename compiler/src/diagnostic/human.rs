@@ -5,24 +5,20 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snip
 use super::{Diagnostic, Diagnostics, Severity};
 use crate::source::{FileId, SourceSet, Span};
 
-/// With or without terminal colours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Style {
-    /// For files, pipes and snapshots.
-    Plain,
-    /// For terminals.
-    Coloured,
+/// Every finding, an empty line between; empty without findings. Without colours: for files, pipes and snapshots.
+pub fn render(diagnostics: &Diagnostics, sources: &SourceSet) -> String {
+    all(diagnostics, sources, &Renderer::plain())
 }
 
-/// Every finding, an empty line between; empty without findings.
-pub fn render(diagnostics: &Diagnostics, sources: &SourceSet, style: Style) -> String {
-    let renderer = match style {
-        Style::Plain => Renderer::plain(),
-        Style::Coloured => Renderer::styled(),
-    };
+/// The same for a terminal.
+pub fn render_coloured(diagnostics: &Diagnostics, sources: &SourceSet) -> String {
+    all(diagnostics, sources, &Renderer::styled())
+}
+
+fn all(diagnostics: &Diagnostics, sources: &SourceSet, renderer: &Renderer) -> String {
     let mut out = String::new();
     for diagnostic in diagnostics.iter() {
-        out.push_str(&one(diagnostic, sources, &renderer));
+        out.push_str(&one(diagnostic, sources, renderer));
         out.push_str("\n\n");
     }
     out
