@@ -23,6 +23,8 @@ use proptest::prelude::*;
 const KEYS: i64 = 4;
 /// Changes of a set.
 const CHANGES: std::ops::Range<usize> = 1..24;
+/// Steps of making a failing set smaller; each costs some batches.
+const SHRINKS: u32 = 200;
 /// Change sets per form of apply.
 const CASES: u32 = 96;
 
@@ -368,7 +370,7 @@ fn holds(
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, max_shrink_iters: SHRINKS, ..ProptestConfig::default() })]
 
     #[test]
     fn delete_and_insert_gives_the_joins_state(

@@ -19,12 +19,12 @@ pub(crate) struct TableColumn {
     pub(crate) ty: String,
     /// Type as which a landing file's column is read.
     pub(crate) read_ty: String,
+    /// The column as it is loaded out of a landing file.
+    pub(crate) read: String,
     /// Whether NULL is allowed.
     pub(crate) nullable: bool,
     /// Parquet field id, where landing files hold it.
     pub(crate) parquet_id: i32,
-    /// Whether it is an instant.
-    pub(crate) instant: bool,
     /// Name in the contract, for policies and comments; none for columns that the pipeline adds.
     pub(crate) field: Option<String>,
     /// What it holds of its field.
@@ -44,7 +44,7 @@ impl TableColumn {
             read_ty,
             nullable: true,
             parquet_id,
-            instant,
+            read: dialect.read(name, ty),
             field: None,
             part: None,
         }

@@ -46,6 +46,27 @@ impl Dialect {
         }
     }
 
+    /// A landing file's column as it is loaded. Instants go through microseconds where a cast would read the session's
+    /// time zone; in Snowflake `$1` is the file's row, and Parquet instants arrive in UTC.
+    pub(crate) fn read(self, name: &str, ty: LandingType) -> String {
+        match (self, ty) {
+            (Self::DuckDb, LandingType::TimestampMicros) => {
+                format!("make_timestamp(epoch_us({}))", self.ident(name))
+            }
+            (
+                Self::DuckDb,
+                LandingType::Bool
+                | LandingType::Int32
+                | LandingType::Int64
+                | LandingType::Decimal { .. }
+                | LandingType::Text
+                | LandingType::Date
+                | LandingType::Bytes,
+            ) => self.ident(name),
+            (Self::Snowflake, _) => format!("$1:{name}::{}", self.type_name(ty)),
+        }
+    }
+
     /// The column type of a landing type. Instants are UTC without a zone in both dialects: what a session's time
     /// zone is must not change what a query says.
     pub(crate) fn type_name(self, ty: LandingType) -> String {
