@@ -4,6 +4,8 @@
 //! Paths are relative to the output folder (`generated/`): `rust/…`, `schemas/…`, `duckdb/…`.
 
 pub mod duckdb;
+mod json;
+pub mod orchestration;
 pub mod rust;
 pub mod schemas;
 mod sql;
@@ -62,5 +64,6 @@ pub fn emit_all(plan: &Plan) -> Result<OutputTree, EmitError> {
     duckdb::emit(plan, &mut tree)?;
     rust::emit(plan, &mut tree)?;
     schemas::emit(plan, &mut tree)?;
+    orchestration::emit(plan, &mut tree)?;
     Ok(tree)
 }

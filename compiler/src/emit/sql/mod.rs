@@ -5,6 +5,6 @@ mod entity;
 mod ident;
 mod query;
 
-pub(crate) use entity::{EntityTables, GroupTables, KeyColumn, TableColumn};
-pub(crate) use ident::{Dialect, single_line, slug, text_literal};
+pub(crate) use entity::EntityTables;
+pub(crate) use ident::Dialect;
 pub(crate) use query::{ModelTable, model_tables};
