@@ -6,7 +6,7 @@ use covenant_model::columns::LandingType;
 use covenant_model::spec::ModelSpec;
 use serde::Serialize;
 use sqlparser::dialect::{DuckDbDialect, SnowflakeDialect};
-use sqlparser::tokenizer::{Token, Tokenizer};
+use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 
 use super::entity::TableColumn;
 use super::ident::{Dialect, single_line, slug};
@@ -126,7 +126,7 @@ fn resolve_names(
         if !matches!(token, Token::Whitespace(_)) {
             table_may_follow = opens_table(token);
         }
-        out.push_str(&token.to_string());
+        out.push_str(&text_of(token));
         at += 1;
     }
     let text = out.trim_end().to_owned();
@@ -150,6 +150,16 @@ fn table_at<'a>(
             tables.get(&format!("{}.{}", schema.value, name.value).to_ascii_lowercase())
         }
         _ => None,
+    }
+}
+
+/// As written. The crate prints a line comment's own line feed a second time.
+fn text_of(token: &Token) -> String {
+    match token {
+        Token::Whitespace(Whitespace::SingleLineComment { prefix, comment }) => {
+            format!("{prefix}{comment}")
+        }
+        other => other.to_string(),
     }
 }
 
