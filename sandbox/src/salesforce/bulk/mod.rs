@@ -25,6 +25,9 @@ const MAX_JOBS: usize = 500;
 /// Rows of one of Salesforce's internal batches.
 pub const ROWS_PER_BATCH: usize = 10_000;
 
+/// What some editors put in front of UTF-8; Salesforce takes it for a part of the first column's name.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// State of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobState {
@@ -200,6 +203,11 @@ impl Ingest {
     /// # Errors
     /// Why the bytes are no CSV.
     pub fn upload(&mut self, bytes: &[u8]) -> Result<(), String> {
+        if bytes.starts_with(BYTE_ORDER_MARK) {
+            return Err(
+                "Field name not found : the upload starts with a byte order mark".to_owned()
+            );
+        }
         let mut reader = csv::ReaderBuilder::new()
             .delimiter(self.delimiter.0)
             .flexible(false)

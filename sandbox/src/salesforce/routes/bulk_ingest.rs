@@ -129,7 +129,7 @@ fn upload(state: &mut State, call: &Call, id: &str) -> Result<Answer, ApiError> 
     if let Err(why) = ingest.upload(&call.body) {
         // The upload itself is accepted; that it cannot be read shows when the job runs.
         ingest.uploaded = true;
-        job.error = Some(format!("InvalidBatch : Failed to parse CSV header or rows : {why}"));
+        job.error = Some(format!("InvalidBatch : {why}"));
     }
     Ok(Answer { status: 201, body: Body::Empty, headers: Vec::new() })
 }

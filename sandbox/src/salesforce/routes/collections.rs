@@ -23,6 +23,8 @@ const MAX_RECORDS: usize = 200;
 const MAX_RETRIEVED: usize = 2_000;
 
 type Outcome = RowResult<(RecordId, Option<bool>)>;
+/// A record of a request and its object.
+type Given<'a> = (ObjectIx, &'a Map<String, Value>);
 
 /// Answers a call below `composite/sobjects`.
 pub(super) fn route(
@@ -120,7 +122,7 @@ fn read_rows<'a>(
     schema: &Schema,
     records: &'a [Value],
     operation: Operation,
-) -> Result<Vec<(ObjectIx, &'a Map<String, Value>)>, ApiError> {
+) -> Result<Vec<Given<'a>>, ApiError> {
     records
         .iter()
         .map(|record| {
@@ -166,7 +168,7 @@ pub(super) fn value_of<'a>(map: &'a Map<String, Value>, name: &str) -> Option<&'
 fn repeated_keys(
     object: &ObjectSchema,
     field: FieldIx,
-    rows: &[(ObjectIx, &Map<String, Value>)],
+    rows: &[Given<'_>],
 ) -> BTreeMap<String, RowError> {
     let name = &object.field(field).name;
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();

@@ -260,51 +260,32 @@ impl Binder<'_> {
             let number = (!quoted).then(|| Decimal::parse(text)).flatten();
             return number.map(FieldValue::Number).ok_or_else(|| wrong("double"));
         }
-        if !quoted {
-            return match field.kind {
-                FieldKind::Checkbox => match text.to_ascii_lowercase().as_str() {
-                    "true" => Ok(FieldValue::Bool(true)),
-                    "false" => Ok(FieldValue::Bool(false)),
-                    _ => Err(wrong("boolean")),
-                },
-                FieldKind::Date => {
-                    self.day(text).map(FieldValue::Date).ok_or_else(|| wrong("date"))
-                }
-                FieldKind::DateTime => parse_instant(text)
-                    .or_else(|| self.start_of_day(text))
-                    .map(FieldValue::Instant)
-                    .ok_or_else(|| wrong("dateTime")),
-                FieldKind::Id
-                | FieldKind::Text { .. }
-                | FieldKind::TextArea { .. }
-                | FieldKind::LongText { .. }
-                | FieldKind::Email { .. }
-                | FieldKind::Phone { .. }
-                | FieldKind::Url { .. }
-                | FieldKind::Number { .. }
-                | FieldKind::Currency { .. }
-                | FieldKind::Percent { .. }
-                | FieldKind::Int { .. }
-                | FieldKind::Picklist { .. }
-                | FieldKind::MultiPicklist { .. }
-                | FieldKind::Reference { .. }
-                | FieldKind::AutoNumber { .. } => {
-                    Err(wrong("string and should be enclosed in quotes"))
-                }
-            };
+        if quoted {
+            quoted_literal(field, text, name, wrong)
+        } else {
+            self.bare_literal(field, text, wrong)
         }
+    }
+
+    fn bare_literal(
+        &self,
+        field: &FieldDef,
+        text: &str,
+        wrong: impl Fn(&str) -> SoqlError,
+    ) -> Result<FieldValue, SoqlError> {
         match field.kind {
-            FieldKind::Checkbox => Err(wrong("boolean and should not be enclosed in quotes")),
-            FieldKind::Date => Err(wrong("date and should not be enclosed in quotes")),
-            FieldKind::DateTime => Err(wrong("dateTime and should not be enclosed in quotes")),
-            FieldKind::Id | FieldKind::Reference { .. } => {
-                let id = crate::salesforce::ids::RecordId::parse(text).ok_or_else(|| {
-                    let message = format!("invalid ID field: {text}");
-                    SoqlError::at(code::INVALID_QUERY_FILTER_OPERATOR, name.at, message)
-                })?;
-                Ok(FieldValue::text(id.as_str()))
-            }
-            FieldKind::Text { .. }
+            FieldKind::Checkbox => match text.to_ascii_lowercase().as_str() {
+                "true" => Ok(FieldValue::Bool(true)),
+                "false" => Ok(FieldValue::Bool(false)),
+                _ => Err(wrong("boolean")),
+            },
+            FieldKind::Date => self.day(text).map(FieldValue::Date).ok_or_else(|| wrong("date")),
+            FieldKind::DateTime => parse_instant(text)
+                .or_else(|| self.start_of_day(text))
+                .map(FieldValue::Instant)
+                .ok_or_else(|| wrong("dateTime")),
+            FieldKind::Id
+            | FieldKind::Text { .. }
             | FieldKind::TextArea { .. }
             | FieldKind::LongText { .. }
             | FieldKind::Email { .. }
@@ -316,9 +297,8 @@ impl Binder<'_> {
             | FieldKind::Int { .. }
             | FieldKind::Picklist { .. }
             | FieldKind::MultiPicklist { .. }
-            | FieldKind::AutoNumber { .. } => {
-                Ok(if text.is_empty() { FieldValue::Null } else { FieldValue::text(text) })
-            }
+            | FieldKind::Reference { .. }
+            | FieldKind::AutoNumber { .. } => Err(wrong("string and should be enclosed in quotes")),
         }
     }
 
@@ -344,6 +324,41 @@ impl Binder<'_> {
                 let days: i64 = other.strip_prefix("LAST_N_DAYS:")?.parse().ok()?;
                 Some(today - days.clamp(0, 36_500) * DAY)
             }
+        }
+    }
+}
+
+fn quoted_literal(
+    field: &FieldDef,
+    text: &str,
+    name: &Name,
+    wrong: impl Fn(&str) -> SoqlError,
+) -> Result<FieldValue, SoqlError> {
+    match field.kind {
+        FieldKind::Checkbox => Err(wrong("boolean and should not be enclosed in quotes")),
+        FieldKind::Date => Err(wrong("date and should not be enclosed in quotes")),
+        FieldKind::DateTime => Err(wrong("dateTime and should not be enclosed in quotes")),
+        FieldKind::Id | FieldKind::Reference { .. } => {
+            let id = crate::salesforce::ids::RecordId::parse(text).ok_or_else(|| {
+                let message = format!("invalid ID field: {text}");
+                SoqlError::at(code::INVALID_QUERY_FILTER_OPERATOR, name.at, message)
+            })?;
+            Ok(FieldValue::text(id.as_str()))
+        }
+        FieldKind::Text { .. }
+        | FieldKind::TextArea { .. }
+        | FieldKind::LongText { .. }
+        | FieldKind::Email { .. }
+        | FieldKind::Phone { .. }
+        | FieldKind::Url { .. }
+        | FieldKind::Number { .. }
+        | FieldKind::Currency { .. }
+        | FieldKind::Percent { .. }
+        | FieldKind::Int { .. }
+        | FieldKind::Picklist { .. }
+        | FieldKind::MultiPicklist { .. }
+        | FieldKind::AutoNumber { .. } => {
+            Ok(if text.is_empty() { FieldValue::Null } else { FieldValue::text(text) })
         }
     }
 }
