@@ -13,7 +13,9 @@ const DATE_PATTERN: &str = "^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}$";
 pub(super) const TIMESTAMP_PATTERN: &str = "^(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}\
 (\\.[0-9]+)?([Zz]|[+-][0-9]{2}:[0-9]{2})$";
 const UUID_PATTERN: &str = "^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$";
-const BASE64_PATTERN: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$";
+/// Bits behind the end must be zero.
+const BASE64_PATTERN: &str = "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/][AQgw]==|\
+[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$";
 /// Powers of ten above this are no exact 64-bit integers.
 const EXACT_DIGITS_MAX: u32 = 18;
 
