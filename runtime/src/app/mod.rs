@@ -3,4 +3,5 @@
 //! Deliberately absent: what lanes do. They are state machines elsewhere; here they are given time.
 
 pub mod config;
+pub mod drive;
 pub mod http;

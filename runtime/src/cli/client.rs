@@ -1,0 +1,105 @@
+//! Asks the running runtime through its API. Never touches its files.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::app::config::Config;
+use crate::error::{ErrorKind, Result, RuntimeError};
+
+/// Sends a command, prints the answer as indented JSON, and returns it.
+///
+/// # Errors
+/// `Unavailable` where nothing listens, `Rejected` with what the runtime says.
+pub(super) async fn ask(config: &Config, path: &str, body: &impl Serialize) -> Result<Value> {
+    let url = format!("http://{}{path}", config.http);
+    let mut request = reqwest::Client::new().post(&url).json(body);
+    if let Some(token) = &config.http_token {
+        request = request.bearer_auth(token.expose());
+    }
+    let value = answer(config, request).await?;
+    print(&value)?;
+    Ok(value)
+}
+
+/// Prints the status, as JSON or as a few lines.
+///
+/// # Errors
+/// As [`ask`].
+pub(super) async fn status(config: &Config, json: bool) -> Result<()> {
+    let url = format!("http://{}/api/status", config.http);
+    let mut request = reqwest::Client::new().get(&url);
+    if let Some(token) = &config.http_token {
+        request = request.bearer_auth(token.expose());
+    }
+    let status = answer(config, request).await?;
+    if json {
+        return print(&status);
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    println!(
+        "{}: {}, landing commit {}, epoch {}",
+        text(&status["project"]),
+        if status["ready"] == Value::Bool(true) { "ready" } else { "NOT READY" },
+        status["landing_commit"],
+        status["epoch"]
+    );
+    for (name, lane) in members(&status["lanes"]) {
+        println!("  lane      {name:<28} {:<9} {}", text(&lane["state"]), text(&lane["detail"]));
+        if let Some(error) = lane["last_error"].as_str() {
+            println!("            last error: {error}");
+        }
+    }
+    for (name, target) in members(&status["freshness"]) {
+        let latency = &target["latency"];
+        println!(
+            "  freshness {name:<28} p50 {} ms, p99 {} ms, promised {} s",
+            latency["p50_ms"], latency["p99_ms"], target["slo_s"]
+        );
+    }
+    for (name, rows) in members(&status["quarantined"]) {
+        println!("  refused   {name:<28} {rows}");
+    }
+    for (name, job) in members(&status["backfills"]) {
+        println!(
+            "  backfill  {name:<28} {} ({} of about {} rows)",
+            text(&job["state"]),
+            job["rows"],
+            job["rows_estimated"]
+        );
+    }
+    Ok(())
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+async fn answer(config: &Config, request: reqwest::RequestBuilder) -> Result<Value> {
+    let place = format!("runtime at {}", config.http);
+    let unavailable = |error: reqwest::Error| {
+        RuntimeError::new(
+            ErrorKind::Unavailable,
+            place.clone(),
+            error.without_url(),
+            "Is it running, and does COVENANT_HTTP_ADDR name it?",
+        )
+    };
+    let response = request.send().await.map_err(unavailable)?;
+    let ok = response.status().is_success();
+    let body = response.text().await.map_err(unavailable)?;
+    if !ok {
+        let advice = "Correct the command and try again.";
+        return Err(RuntimeError::new(ErrorKind::Rejected, place, body.trim(), advice));
+    }
+    serde_json::from_str(&body).map_err(|error| {
+        RuntimeError::new(ErrorKind::Bug, place, error, "Do both have the same version?")
+    })
+}
+
+fn print(value: &Value) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| {
+        RuntimeError::new(ErrorKind::Bug, "answer", error, "Please report it.")
+    })?;
+    println!("{text}");
+    Ok(())
+}
