@@ -2,6 +2,7 @@
 
 pub mod errors;
 pub mod memory;
+pub mod salesforce;
 
 use std::collections::BTreeMap;
 use std::fmt;
