@@ -78,6 +78,25 @@ impl Cluster {
         Ok(Self { server, data, port, password })
     }
 
+    /// As [`Cluster::start`], with a new cluster: what was there is deleted.
+    ///
+    /// # Errors
+    /// As [`Cluster::start`], and where the old data cannot be deleted.
+    pub fn start_fresh(dir: &Path) -> Result<Self> {
+        fs::create_dir_all(dir).at(PLACE, format!("{} cannot be made", dir.display()), "")?;
+        let data = home_of(dir, unprivileged_user()?)?.join("data");
+        if data.exists() {
+            let told = format!("{} cannot be deleted", data.display());
+            fs::remove_dir_all(&data).at(PLACE, told, "Is a server still running on it?")?;
+        }
+        Self::start(dir)
+    }
+
+    /// File that holds the password, readable by the server's user only.
+    pub fn password_file(&self) -> PathBuf {
+        self.data.parent().map_or_else(|| self.data.clone(), password_file)
+    }
+
     /// Connection URL of a role, with the cluster's password: hand it on through the environment, never in arguments or
     /// logs. Roles other than [`ADMIN`] can log in once [`Cluster::allow`] has given them the password.
     pub fn url(&self, user: &str, database: &str) -> String {
@@ -313,7 +332,9 @@ fn wait_ready(binaries: &Binaries, server: &mut Guarded, port: u16) -> Result<Re
 }
 
 /// A port that nobody listens on now. Somebody may take it before the server does: the caller tries again.
-fn free_port() -> Result<u16> {
+/// # Errors
+/// Where there is none.
+pub fn free_port() -> Result<u16> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .and_then(|listener| listener.local_addr())
         .map(|address| address.port())
