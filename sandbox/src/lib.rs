@@ -2,6 +2,7 @@
 //! cluster, the Salesforce simulator, Acme's shop, the verifier that computes what must have arrived, and the demo that
 //! lets all of it run together.
 
+pub mod demo;
 pub mod error;
 pub mod postgres;
 pub mod process;

@@ -1,0 +1,192 @@
+//! Reads both targets and compares them with the expectation.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use tokio_postgres::Client;
+
+use super::api::Quarantined;
+use super::systems::Crm;
+use crate::error::{At, Result, SandboxError};
+use crate::verify::compare::{Expected, compare};
+use crate::verify::expect::{self, PlainRow};
+use crate::verify::freshness::{Seen, in_crm, in_warehouse};
+use crate::verify::report::{Line, Report};
+use crate::verify::shape::{CRM_SINKS, CrmSink, ENTITIES, Entity};
+use crate::verify::told::{KEY_SEPARATOR, Told, key_text};
+use crate::verify::warehouse::Warehouse;
+use crate::verify::{Unseal, crm};
+
+/// Models must not be empty: their content follows from rows that are compared.
+const MODELS: [&str; 2] = ["MARTS.DAILY_SALES", "MARTS.INVENTORY_POSITION"];
+/// Findings of one kind that are told.
+const FINDINGS_MAX: usize = 5;
+
+/// What the proof is made of.
+pub struct Evidence<'a> {
+    /// The source.
+    pub source: &'a Client,
+    /// The shop's log, folded.
+    pub told: &'a Told,
+    /// The warehouse's file.
+    pub warehouse: PathBuf,
+    /// Salesforce.
+    pub crm: &'a Crm,
+    /// Opens personal data.
+    pub unseal: &'a dyn Unseal,
+    /// What stands in quarantine.
+    pub quarantine: &'a [Quarantined],
+    /// When landing commits became visible.
+    pub seen: &'a Seen,
+}
+
+/// Compares everything.
+///
+/// # Errors
+/// Where a system cannot be read.
+pub async fn report(evidence: &Evidence<'_>) -> Result<Report> {
+    let mut report = Report::default();
+    let warehouse = Warehouse::open(&evidence.warehouse)?;
+    let accounts = evidence.crm.dump(CRM_SINKS[0].object).await?;
+    let parents = BTreeMap::from([("Account", crm::ids(&accounts, CRM_SINKS[0].external_id))]);
+    let now = jiff::Timestamp::now();
+    for entity in ENTITIES {
+        let sink = CRM_SINKS.iter().find(|sink| sink.entity.name == entity.name);
+        let mut in_warehouse = Expected {
+            columns: expect::warehouse_columns(&entity),
+            ..Expected::default()
+        };
+        let mut in_salesforce = Expected::default();
+        if let Some(sink) = sink {
+            in_salesforce.columns = sink.fields.iter().map(|(field, _, _)| *field).collect();
+        }
+        let each = |row: PlainRow| {
+            if let Some(sink) = sink {
+                expect::add_for_crm(&mut in_salesforce, sink, &row, now);
+            }
+            expect::add_for_warehouse(&mut in_warehouse, &entity, &row, evidence.unseal)
+        };
+        expect::rows(evidence.source, &entity, evidence.told, each).await?;
+        report.lines.push(warehouse_line(evidence, &warehouse, &entity, &in_warehouse)?);
+        if let Some(sink) = sink {
+            let dumped;
+            let records = if sink.object == CRM_SINKS[0].object {
+                &accounts
+            } else {
+                dumped = evidence.crm.dump(sink.object).await?;
+                &dumped
+            };
+            let found = crm::rows(sink, records, &parents);
+            let told = evidence.told;
+            let differences = compare(&in_salesforce, found, |key| gone(told, &entity, key));
+            let modified = crm::modified(records, sink.external_id);
+            report.lines.push(crm_line(sink, told, differences, &modified));
+        }
+    }
+    quarantine(evidence, &mut report);
+    events(evidence.told, &mut report);
+    for model in MODELS {
+        match warehouse.count(model)? {
+            0 => report.findings.push(format!("{model} is empty")),
+            rows => report.notes.push(format!("{model} has {rows} rows")),
+        }
+    }
+    Ok(report)
+}
+
+fn warehouse_line(
+    evidence: &Evidence<'_>,
+    warehouse: &Warehouse,
+    entity: &Entity,
+    expected: &Expected,
+) -> Result<Line> {
+    let told = evidence.told;
+    let found = warehouse.rows(entity, evidence.unseal)?;
+    let differences = compare(expected, found, |key| gone(told, entity, key));
+    let commits = warehouse.commits(entity)?;
+    let table = entity.table.map_or("order_events", |table| table.name);
+    let quarantined =
+        evidence.quarantine.iter().filter(|record| record.entity == entity.name).count();
+    Ok(Line {
+        entity: entity.name,
+        target: "warehouse",
+        differences,
+        quarantined: Some(quarantined as u64),
+        freshness: in_warehouse(told, table, &commits, evidence.seen),
+    })
+}
+
+fn crm_line(
+    sink: &CrmSink,
+    told: &Told,
+    differences: crate::verify::compare::Differences,
+    modified: &BTreeMap<String, i64>,
+) -> Line {
+    let table = sink.entity.table.map_or("", |table| table.name);
+    Line {
+        entity: sink.entity.name,
+        target: "salesforce",
+        differences,
+        quarantined: None,
+        freshness: in_crm(told, table, modified),
+    }
+}
+
+/// Whether a key was deleted, moved away, or belonged to a deleted order.
+fn gone(told: &Told, entity: &Entity, key: &str) -> bool {
+    let Some(table) = entity.table else { return false };
+    let order = key.split(KEY_SEPARATOR).next().unwrap_or(key);
+    told.gone.contains(&(table.name.to_owned(), key.to_owned()))
+        || (entity.key_columns > 1 && told.gone.contains(&("orders".to_owned(), order.to_owned())))
+}
+
+/// A poisoned row must stand in quarantine: a record that is neither shown nor there is lost.
+fn quarantine(evidence: &Evidence<'_>, report: &mut Report) {
+    for record in evidence.quarantine {
+        for rule in &record.rules {
+            *report.reasons.entry(format!("{}: {rule}", record.entity)).or_default() += 1;
+        }
+    }
+    let mut missing = Vec::new();
+    for (table, key) in evidence.told.poisoned.keys() {
+        let entity = ENTITIES.iter().find(|e| e.table.is_some_and(|t| t.name == *table));
+        let Some(entity) = entity else { continue };
+        let names_key = |text: &str| key.split(KEY_SEPARATOR).all(|part| text.contains(part));
+        let there = evidence.quarantine.iter().any(|record| {
+            record.entity == entity.name && record.key.as_deref().is_some_and(names_key)
+        });
+        if !there {
+            let shown = key_text([key.as_str()]).replace(KEY_SEPARATOR, "/");
+            missing.push(format!("{} {shown} breaks its contract and is in no quarantine", entity.name));
+        }
+    }
+    report.findings.extend(missing.into_iter().take(FINDINGS_MAX));
+}
+
+fn events(told: &Told, report: &mut Report) {
+    if told.valid_refused > 0 {
+        let what = format!("{} valid events were refused at the door", told.valid_refused);
+        report.findings.push(what);
+    }
+    let malformed = told.malformed_taken + told.malformed_refused;
+    report.notes.push(format!(
+        "{malformed} malformed events: {} taken into quarantine, {} refused at the door",
+        told.malformed_taken, told.malformed_refused
+    ));
+}
+
+/// The one file of the warehouse below the runtime's data.
+///
+/// # Errors
+/// Where there is none.
+pub fn warehouse_file(data: &Path) -> Result<PathBuf> {
+    let told = format!("{} cannot be listed", data.display());
+    for entry in std::fs::read_dir(data).at("demo", &told, "")? {
+        let path = entry.at("demo", &told, "")?.path();
+        if path.extension().is_some_and(|ending| ending == "duckdb") {
+            return Ok(path);
+        }
+    }
+    let what = format!("there is no warehouse (*.duckdb) in {}", data.display());
+    Err(SandboxError::new("demo", what, "Did the runtime ever start?"))
+}
