@@ -3,6 +3,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one module of the compiler that may do IO")]
 
+mod git;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -54,6 +56,15 @@ impl DriverError {
     fn written(path: &Path, why: impl ToString) -> Self {
         Self::Io { path: path.to_owned(), verb: "written", why: why.to_string() }
     }
+}
+
+/// Reads the contracts that others are compared with: those of a folder, or else those that `contracts` held at a git revision.
+///
+/// # Errors
+/// Where anything cannot be read, or the revision is unknown.
+pub fn read_base(base: &str, contracts: &Path) -> Result<SourceSet, DriverError> {
+    let folder = Path::new(base);
+    if folder.is_dir() { read_contracts(folder) } else { git::read(base, contracts) }
 }
 
 /// Reads every `.yaml` and `.yml` file below a folder. Paths in the result begin with the folder as given, so that they

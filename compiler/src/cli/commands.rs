@@ -8,7 +8,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, codes, nearest};
 use crate::driver::{self, DriverError};
 use crate::plan::Plan;
 use crate::source::{SourceSet, Span};
-use crate::{Compiled, InternalError, compile, emit};
+use crate::{Compiled, InternalError, compat, compile, emit};
 
 /// What every command on contracts needs.
 pub(super) struct Context {
@@ -24,7 +24,7 @@ fn about_file(code: &'static codes::Code, path: &Path, headline: &str) -> (Diagn
     (Diagnostic::new(code, at, headline), sources)
 }
 
-fn unreadable(context: &Context, error: &DriverError) -> Outcome {
+pub(super) fn unreadable(context: &Context, error: &DriverError) -> Outcome {
     let code = match error {
         DriverError::Io { .. } | DriverError::TooMany(_) => &codes::UNREADABLE,
         DriverError::NoContracts(_) => &codes::NO_CONTRACTS,
@@ -48,7 +48,7 @@ fn compiled(context: &Context, then: impl FnOnce(&Compiled, &Plan) -> Outcome) -
     }
 }
 
-fn internal(error: &InternalError) -> Outcome {
+pub(super) fn internal(error: &InternalError) -> Outcome {
     remark(&error.to_string());
     Outcome::Internal
 }
@@ -132,8 +132,16 @@ pub(super) fn explain(code: Option<&str>) -> Outcome {
         for code in codes::all() {
             result(&format!("{code}  {}\n", code.title));
         }
+        for rule in compat::RULES {
+            result(&format!("{}  {}\n", rule.code, rule.slug.replace('-', " ")));
+        }
         return Outcome::Fine;
     };
+    if let Some(rule) = compat::rule(name) {
+        let paragraphs: Vec<String> = rule.explain.split("\n\n").map(wrap).collect();
+        result(&format!("{}: {}\n\n{}\n", rule.code, rule.slug, paragraphs.join("\n\n")));
+        return Outcome::Fine;
+    }
     match codes::find(name) {
         Some(code) => {
             let severity = serde_json::to_string(&code.severity).unwrap_or_default();
@@ -146,7 +154,8 @@ pub(super) fn explain(code: Option<&str>) -> Outcome {
             Outcome::Fine
         }
         None => {
-            let known: Vec<String> = codes::all().map(ToString::to_string).collect();
+            let rules = compat::RULES.iter().map(|rule| rule.code.to_owned());
+            let known: Vec<String> = codes::all().map(ToString::to_string).chain(rules).collect();
             let near = nearest(name, known.iter().map(String::as_str));
             let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
             remark(&format!(

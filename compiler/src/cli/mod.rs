@@ -1,6 +1,7 @@
 //! The command line: arguments in, one of four exit codes out.
 
 mod commands;
+mod diff;
 mod output;
 
 use std::path::PathBuf;
@@ -75,6 +76,15 @@ enum Command {
         #[arg(long, default_value = "generated", value_name = "DIR")]
         out: PathBuf,
     },
+    /// Says what the contracts break against others, and whom. Only errors end with exit code 1.
+    Diff {
+        /// A folder of contracts, or a git revision.
+        #[arg(long, value_name = "REF")]
+        against: String,
+        /// Shows what hurts nobody, too.
+        #[arg(long)]
+        all: bool,
+    },
     /// Says what a code means and what to do; without a code lists them all.
     Explain {
         /// For example CV3005.
@@ -109,6 +119,7 @@ pub fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Check => commands::check(&context),
         Command::Build { check, out } => commands::build(&context, &out, check),
+        Command::Diff { against, all } => diff::diff(&context, &against, all),
         Command::Explain { code } => commands::explain(code.as_deref()),
         Command::Dump { stage, json } => commands::dump(&context, stage, json),
     };

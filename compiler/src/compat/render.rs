@@ -133,3 +133,69 @@ pub fn json(findings: &[Finding]) -> Result<String, serde_json::Error> {
     let errors = findings.iter().filter(|finding| finding.grade == Grade::Error).count();
     serde_json::to_string_pretty(&Report { errors, findings })
 }
+
+/// Findings as workflow commands: annotations on a pull request.
+pub fn github(findings: &[Finding], new: &Compiled) -> String {
+    let mut out = String::new();
+    for finding in findings {
+        let level = match finding.grade {
+            Grade::Error => "error",
+            Grade::Warning => "warning",
+            Grade::Info => "notice",
+        };
+        let (path, line) = position(finding, new);
+        let consumers: Vec<&str> =
+            finding.consumers.iter().map(|consumer| consumer.name.as_str()).collect();
+        let who = if consumers.is_empty() { "nobody".into() } else { consumers.join(", ") };
+        let text = format!("{} Breaks: {who}. {}", finding.headline, finding.help);
+        let text = text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
+        out.push_str(&format!(
+            "::{level} file={path},line={line},title={}::{text}\n",
+            finding.rule.code
+        ));
+    }
+    out
+}
+
+/// Findings as SARIF 2.1.0, for code scanning.
+///
+/// # Errors
+/// Never in practice: the value has string keys only.
+pub fn sarif(findings: &[Finding], new: &Compiled) -> Result<String, serde_json::Error> {
+    let results: Vec<serde_json::Value> = findings
+        .iter()
+        .map(|finding| {
+            let (path, line) = position(finding, new);
+            let level = match finding.grade {
+                Grade::Error => "error",
+                Grade::Warning => "warning",
+                Grade::Info => "note",
+            };
+            serde_json::json!({
+                "ruleId": finding.rule.code,
+                "level": level,
+                "message": {"text": format!("{}. {}", finding.headline, finding.help)},
+                "locations": [{"physicalLocation": {
+                    "artifactLocation": {"uri": path},
+                    "region": {"startLine": line},
+                }}],
+            })
+        })
+        .collect();
+    let driver = serde_json::json!({"name": "covenant", "version": env!("CARGO_PKG_VERSION")});
+    serde_json::to_string_pretty(&serde_json::json!({
+        "version": "2.1.0",
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "runs": [{"tool": {"driver": driver}, "results": results}],
+    }))
+}
+
+/// File and line of a finding in the new contracts; what is gone is shown where its surroundings are.
+fn position(finding: &Finding, new: &Compiled) -> (String, usize) {
+    place(finding.new_path.as_deref(), new)
+        .and_then(|(span, sources)| {
+            let source = sources.get(span.file)?;
+            Some((source.path.clone(), source.place(span.start).line))
+        })
+        .unwrap_or_else(|| ("contracts".to_owned(), 1))
+}
