@@ -2,9 +2,15 @@
 
 mod live_support;
 
+use covenant_model::position::Acknowledged;
 use covenant_model::version::Lsn;
+use covenant_runtime::error::ErrorKind;
 use covenant_runtime::landing::SourcePosition;
-use live_support::{Database, show, transaction};
+use covenant_runtime::source::postgres::connect::Endpoint;
+use covenant_runtime::source::postgres::lineage::Start;
+use covenant_runtime::source::postgres::stream::{inspect, open};
+use covenant_runtime::source::{ChangeStream, StreamItem};
+use live_support::{Database, PATIENCE, at, item, show, transaction};
 
 const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, note text, big text);
      ALTER TABLE t ALTER big SET STORAGE EXTERNAL;";
@@ -73,4 +79,191 @@ async fn columns_added_while_streaming_are_seen() {
     assert_eq!(show(&after), "1:t+(2,null,null,7)");
     assert_eq!(after.changes[0].relation.columns[3].name, "more");
     assert!(after.changes[0].relation.columns[0].key);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_not_acknowledged_comes_again() {
+    let db = Database::new("again", TABLE).await;
+    let mut opened = db.open(None).await;
+    db.run("INSERT INTO t VALUES (1)").await;
+    let first = transaction(&mut opened.stream).await;
+    db.run("INSERT INTO t VALUES (2)").await;
+    let second = transaction(&mut opened.stream).await;
+    opened.stream.acknowledge(Acknowledged(first.end)).await.unwrap();
+    let beyond = Acknowledged(Lsn(second.end.0 + 1_000_000));
+    assert_eq!(opened.stream.acknowledge(beyond).await.unwrap_err().kind, ErrorKind::Bug);
+    let landed = at(&opened.position, first.end);
+    drop(opened);
+
+    let mut opened = db.open(Some(&landed)).await;
+    assert!(!opened.fresh);
+    assert_eq!(transaction(&mut opened.stream).await, second);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_stream_moves_on_and_the_slot_with_it() {
+    let db = Database::new("idle", TABLE).await;
+    db.run("CREATE TABLE other (id int); ALTER PUBLICATION idle OWNER TO CURRENT_USER").await;
+    db.run("DROP PUBLICATION idle; CREATE PUBLICATION idle FOR TABLE t").await;
+    let mut opened = db.open(None).await;
+    let start = end_of(&opened.position);
+    db.run("INSERT INTO other SELECT generate_series(1, 1000)").await;
+    let target: String =
+        db.sql.query_one("SELECT pg_current_wal_flush_lsn()::text", &[]).await.unwrap().get(0);
+    let target: Lsn = target.parse().unwrap();
+    assert!(target > start);
+    let reached = loop {
+        match item(&mut opened.stream).await {
+            StreamItem::Passed(lsn) if lsn >= target => break lsn,
+            StreamItem::Passed(_) => {}
+            StreamItem::Transaction(other) => panic!("unexpected {other:?}"),
+        }
+    };
+    opened.stream.acknowledge(Acknowledged(reached)).await.unwrap();
+    let confirmed =
+        "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = 'idle'";
+    for _ in 0..100 {
+        let text: String = db.sql.query_one(confirmed, &[]).await.unwrap().get(0);
+        if text.parse::<Lsn>().unwrap() >= target {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("the slot did not follow the acknowledgement");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_confirmed_that_was_not_acknowledged() {
+    let db = Database::new("unacked", TABLE).await;
+    let mut opened = db.open(None).await;
+    let start = end_of(&opened.position);
+    db.run("INSERT INTO t SELECT generate_series(1, 10)").await;
+    transaction(&mut opened.stream).await;
+    // longer than the status interval
+    tokio::time::sleep(std::time::Duration::from_millis(2_500)).await;
+    let confirmed =
+        "SELECT confirmed_flush_lsn::text FROM pg_replication_slots WHERE slot_name = 'unacked'";
+    let text: String = db.sql.query_one(confirmed, &[]).await.unwrap().get(0);
+    assert_eq!(text.parse::<Lsn>().unwrap(), start);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_is_gone_or_recreated_is_a_gap() {
+    let db = Database::new("lineage", TABLE).await;
+    let opened = db.open(None).await;
+    let landed = opened.position.clone();
+    drop(opened);
+    let refused = async || {
+        let opened = open(&db.endpoint(), &db.settings(), Some(&landed), &clockwork()).await;
+        opened.err().expect("a gap must be refused")
+    };
+    drop_slot(&db).await;
+    let gone = refused().await;
+    assert_eq!(gone.kind, ErrorKind::Gap);
+    assert!(gone.to_string().contains("the slot is gone"), "{gone}");
+
+    db.run("INSERT INTO t VALUES (1)").await;
+    db.run("SELECT pg_create_logical_replication_slot('lineage', 'pgoutput')").await;
+    let recreated = refused().await;
+    assert_eq!(recreated.kind, ErrorKind::Gap);
+    assert!(recreated.to_string().contains("recreated"), "{recreated}");
+
+    let SourcePosition::Postgres { incarnation, timeline, slot, lsn, .. } = landed.clone() else {
+        panic!("not PostgreSQL");
+    };
+    let elsewhere =
+        SourcePosition::Postgres { incarnation, system_id: "1".into(), timeline, slot, lsn };
+    let (_, start) = inspect(&db.endpoint(), &db.settings(), Some(&elsewhere)).await.unwrap();
+    assert!(matches!(start, Start::Gap(_)), "{start:?}");
+}
+
+async fn drop_slot(db: &Database) {
+    let sql = format!("SELECT pg_drop_replication_slot('{}')", db.name);
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    while let Err(error) = db.sql.batch_execute(&sql).await {
+        assert!(tokio::time::Instant::now() < deadline, "{error}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+fn clockwork() -> covenant_runtime::env::SystemClock {
+    covenant_runtime::env::SystemClock
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slot_that_is_read_elsewhere_fences_us() {
+    struct Hasty;
+    #[async_trait::async_trait]
+    impl covenant_runtime::env::Clock for Hasty {
+        fn now_us(&self) -> i64 {
+            0
+        }
+        async fn sleep(&self, _time: std::time::Duration) {}
+    }
+    let db = Database::new("fenced", TABLE).await;
+    let first = db.open(None).await;
+    let second = open(&db.endpoint(), &db.settings(), Some(&first.position), &Hasty).await;
+    let error = second.err().expect("two readers of one slot");
+    assert_eq!(error.kind, ErrorKind::Fenced, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_named_and_show_no_password() {
+    let db = Database::new("refusals", TABLE).await;
+    let url = |user: &str, port: u16, database: &str| {
+        format!("postgres://{user}:s3cret-w0rd@127.0.0.1:{port}/{database}")
+    };
+    let admin = covenant_sandbox::postgres::ADMIN;
+    let port = db.cluster.port();
+    let cases = [
+        (url(admin, port, "refusals"), ErrorKind::Credentials),
+        (url(admin, 1, "refusals"), ErrorKind::Unavailable),
+        (db.cluster.url(admin, "no_such_database"), ErrorKind::Config),
+    ];
+    for (url, kind) in cases {
+        let endpoint = Endpoint::parse("store", &url, None).unwrap();
+        let streamed = open(&endpoint, &db.settings(), None, &clockwork()).await.err().unwrap();
+        let connected = endpoint.connect().await.err().unwrap();
+        for error in [streamed, connected] {
+            assert_eq!(error.kind, kind, "{error}");
+            assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
+            assert!(error.to_string().starts_with("postgres store: "), "{error}");
+        }
+    }
+    let mut settings = db.settings();
+    settings.publication = "no_such_publication".into();
+    let error = open(&db.endpoint(), &settings, None, &clockwork()).await.err().unwrap();
+    assert_eq!(error.kind, ErrorKind::SchemaMismatch, "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_beyond_the_bound_is_refused_by_name() {
+    let db = Database::new("bound", TABLE).await;
+    let mut settings = db.settings();
+    settings.transaction_bytes = 64 * 1024;
+    let mut opened = open(&db.endpoint(), &settings, None, &clockwork()).await.unwrap();
+    db.run("INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 2000) i").await;
+    let error = loop {
+        match tokio::time::timeout(PATIENCE, opened.stream.next()).await.unwrap() {
+            Ok(StreamItem::Passed(_)) => {}
+            Ok(StreamItem::Transaction(_)) => panic!("it was larger than the bound"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind, ErrorKind::Rejected);
+    assert!(error.to_string().contains("65536"), "{error}");
+}
+
+/// A consumer that does nothing for longer than the server's patience must not lose its connection.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_consumer_keeps_its_connection() {
+    let db = Database::new("slow", TABLE).await;
+    let admin = covenant_sandbox::postgres::ADMIN;
+    db.run(&format!("ALTER ROLE {admin} IN DATABASE slow SET wal_sender_timeout = '3s'")).await;
+    let mut opened = db.open(None).await;
+    db.run("INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1, 60000) i").await;
+    tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+    assert_eq!(transaction(&mut opened.stream).await.changes.len(), 60_000);
+    db.run("INSERT INTO t VALUES (0)").await;
+    assert_eq!(transaction(&mut opened.stream).await.changes.len(), 1);
 }
