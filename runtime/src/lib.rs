@@ -21,6 +21,7 @@ pub mod deliver;
 pub mod env;
 pub mod error;
 pub mod fault;
+pub mod finding;
 pub mod landing;
 pub mod ledger;
 pub mod source;

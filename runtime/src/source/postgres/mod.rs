@@ -18,6 +18,7 @@ pub mod assemble;
 pub mod connect;
 pub mod lineage;
 pub mod pgoutput;
+pub mod preflight;
 pub mod reader;
 pub mod slot;
 pub mod sql;

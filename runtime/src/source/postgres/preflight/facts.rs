@@ -1,0 +1,172 @@
+//! What the catalogue says. Only asks; judges nothing.
+
+use std::collections::BTreeSet;
+
+use tokio_postgres::{Client, Row};
+
+use super::types::ColumnFacts;
+
+/// The server and our role.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ServerFacts {
+    /// `150006`
+    pub(super) version: i32,
+    pub(super) wal_level: String,
+    pub(super) in_recovery: bool,
+    pub(super) may_replicate: bool,
+    pub(super) encoding: String,
+    /// Megabytes; -1: no limit.
+    pub(super) slot_keep_mb: i64,
+    pub(super) slots_max: i64,
+    pub(super) slots_used: i64,
+    /// Milliseconds; 0: never.
+    pub(super) sender_timeout_ms: i64,
+    /// Publishes insert, update, delete, truncate, via partition root; none: there is no publication.
+    pub(super) publication: Option<[bool; 5]>,
+}
+
+/// A table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct TableFacts {
+    /// `r` table, `p` partitioned, `v` view, ...
+    pub(super) kind: char,
+    /// `p` permanent, `u` unlogged, `t` temporary.
+    pub(super) persistence: char,
+    /// `d` default, `f` full, `i` index, `n` nothing.
+    pub(super) identity: char,
+    /// Columns of the replica identity.
+    pub(super) identity_columns: BTreeSet<String>,
+    /// Columns of every unique index over columns that are never NULL.
+    pub(super) unique: Vec<BTreeSet<String>>,
+    /// Whether row security hides rows from us.
+    pub(super) row_security: bool,
+    pub(super) schema_usable: bool,
+    pub(super) columns: Vec<ColumnFacts>,
+    /// Published columns; none: the table is not published.
+    pub(super) published: Option<BTreeSet<String>>,
+    /// Whether the publication has a row filter for it.
+    pub(super) filtered: bool,
+}
+
+type Sql<T> = Result<T, tokio_postgres::Error>;
+
+const SERVER: &str = "SELECT current_setting('server_version_num')::int, current_setting('wal_level'), \
+     pg_is_in_recovery(), \
+     (SELECT rolreplication OR rolsuper FROM pg_roles WHERE rolname = current_user), \
+     current_setting('server_encoding'), \
+     (SELECT setting::int8 FROM pg_settings WHERE name = 'max_slot_wal_keep_size'), \
+     (SELECT setting::int8 FROM pg_settings WHERE name = 'max_replication_slots'), \
+     (SELECT count(*) FROM pg_replication_slots), \
+     (SELECT setting::int8 FROM pg_settings WHERE name = 'wal_sender_timeout')";
+
+pub(super) async fn server(client: &Client, publication: &str) -> Sql<ServerFacts> {
+    let row = client.query_one(SERVER, &[]).await?;
+    let publishes = "SELECT pubinsert, pubupdate, pubdelete, pubtruncate, pubviaroot \
+                     FROM pg_publication WHERE pubname = $1";
+    let publication = client.query_opt(publishes, &[&publication]).await?;
+    let publication = match publication {
+        None => None,
+        Some(row) => Some([
+            row.try_get(0)?,
+            row.try_get(1)?,
+            row.try_get(2)?,
+            row.try_get(3)?,
+            row.try_get(4)?,
+        ]),
+    };
+    Ok(ServerFacts {
+        version: row.try_get(0)?,
+        wal_level: row.try_get(1)?,
+        in_recovery: row.try_get(2)?,
+        may_replicate: row.try_get::<_, Option<bool>>(3)?.unwrap_or(false),
+        encoding: row.try_get(4)?,
+        slot_keep_mb: row.try_get(5)?,
+        slots_max: row.try_get(6)?,
+        slots_used: row.try_get(7)?,
+        sender_timeout_ms: row.try_get(8)?,
+        publication,
+    })
+}
+
+const TABLE: &str = "SELECT c.oid, c.relkind::text, c.relpersistence::text, c.relreplident::text, \
+     row_security_active(c.oid), has_schema_privilege(n.oid, 'USAGE') \
+     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
+     WHERE n.nspname = $1 AND c.relname = $2";
+
+const COLUMNS: &str = "SELECT a.attname::text, b.typname::text, b.typtype::text, \
+     CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END, \
+     format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attstorage::text, \
+     has_column_privilege(a.attrelid, a.attnum, 'SELECT') \
+     FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid \
+     JOIN pg_type b ON b.oid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END \
+     WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+
+/// Unique, immediate, without condition or expression, over columns that are never NULL.
+const UNIQUE: &str = "SELECT array_agg(a.attname::text), i.indisprimary, i.indisreplident \
+     FROM pg_index i CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY k(attnum, place) \
+     JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum \
+     WHERE i.indrelid = $1 AND i.indisunique AND i.indimmediate AND i.indisvalid \
+     AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts \
+     GROUP BY i.indexrelid, i.indisprimary, i.indisreplident HAVING bool_and(a.attnotnull) \
+     ORDER BY i.indexrelid";
+
+const PUBLISHED: &str = "SELECT attnames::text[], rowfilter IS NOT NULL FROM pg_publication_tables \
+     WHERE pubname = $1 AND schemaname = $2 AND tablename = $3";
+
+/// None where there is no such table (or we may not see it).
+pub(super) async fn table(
+    client: &Client,
+    publication: &str,
+    schema: &str,
+    name: &str,
+) -> Sql<Option<TableFacts>> {
+    let Some(row) = client.query_opt(TABLE, &[&schema, &name]).await? else { return Ok(None) };
+    let oid: u32 = row.try_get(0)?;
+    let identity = letter(&row, 3)?;
+    let mut unique = Vec::new();
+    let mut identity_columns = BTreeSet::new();
+    for index in client.query(UNIQUE, &[&oid]).await? {
+        let columns: BTreeSet<String> = index.try_get::<_, Vec<String>>(0)?.into_iter().collect();
+        let (primary, chosen): (bool, bool) = (index.try_get(1)?, index.try_get(2)?);
+        if (identity == 'd' && primary) || (identity == 'i' && chosen) {
+            identity_columns.clone_from(&columns);
+        }
+        unique.push(columns);
+    }
+    let columns = client.query(COLUMNS, &[&oid]).await?;
+    let columns = columns.iter().map(column).collect::<Sql<Vec<ColumnFacts>>>()?;
+    let (mut published, mut filtered) = (None, false);
+    if let Some(row) = client.query_opt(PUBLISHED, &[&publication, &schema, &name]).await? {
+        published = Some(row.try_get::<_, Vec<String>>(0)?.into_iter().collect());
+        filtered = row.try_get(1)?;
+    }
+    Ok(Some(TableFacts {
+        kind: letter(&row, 1)?,
+        persistence: letter(&row, 2)?,
+        identity,
+        identity_columns,
+        unique,
+        row_security: row.try_get(4)?,
+        schema_usable: row.try_get(5)?,
+        columns,
+        published,
+        filtered,
+    }))
+}
+
+fn column(row: &Row) -> Sql<ColumnFacts> {
+    Ok(ColumnFacts {
+        name: row.try_get(0)?,
+        base: row.try_get(1)?,
+        kind: letter(row, 2)?,
+        modifier: row.try_get(3)?,
+        shown: row.try_get(4)?,
+        not_null: row.try_get(5)?,
+        storage: letter(row, 6)?,
+        readable: row.try_get(7)?,
+    })
+}
+
+fn letter(row: &Row, column: usize) -> Sql<char> {
+    Ok(row.try_get::<_, String>(column)?.chars().next().unwrap_or(' '))
+}
