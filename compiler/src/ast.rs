@@ -16,6 +16,8 @@ pub struct Ast {
     pub entities: Vec<EntityDecl>,
     /// Sorted by file.
     pub models: Vec<ModelDecl>,
+    /// Names of entities and models in files that could not be parsed: others may refer to them all the same.
+    pub unreadable: Vec<String>,
     /// Where everything stands.
     pub spans: SpanMap,
 }
@@ -136,6 +138,8 @@ pub struct FieldDecl {
     pub optional: bool,
     /// Whether PostgreSQL may leave it out.
     pub large: bool,
+    /// Whether everything below could be read that other rules build on.
+    pub sound: bool,
     /// `(source, its name there)`; none: the field's own.
     pub from: Vec<(String, Option<String>)>,
     /// How competing values are settled.
@@ -160,6 +164,33 @@ pub struct FieldDecl {
     pub format: Option<String>,
     /// For the reader.
     pub about: Option<String>,
+}
+
+impl FieldDecl {
+    /// A field of which nothing but the name is known.
+    pub fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            id: None,
+            ty: None,
+            nullable: false,
+            optional: false,
+            large: false,
+            sound: true,
+            from: Vec::new(),
+            merge: MergeRule::Latest,
+            generation: None,
+            transitions: Vec::new(),
+            pii: None,
+            references: None,
+            unit: None,
+            min: None,
+            max: None,
+            pattern: None,
+            format: None,
+            about: None,
+        }
+    }
 }
 
 /// A quality rule.

@@ -27,7 +27,9 @@ pub(super) fn check(cx: &Cx<'_>) {
                     .help(format!("add `large: true`, or limit it: `string({INLINE_CHARS_MAX})`")),
                 );
             }
-            if field.large && !postgres {
+            // A source with errors is none yet; that has been reported.
+            let known = field.from.keys().all(|from| entity.spec.sources.contains_key(from));
+            if field.large && !postgres && known {
                 cx.report(
                     finding(
                         &codes::LARGE_SOURCE,

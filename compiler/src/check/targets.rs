@@ -32,7 +32,7 @@ pub(super) fn check(cx: &Cx<'_>) {
         if model.has_sink {
             warehouse(cx, name, &model.spec.warehouse, &mut taken, false);
             freshness(cx, name, &model.spec.expect, vec![&model.spec.warehouse.system]);
-        } else {
+        } else if !has_sinks(cx, name) {
             cx.report(
                 finding(
                     &codes::MODEL_SINK,
@@ -88,10 +88,14 @@ fn take(cx: &Cx<'_>, dataset: &str, target: String, path: String, taken: &mut Ta
     );
 }
 
+/// Whether any sink is declared. One with errors is none yet; that has been reported.
+fn has_sinks(cx: &Cx<'_>, dataset: &str) -> bool {
+    let prefix = format!("{dataset}/sinks/");
+    cx.ir.spans.iter().any(|(path, _)| path.starts_with(&prefix))
+}
+
 fn goes_somewhere(cx: &Cx<'_>, spec: &EntitySpec) {
-    // A sink with errors is none yet; that has been reported.
-    let declared = cx.ir.spans.get(&format!("{}/sinks", spec.name)).is_some();
-    if !declared {
+    if !has_sinks(cx, &spec.name) {
         cx.report(
             finding(&codes::NO_SINK, cx.value(&spec.name), format!("{} goes nowhere", spec.name))
                 .why("it is captured and landed, and nobody can read it")

@@ -16,7 +16,12 @@ pub(super) fn read(sink: &Sink, node: &Node, at: Span) -> Option<EntityDecl> {
         head: common::head(&map, "entity"),
         key_reuse: map
             .word("key_reuse", &[("allowed", KeyReuse::Allowed), ("never", KeyReuse::Never)])
-            .unwrap_or(KeyReuse::Allowed),
+            // What could not be read has been reported; `never` is what the other rules ask for.
+            .unwrap_or(if map.get("key_reuse").is_some() {
+                KeyReuse::Never
+            } else {
+                KeyReuse::Allowed
+            }),
         key_change: map
             .word("key_change", &[("reject", KeyChange::Reject), ("rekey", KeyChange::Rekey)])
             .unwrap_or(KeyChange::Reject),

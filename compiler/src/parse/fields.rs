@@ -17,58 +17,48 @@ const FIELD_ID_MAX: u32 = 99_999;
 pub(super) fn read(map: &Reader<'_>, entity: bool) -> Vec<FieldDecl> {
     let Some(node) = map.need("fields") else { return Vec::new() };
     let entries = reader::entries(map.sink(), node, "fields").unwrap_or(&[]);
-    entries.iter().filter_map(|entry| field(map, entry, entity)).collect()
+    entries.iter().map(|entry| field(map, entry, entity)).collect()
 }
 
-fn field(map: &Reader<'_>, entry: &Entry, entity: bool) -> Option<FieldDecl> {
+fn field(map: &Reader<'_>, entry: &Entry, entity: bool) -> FieldDecl {
     if !scalars::is_name(&entry.key) {
         bad_name(map, entry.key_span, &entry.key, "a name in lower case, beginning with a letter");
     }
     let what = format!("field `{}`", entry.key);
-    let inner = Reader::open(map.sink(), &entry.value, entry.key_span, &what)?;
-    let mut found = FieldDecl {
-        name: entry.key.clone(),
-        id: inner.need("id").and_then(|node| id(map, node)),
-        ty: inner.need("type").and_then(|node| ty(map, node)),
-        nullable: inner.flag("nullable"),
-        optional: false,
-        large: false,
-        from: Vec::new(),
-        merge: MergeRule::Latest,
-        generation: None,
-        transitions: Vec::new(),
-        pii: inner.text("pii"),
-        references: None,
-        unit: inner.text("unit"),
-        min: None,
-        max: None,
-        pattern: None,
-        format: None,
-        about: inner.text("about"),
+    let mut found = FieldDecl::named(&entry.key);
+    // The name is there even where nothing else can be read, so that what refers to it is not reported too.
+    let Some(inner) = Reader::open(map.sink(), &entry.value, entry.key_span, &what) else {
+        return found;
     };
+    found.id = inner.need("id").and_then(|node| id(map, node));
+    found.ty = inner.need("type").and_then(|node| ty(map, node));
+    found.nullable = inner.flag("nullable");
+    found.pii = inner.text("pii");
+    found.unit = inner.text("unit");
+    found.about = inner.text("about");
     if entity {
         entity_keys(map, &inner, &mut found);
     }
     inner.finish();
-    Some(found)
+    found
 }
 
 fn entity_keys(map: &Reader<'_>, inner: &Reader<'_>, found: &mut FieldDecl) {
     found.optional = inner.flag("optional");
     found.large = inner.flag("large");
     found.from = inner.get("from").map(|node| from(map, node)).unwrap_or_default();
-    found.merge = inner
-        .word(
-            "merge",
-            &[
-                ("latest", MergeRule::Latest),
-                ("ranked", MergeRule::Ranked),
-                ("max", MergeRule::Max),
-                ("min", MergeRule::Min),
-                ("first", MergeRule::First),
-            ],
-        )
-        .unwrap_or(MergeRule::Latest);
+    let merge = inner.word(
+        "merge",
+        &[
+            ("latest", MergeRule::Latest),
+            ("ranked", MergeRule::Ranked),
+            ("max", MergeRule::Max),
+            ("min", MergeRule::Min),
+            ("first", MergeRule::First),
+        ],
+    );
+    found.sound = merge.is_some() || inner.get("merge").is_none();
+    found.merge = merge.unwrap_or(MergeRule::Latest);
     found.generation = inner.text("generation");
     if let Some(node) = inner.get("transitions") {
         for entry in reader::entries(map.sink(), node, "transitions").unwrap_or(&[]) {
@@ -97,14 +87,17 @@ fn ty(map: &Reader<'_>, node: &Node) -> Option<LogicalType> {
     match scalars::logical_type(&text) {
         Ok(ty) => Some(ty),
         Err(error) => {
-            let finding = Diagnostic::new(
-                &codes::BAD_TYPE,
-                node.span,
-                format!("`{text}` is no type: {}", error.what),
-            )
-            .why(format!("types: {}", scalars::TYPES.join(", ")));
+            let headline = match &error.unknown {
+                Some(_) => error.what,
+                None => format!("`{text}` is no type: {}", error.what),
+            };
+            let finding = Diagnostic::new(&codes::BAD_TYPE, node.span, headline)
+                .why(format!("types: {}", scalars::TYPES.join(", ")));
             map.sink().push(match &error.unknown {
-                Some(name) => finding.suggest(name, type_names()),
+                Some(name) => match foreign_name(name) {
+                    Some(ours) => finding.help(format!("here it is called `{ours}`")),
+                    None => finding.suggest(name, type_names()),
+                },
                 None => finding,
             });
             None
@@ -112,7 +105,22 @@ fn ty(map: &Reader<'_>, node: &Node) -> Option<LogicalType> {
     }
 }
 
-/// The bare names, and what other systems call them.
+/// What other systems call our types.
+fn foreign_name(name: &str) -> Option<&'static str> {
+    match name.to_ascii_lowercase().as_str() {
+        "int" | "integer" | "int4" | "smallint" => Some("int32"),
+        "bigint" | "long" | "int8" => Some("int64"),
+        "number" | "numeric" | "money" | "float" | "double" | "real" => Some("decimal(p,s)"),
+        "text" | "varchar" | "char" | "str" => Some("string(n)"),
+        "boolean" => Some("bool"),
+        "datetime" | "timestamptz" | "instant" => Some("timestamp"),
+        "jsonb" | "object" | "variant" => Some("json"),
+        "bytea" | "binary" | "blob" => Some("bytes"),
+        _ => None,
+    }
+}
+
+/// The bare names.
 fn type_names() -> impl Iterator<Item = &'static str> {
     scalars::TYPES
         .iter()

@@ -25,8 +25,9 @@ pub const PROJECT: &str = "project";
 pub fn parse(sources: &SourceSet, sink: &Sink) -> Ast {
     let mut ast = Ast::default();
     for (id, source) in sources.iter() {
-        if let Some(node) = yaml::parse(id, source, sink) {
-            document(&mut ast, id, source, &node, sink);
+        match yaml::parse(id, source, sink) {
+            Some(node) => document(&mut ast, id, source, &node, sink),
+            None => ast.unreadable.extend(declared_name(&source.text)),
         }
     }
     if ast.project.is_none()
@@ -40,6 +41,13 @@ pub fn parse(sources: &SourceSet, sink: &Sink) -> Ast {
         );
     }
     ast
+}
+
+/// The name that a file which is not YAML means to declare, so that what refers to it is not reported too.
+fn declared_name(text: &str) -> Option<String> {
+    text.lines()
+        .find_map(|line| line.strip_prefix("entity:").or_else(|| line.strip_prefix("model:")))
+        .map(|name| name.trim().to_owned())
 }
 
 fn document(ast: &mut Ast, id: FileId, source: &SourceFile, node: &Node, sink: &Sink) {

@@ -209,11 +209,12 @@ pub(super) fn text_map(sink: &Sink, node: &Node, what: &str) -> Vec<(String, Str
 
 /// Reports a value of another kind.
 pub(super) fn wrong(sink: &Sink, node: &Node, what: &str, expected: &str) {
+    let what = if what.contains([' ', '`']) { what.to_owned() } else { format!("`{what}`") };
     sink.push(
         Diagnostic::new(
             &codes::WRONG_KIND,
             node.span,
-            format!("`{what}` must be {expected}, not {}", node.describe()),
+            format!("{what} must be {expected}, not {}", node.describe()),
         )
         .at(format!("expected {expected}")),
     );

@@ -143,16 +143,18 @@ impl<'a> Builder<'a> {
         let at = error.marker().byte_offset().unwrap_or(0).min(self.source.text.len());
         let span = Span { file: self.file, start: at, end: at };
         let text = error.info();
-        let (code, help) = if text.contains("nest") || text.contains("recursion") {
-            (&codes::TOO_DEEP, format!("values nest at most {DEPTH_MAX} deep"))
+        let (code, headline, help) = if text.contains("nest") || text.contains("recursion") {
+            let help = format!("values nest at most {DEPTH_MAX} deep");
+            (&codes::TOO_DEEP, "values nest too deep".to_owned(), help)
         } else {
             (
                 &codes::NOT_YAML,
+                format!("not YAML: {text}"),
                 "indent with spaces, and quote texts that hold `: `, `#`, `{`, `[` or a leading `@`, `%`, `*`, `&`"
                     .to_owned(),
             )
         };
-        self.sink.push(Diagnostic::new(code, span, format!("not YAML: {text}")).help(help));
+        self.sink.push(Diagnostic::new(code, span, headline).help(help));
     }
 
     fn refuse(&mut self, span: Span, what: &str) {

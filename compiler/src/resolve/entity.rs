@@ -78,7 +78,7 @@ fn fields(cx: &Cx<'_>, decl: &EntityDecl, unsound: &mut BTreeSet<FieldIx>) -> Ve
 
 fn resolve_field(cx: &Cx<'_>, decl: &EntityDecl, field: &FieldDecl) -> (FieldSpec, bool) {
     let path = format!("{}/fields/{}", decl.head.name, field.name);
-    let mut sound = field.id.is_some() && field.ty.is_some();
+    let mut sound = field.sound && field.id.is_some() && field.ty.is_some();
     let (from, from_sound) = from(cx, decl, field, &path);
     let pii = pii(cx, field.pii.as_deref(), &path);
     sound &= from_sound && pii.is_some() == field.pii.is_some();
@@ -156,6 +156,10 @@ pub(super) fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
 /// The class of a field and what follows from it.
 pub(super) fn pii(cx: &Cx<'_>, class: Option<&str>, path: &str) -> Option<PiiSpec> {
     let class = class?;
+    // Without a project every class is unknown; that is reported once, as what it is.
+    if cx.ast.project.is_none() {
+        return None;
+    }
     match cx.project.pii_classes.get(class) {
         Some(spec) => Some(PiiSpec { class: class.to_owned(), protect: spec.protect }),
         None => {
@@ -178,6 +182,9 @@ fn reference(cx: &Cx<'_>, entity: &str, path: &str) -> bool {
     let known = cx.ast.entities.iter().map(|decl| decl.head.name.as_str());
     if known.clone().any(|name| name == entity) {
         return true;
+    }
+    if cx.ast.unreadable.iter().any(|name| name == entity) {
+        return false;
     }
     cx.sink.push(
         Diagnostic::new(

@@ -93,7 +93,8 @@ fn read(reading: &Reading<'_>, text: &str) -> Result<Expr, Wrong> {
         let expr = parser.parse_expr()?;
         Ok((expr, parser.peek_token().token))
     });
-    let (parsed, rest) = parsed.map_err(|error| Wrong::syntax(format!("not a rule: {error}")))?;
+    let (parsed, rest) = parsed
+        .map_err(|error| Wrong::syntax(format!("not a rule: {}", super::sql_error(&error))))?;
     if rest != Token::EOF {
         return Err(Wrong::syntax(format!("not a rule: `{rest}` is not understood here")));
     }

@@ -37,6 +37,15 @@ impl Cx<'_> {
     }
 }
 
+/// What the SQL parser says, without its name.
+pub(crate) fn sql_error(error: &sqlparser::parser::ParserError) -> String {
+    use sqlparser::parser::ParserError;
+    match error {
+        ParserError::TokenizerError(text) | ParserError::ParserError(text) => text.clone(),
+        ParserError::RecursionLimitExceeded => "it nests too deep".to_owned(),
+    }
+}
+
 /// Looks everything up.
 pub fn resolve(ast: &Ast, sources: &SourceSet, sink: &Sink) -> Ir {
     let project = project::resolve(ast, sink);

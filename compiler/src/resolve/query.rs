@@ -63,7 +63,8 @@ pub(super) fn read(
     let statements = match Parser::parse_sql(&GenericDialect {}, text) {
         Ok(statements) => statements,
         Err(error) => {
-            reading.report(&codes::BAD_QUERY, whole, format!("not a query: {error}"), |at| at);
+            let (text, span) = reading.placed(&super::sql_error(&error));
+            reading.report(&codes::BAD_QUERY, span, format!("not a query: {text}"), |at| at);
             return Read::default();
         }
     };
@@ -117,6 +118,20 @@ impl Reading<'_> {
         match (find(line, column), find(end_line, end_column)) {
             (Some(start), Some(end)) if start < end => Span { file: self.whole.file, start, end },
             (Some(_) | None, _) => self.whole,
+        }
+    }
+
+    /// The parser ends its messages with a place in the query: taken off, and turned into one in the file.
+    fn placed(&self, message: &str) -> (String, Span) {
+        let place = message.split_once(" at Line: ").and_then(|(text, place)| {
+            let (line, column) = place.split_once(", Column: ")?;
+            Some((text, line.parse::<u64>().ok()?, column.parse::<u64>().ok()?))
+        });
+        match place {
+            Some((text, line, column)) => {
+                (text.to_owned(), self.place(line, column, line, column + 1))
+            }
+            None => (message.to_owned(), self.whole),
         }
     }
 
@@ -269,6 +284,10 @@ impl Reading<'_> {
             );
         }
         let Some(columns) = self.catalog.get(&full) else {
+            if self.cx.ast.unreadable.contains(&full) {
+                self.sound = false;
+                return None;
+            }
             let span = idents.first().map(|first| self.span(first)).unwrap_or(self.whole);
             let end = idents.last().map(|last| self.span(last).end).unwrap_or(span.end);
             let known: Vec<&str> = self.catalog.keys().map(String::as_str).collect();

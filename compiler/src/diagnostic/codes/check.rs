@@ -86,7 +86,7 @@ codes! {
         "Two mappings, or a mapping and the external id, write the same Salesforce field. Salesforce \
          takes one and does not say which.";
     BAD_FILTER_FIELD = 3026, Error, "age filter over something that has no age",
-        "`where` needs a date or timestamp field that is never null.";
+        "`where` needs a date or timestamp field that is never null: a row without a date would neither stay nor age out.";
     BOUNDS = 3027, Error, "bounds do not fit",
         "`min`, `max`, `pattern` and `format` must fit the type (bounds for numbers, \
          pattern and format for texts), and `min` must not be above `max`.";
@@ -97,7 +97,7 @@ codes! {
         "A field that references an entity holds its key, so the entity has a single key field and the \
          types are equal; otherwise joins and lookups would compare unlike things.";
     MODEL_KEY = 3030, Error, "model key is no field",
-        "The key of a model names declared, non-nullable fields.";
+        "The key of a model names declared, non-nullable fields: sinks and readers find its rows by it.";
     MODEL_SINK = 3031, Error, "model without a warehouse table",
         "A model is computed in the warehouse and needs `sinks: <warehouse>: {table: ...}`; it is not \
          delivered to other systems yet.";

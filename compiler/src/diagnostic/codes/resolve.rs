@@ -20,7 +20,7 @@ codes! {
         "`reveal` names a purpose that `project.yaml` does not declare under `pii.purposes`. Every reveal \
          of personal data is audited under its purpose.";
     UNKNOWN_STATE = 2007, Error, "unknown state",
-        "`transitions` names a state that the enum does not have.";
+        "`transitions` names a state that the enum does not have: the step could never be taken.";
     SOURCE_SHAPE = 2008, Error, "source does not fit its system",
         "A PostgreSQL source has `table: schema.name`; a stream has `stream`, `event_id`, `occurred_at` \
          and, where producers count, `order`; Salesforce has `object` and `key`. Keys of another kind of \
