@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use super::errors::RowError;
 use super::faults::FaultRule;
 use super::ids::RecordId;
-use super::schema::{ObjectIx, ObjectSchema};
+use super::schema::{FieldIx, ObjectIx, ObjectSchema};
 use super::server;
 use super::state::State;
 use super::store::{Row, RowIx};
@@ -133,13 +133,35 @@ fn object_ix(state: &State, name: &str) -> Result<ObjectIx, Refused> {
     state.store.schema().object(name).map(|o| o.ix).ok_or_else(|| not_found(name))
 }
 
+#[derive(Deserialize)]
+struct Columns {
+    /// Names of the fields wanted, separated by commas; all fields when absent.
+    fields: Option<String>,
+}
+
 /// GET /records/{sobject}: an array, one record a line, deleted ones included, purged ones left out.
-async fn dump(Shared(app): Shared<App>, Path(name): Path<String>) -> Result<Response, Refused> {
-    let object = object_ix(&app.lock(), &name)?;
+async fn dump(
+    Shared(app): Shared<App>,
+    Path(name): Path<String>,
+    Query(columns): Query<Columns>,
+) -> Result<Response, Refused> {
+    let (object, fields) = {
+        let state = app.lock();
+        let object = object_ix(&state, &name)?;
+        let schema = state.store.schema().at(object);
+        let fields: Vec<FieldIx> = match &columns.fields {
+            None => schema.field_ixs().collect(),
+            Some(list) => list
+                .split(',')
+                .map(|f| schema.field_ix(f).ok_or_else(|| not_found(f)))
+                .collect::<Result<_, _>>()?,
+        };
+        (object, Arc::new(fields))
+    };
     let turns = stream::unfold(Some(0_usize), move |from| {
-        let app = Arc::clone(&app);
+        let (app, fields) = (Arc::clone(&app), Arc::clone(&fields));
         async move {
-            let (text, next) = dump_turn(&app.lock(), object, from?);
+            let (text, next) = dump_turn(&app.lock(), object, &fields, from?);
             Some((Ok::<_, std::io::Error>(text), next))
         }
     });
@@ -148,7 +170,12 @@ async fn dump(Shared(app): Shared<App>, Path(name): Path<String>) -> Result<Resp
 }
 
 /// A part of a JSON array of all records of an object, and where the next part starts.
-fn dump_turn(state: &State, object: ObjectIx, from: usize) -> (String, Option<usize>) {
+fn dump_turn(
+    state: &State,
+    object: ObjectIx,
+    fields: &[FieldIx],
+    from: usize,
+) -> (String, Option<usize>) {
     let schema = state.store.schema().at(object);
     let mut out = String::from(if from == 0 { "[" } else { "" });
     let mut first = state.store.rows(object).take(from).all(|(_, row)| row.purged);
@@ -160,7 +187,7 @@ fn dump_turn(state: &State, object: ObjectIx, from: usize) -> (String, Option<us
         }
         out.push_str(if first { "\n" } else { ",\n" });
         first = false;
-        out.push_str(&row_json(schema, row).to_string());
+        out.push_str(&row_json(schema, fields, row).to_string());
     }
     if read == ROWS_PER_TURN {
         return (out, Some(from + read));
@@ -169,9 +196,9 @@ fn dump_turn(state: &State, object: ObjectIx, from: usize) -> (String, Option<us
     (out, None)
 }
 
-fn row_json(schema: &ObjectSchema, row: &Row) -> Value {
+fn row_json(schema: &ObjectSchema, fields: &[FieldIx], row: &Row) -> Value {
     let fields =
-        schema.field_ixs().map(|ix| (schema.field(ix).name.clone(), row.get(ix).to_exact_json()));
+        fields.iter().map(|ix| (schema.field(*ix).name.clone(), row.get(*ix).to_exact_json()));
     let mut out: Map<String, Value> = fields.collect();
     out.insert("deleted".to_owned(), Value::Bool(row.deleted()));
     Value::Object(out)

@@ -101,6 +101,8 @@ pub struct ObjectSchema {
     pub children: Vec<ChildRef>,
     /// False when the API may only read.
     pub writable: bool,
+    /// Fields that need an index: keys, unique fields, references to parents.
+    pub indexes: Vec<FieldIx>,
     by_name: HashMap<String, FieldIx>,
     by_relationship: HashMap<String, FieldIx>,
 }
@@ -136,15 +138,10 @@ impl ObjectSchema {
         (0..self.fields.len()).map(FieldIx)
     }
 
-    /// Whether a field needs an index: it is a key, is unique, or refers to a parent.
+    /// Whether a field has an index.
     #[must_use]
     pub fn indexed(&self, ix: FieldIx) -> bool {
-        let field = self.field(ix);
-        ix.0 >= system::COUNT
-            && (field.external_id
-                || field.unique
-                || field.id_lookup
-                || matches!(field.kind, FieldKind::Reference { .. }))
+        self.indexes.contains(&ix)
     }
 
     /// True for custom objects.
@@ -283,6 +280,14 @@ fn compile_object(ix: ObjectIx, def: ObjectDef) -> Result<ObjectSchema, OrgError
         }
     }
     let rules = compile_rules(&def.name, def.validation_rules, &fields, &by_name)?;
+    let needs_index = |field: &FieldDef| {
+        field.external_id
+            || field.unique
+            || field.id_lookup
+            || matches!(field.kind, FieldKind::Reference { .. })
+    };
+    let own = fields.iter().enumerate().skip(system::COUNT);
+    let indexes = own.filter(|(_, f)| needs_index(f)).map(|(i, _)| FieldIx(i)).collect();
     Ok(ObjectSchema {
         ix,
         name: def.name,
@@ -293,6 +298,7 @@ fn compile_object(ix: ObjectIx, def: ObjectDef) -> Result<ObjectSchema, OrgError
         rules,
         children: Vec::new(),
         writable: def.writable,
+        indexes,
         by_name,
         by_relationship,
     })

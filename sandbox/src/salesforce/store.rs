@@ -162,10 +162,7 @@ impl Store {
         let schema = Arc::clone(&self.schema);
         let schema = schema.at(object);
         let before = self.tables[object.0].rows.get(at.0).cloned();
-        if let Some(old) = &before {
-            self.unindex(schema, at, old);
-        }
-        self.index(schema, at, &row);
+        self.reindex(schema, at, before.as_ref(), &row);
         let table = &mut self.tables[object.0];
         table.live += usize::from(row.live());
         table.live -= usize::from(before.as_ref().is_some_and(Row::live));
@@ -182,30 +179,27 @@ impl Store {
         }
     }
 
-    fn index(&mut self, schema: &ObjectSchema, at: RowIx, row: &Row) {
-        if !row.live() {
-            return;
-        }
-        for field in schema.field_ixs().filter(|ix| schema.indexed(*ix)) {
-            if let Some(key) = index_key(schema.field(field), row.get(field)) {
-                let index = self.tables[schema.ix.0].indexes.entry(field).or_default();
-                index.entry(key).or_default().push(at);
+    /// Moves a record from its old keys to its new ones; keys that stay are not touched.
+    fn reindex(&mut self, schema: &ObjectSchema, at: RowIx, before: Option<&Row>, after: &Row) {
+        let key = |row: &Row, field| {
+            if row.live() { index_key(schema.field(field), row.get(field)) } else { None }
+        };
+        for field in &schema.indexes {
+            let (old, new) = (before.and_then(|row| key(row, *field)), key(after, *field));
+            if old == new {
+                continue;
             }
-        }
-    }
-
-    fn unindex(&mut self, schema: &ObjectSchema, at: RowIx, row: &Row) {
-        if !row.live() {
-            return;
-        }
-        for field in schema.field_ixs().filter(|ix| schema.indexed(*ix)) {
-            let Some(key) = index_key(schema.field(field), row.get(field)) else { continue };
-            let Some(index) = self.tables[schema.ix.0].indexes.get_mut(&field) else { continue };
-            if let Some(rows) = index.get_mut(&key) {
+            let index = self.tables[schema.ix.0].indexes.entry(*field).or_default();
+            if let Some(old) = old
+                && let Some(rows) = index.get_mut(&old)
+            {
                 rows.retain(|r| *r != at);
                 if rows.is_empty() {
-                    index.remove(&key);
+                    index.remove(&old);
                 }
+            }
+            if let Some(new) = new {
+                index.entry(new).or_default().push(at);
             }
         }
     }
