@@ -435,6 +435,28 @@ async fn bulk_jobs_run_through_the_same_write_path() {
 }
 
 #[tokio::test]
+async fn a_job_that_fails_half_way_says_what_it_never_reached() {
+    let sim = Sim::start(|_| {}).await;
+    let half = Effect { fail_job_after: Some(2), ..Effect::default() };
+    let matches =
+        Match { sobject: Some("Order__c".to_owned()), times: Some(1), ..Match::default() };
+    sim.running.add_fault(fault(matches, half));
+    let job =
+        json!({"object": "Order__c", "operation": "upsert", "externalIdFieldName": "Order_Id__c"});
+    let (id, failed) = ingest(&sim, job.clone(), "Order_Id__c\nO1\nO2\nO3\n").await;
+    assert_eq!(
+        (&failed["state"], &failed["numberRecordsProcessed"]),
+        (&json!("Failed"), &json!(2))
+    );
+    let path = format!("jobs/ingest/{id}/unprocessedRecords/");
+    let (_, rest) = sim.call(Method::GET, &path, None).await;
+    assert_eq!(rest, json!("\"Order_Id__c\"\n\"O3\"\n"));
+    let (_, done) = ingest(&sim, job, "Order_Id__c\nO3\n").await;
+    assert_eq!(done["state"], "JobComplete");
+    sim.running.stop().await;
+}
+
+#[tokio::test]
 async fn overlapping_requests_are_seen() {
     let sim = Sim::start(|_| {}).await;
     let slow = Effect { latency_ms: Some(150), ..Effect::default() };

@@ -53,6 +53,9 @@ pub struct Effect {
     pub late_apply_ms: Option<u64>,
     /// Refuse records of the call.
     pub row_error: Option<RowFault>,
+    /// Bulk ingest jobs of the object end as Failed after this many records; the rest stays unprocessed. Such a rule
+    /// is asked when a job starts to run, and has no other effect.
+    pub fail_job_after: Option<usize>,
 }
 
 /// Records to refuse.
@@ -136,7 +139,8 @@ impl Faults {
     pub fn decide(&mut self, method: &str, path: &str, sobject: Option<&str>) -> Decision {
         let mut decision = Decision::default();
         for (i, armed) in self.rules.iter_mut().enumerate() {
-            if !armed.rule.matches.fits(method, path, sobject) || !armed.draw() {
+            let for_jobs = armed.rule.effect.fail_job_after.is_some();
+            if for_jobs || !armed.rule.matches.fits(method, path, sobject) || !armed.draw() {
                 continue;
             }
             if armed.rule.effect.row_error.is_some() {
@@ -159,6 +163,16 @@ impl Faults {
         };
         let all = self.rules.iter_mut().enumerate();
         all.filter_map(|(i, armed)| (fits(armed) && armed.draw()).then_some(i)).collect()
+    }
+
+    /// After how many records a Bulk job that starts now fails, when a rule says so.
+    pub fn fail_job(&mut self, path: &str, sobject: &str) -> Option<usize> {
+        self.rules.iter_mut().find_map(|armed| {
+            let after = armed.rule.effect.fail_job_after?;
+            let hit = armed.rule.matches.fits("POST", path, Some(sobject)) && armed.draw();
+            armed.fired += u64::from(hit);
+            hit.then_some(after)
+        })
     }
 
     /// Whether one of these rules refuses a record with these keys.

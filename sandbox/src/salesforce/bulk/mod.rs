@@ -123,6 +123,7 @@ pub struct Ingest {
     pub uploaded: bool,
     bytes: usize,
     repeated: BTreeSet<String>,
+    fail_after: Option<usize>,
 }
 
 /// A query job.
@@ -195,6 +196,7 @@ impl Ingest {
             uploaded: false,
             bytes: 0,
             repeated: BTreeSet::new(),
+            fail_after: None,
         }
     }
 

@@ -38,18 +38,24 @@ pub fn step(state: &mut State) -> bool {
 }
 
 fn start(state: &mut State, job: &mut Job) {
-    let JobKind::Ingest(ingest) = &job.kind else { return };
+    let path = job_path(job);
+    let JobKind::Ingest(ingest) = &mut job.kind else { return };
     let schema = Arc::clone(state.store.schema());
     let unknown =
         ingest.header.iter().find(|name| !known(&schema, schema.at(job.object), ingest, name));
     if let Some(name) = unknown {
-        job.state = JobState::Failed;
         job.error = Some(format!("InvalidBatch : Field name not found : {name}"));
+        job.state = JobState::Failed;
         return;
     }
+    ingest.fail_after = state.faults.fail_job(&path, &job.object_name);
     let batches = ingest.rows.len().div_ceil(ROWS_PER_BATCH);
     state.jobs.batches += u64::try_from(batches).unwrap_or(u64::MAX);
     job.state = if ingest.rows.is_empty() { JobState::JobComplete } else { JobState::InProgress };
+}
+
+fn job_path(job: &Job) -> String {
+    format!("/services/data/v{}/jobs/ingest/{}", job.version, job.id)
 }
 
 fn known(
@@ -81,12 +87,12 @@ fn known(
 }
 
 fn advance(state: &mut State, job: &mut Job) {
-    let (id, object) = (job.id.to_string(), job.object);
+    let (path, object) = (job_path(job), job.object);
     let JobKind::Ingest(ingest) = &mut job.kind else { return };
-    let path = format!("/services/data/v{}/jobs/ingest/{id}", job.version);
     let rules = state.faults.row_rules("POST", &path, &job.object_name);
     let from = ingest.outcomes.len();
-    let to = ingest.rows.len().min(from + ROWS_PER_STEP);
+    let end = ingest.fail_after.unwrap_or(usize::MAX).min(ingest.rows.len());
+    let to = end.min(from + ROWS_PER_STEP);
     if from.is_multiple_of(ROWS_PER_BATCH) {
         ingest.repeated = repeated_keys(state, object, ingest, from);
     }
@@ -101,6 +107,9 @@ fn advance(state: &mut State, job: &mut Job) {
     }
     if ingest.outcomes.len() == ingest.rows.len() {
         job.state = JobState::JobComplete;
+    } else if ingest.outcomes.len() == end {
+        job.error = Some("TransientError : the batch was retried too often".to_owned());
+        job.state = JobState::Failed;
     }
 }
 
