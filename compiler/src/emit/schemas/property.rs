@@ -131,7 +131,7 @@ fn negated(doc: &Doc) -> Doc {
     match doc {
         Doc::Int(number) => Doc::Int(-number),
         Doc::Float(number) => Doc::Float(-number),
-        Doc::Null | Doc::Flag(_) | Doc::Text(_) | Doc::List(_) | Doc::Map(_) => doc.clone(),
+        Doc::Flag(_) | Doc::Text(_) | Doc::List(_) | Doc::Map(_) => doc.clone(),
     }
 }
 
