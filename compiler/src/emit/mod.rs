@@ -8,6 +8,7 @@ mod json;
 pub mod orchestration;
 pub mod rust;
 pub mod schemas;
+pub mod snowflake;
 mod sql;
 mod template;
 
@@ -64,6 +65,7 @@ pub fn emit_all(plan: &Plan) -> Result<OutputTree, EmitError> {
     duckdb::emit(plan, &mut tree)?;
     rust::emit(plan, &mut tree)?;
     schemas::emit(plan, &mut tree)?;
+    snowflake::emit(plan, &mut tree)?;
     orchestration::emit(plan, &mut tree)?;
     Ok(tree)
 }

@@ -1,9 +1,11 @@
 //! The tables of one entity, in the words of a dialect.
 
 use covenant_model::columns::{
-    self, ColumnPart, LandingColumn, LandingRole, LandingType, landing_columns, names,
+    self, ColumnPart, LandingColumn, LandingType, landing_columns, names,
 };
-use covenant_model::spec::{ApplyForm, EntitySpec, KeyChange, MergeRule, WarehouseSink};
+use covenant_model::spec::{
+    ApplyForm, EntitySpec, FieldSpec, KeyChange, MergeRule, PiiSpec, Protection, WarehouseSink,
+};
 use serde::Serialize;
 
 use super::ident::{Dialect, single_line, slug, text_literal};
@@ -25,11 +27,14 @@ pub(crate) struct TableColumn {
     pub(crate) nullable: bool,
     /// Parquet field id, where landing files hold it.
     pub(crate) parquet_id: i32,
-    /// Name in the contract, for policies and comments; none for columns that the pipeline adds.
-    pub(crate) field: Option<String>,
-    /// What it holds of its field.
-    #[serde(skip)]
-    pub(crate) part: Option<ColumnPart>,
+    /// Class of personal data.
+    pub(crate) pii: Option<String>,
+    /// Data type of the masking policy, where the column holds plaintext that analysts must not read.
+    pub(crate) mask: Option<&'static str>,
+    /// Policy, tag and comment, as they follow the column where analysts read it. Snowflake only.
+    pub(crate) governed: String,
+    /// The aggregate that takes the one value that is not null.
+    pub(crate) highest: &'static str,
 }
 
 impl TableColumn {
@@ -45,9 +50,27 @@ impl TableColumn {
             nullable: true,
             parquet_id,
             read: dialect.read(name, ty),
-            field: None,
-            part: None,
+            pii: None,
+            mask: None,
+            governed: String::new(),
+            highest: if ty == LandingType::Bool { "BOOLOR_AGG" } else { "MAX" },
         }
+    }
+
+    /// The column with what governs and explains it.
+    pub(crate) fn governed_by(self, pii: Option<&PiiSpec>, ty: LandingType, about: &str) -> Self {
+        let mask = pii.and_then(|pii| mask_of(pii.protect, ty));
+        let mut governed = String::new();
+        if let Some(mask) = mask {
+            governed.push_str(&format!(" WITH MASKING POLICY COVENANT.MASK_{mask}"));
+        }
+        if let Some(pii) = pii {
+            governed.push_str(&format!(" WITH TAG (COVENANT.PII = {})", text_literal(&pii.class)));
+        }
+        if !about.is_empty() {
+            governed.push_str(&format!(" COMMENT {}", text_literal(&single_line(about))));
+        }
+        Self { pii: pii.map(|pii| pii.class.clone()), mask, governed, ..self }
     }
 }
 
@@ -220,31 +243,47 @@ fn stored(
     columns
         .iter()
         .map(|column| {
-            let field = entity.fields.get(column.field);
             let ty = LandingType::of(&column.ty);
-            TableColumn {
-                field: field.map(|field| field.name.clone()),
-                part: Some(column.part),
-                ..TableColumn::new(&column.name, ty, column.parquet_id, dialect)
+            let table = TableColumn::new(&column.name, ty, column.parquet_id, dialect);
+            match entity.fields.get(column.field) {
+                Some(field) => {
+                    table.governed_by(field.pii.as_ref(), ty, &about(field, column.part))
+                }
+                None => table,
             }
         })
         .collect()
 }
 
-fn landed(column: &LandingColumn, dialect: Dialect) -> TableColumn {
-    let field = match column.role {
-        LandingRole::Key(_) | LandingRole::Stored(_, _) => Some(column.name.clone()),
-        LandingRole::Version
-        | LandingRole::Source
-        | LandingRole::CommittedAt
-        | LandingRole::Exists
-        | LandingRole::Alive
-        | LandingRole::MovedFrom(_)
-        | LandingRole::Guard(_) => None,
+/// Ciphertexts and tokens need no policy: nobody reads anything out of them without the keys.
+fn mask_of(protect: Protection, ty: LandingType) -> Option<&'static str> {
+    match protect {
+        Protection::Mask => Some(match ty {
+            LandingType::Bool => "BOOLEAN",
+            LandingType::Int32 | LandingType::Int64 | LandingType::Decimal { .. } => "NUMBER",
+            LandingType::Text => "VARCHAR",
+            LandingType::Date => "DATE",
+            LandingType::TimestampMicros => "TIMESTAMP_NTZ",
+            LandingType::Bytes => "BINARY",
+        }),
+        Protection::Encrypt | Protection::Tokenize | Protection::Drop => None,
+    }
+}
+
+fn about(field: &FieldSpec, part: ColumnPart) -> String {
+    let holds = match part {
+        ColumnPart::Plain => None,
+        ColumnPart::Cipher => Some("encrypted".to_owned()),
+        ColumnPart::Token => Some("token: equal for equal values".to_owned()),
     };
+    let said = field.about.as_deref().map(|about| about.trim_end_matches('.').to_owned());
+    let words: Vec<String> = [said, holds, field.unit.clone()].into_iter().flatten().collect();
+    words.join(", ")
+}
+
+fn landed(column: &LandingColumn, dialect: Dialect) -> TableColumn {
     TableColumn {
         nullable: column.nullable,
-        field,
         ..TableColumn::new(&column.name, column.ty, column.parquet_id, dialect)
     }
 }

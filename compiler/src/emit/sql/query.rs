@@ -74,11 +74,13 @@ pub(crate) fn model_tables(
 
 fn column(field: &covenant_model::spec::ModelField, dialect: Dialect) -> TableColumn {
     let id = i32::try_from(field.id).unwrap_or(i32::MAX);
-    TableColumn {
-        nullable: field.nullable,
-        field: Some(field.name.clone()),
-        ..TableColumn::new(&field.name, LandingType::of(&field.ty), id, dialect)
-    }
+    let ty = LandingType::of(&field.ty);
+    let column = TableColumn::new(&field.name, ty, id, dialect);
+    TableColumn { nullable: field.nullable, ..column }.governed_by(
+        field.pii.as_ref(),
+        ty,
+        field.about.as_deref().unwrap_or_default(),
+    )
 }
 
 /// Name in contracts -> table that a query may read: the presented view of an entity, the table of a model.

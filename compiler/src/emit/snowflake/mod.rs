@@ -1,0 +1,166 @@
+//! The warehouse in Snowflake: account, shared schema, per entity tables and the statements of one apply, models. See
+//! `templates/snowflake/` and the generated `snowflake/README.md`.
+//!
+//! The same join as [`super::duckdb`], in Snowflake's own words: everything is computed in the USING of the MERGE, so that
+//! SET and VALUES hold plain columns.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::sql::{Dialect, EntityTables, ModelTable, model_tables, text_literal};
+use super::template::Templates;
+use super::{EmitError, add};
+use crate::plan::Plan;
+use crate::tree::OutputTree;
+
+const TARGET: &str = "snowflake";
+/// Enterprise Edition, United States, list price: what masking policies need. Not from a price list of our own.
+const USD_PER_CREDIT: u32 = 3;
+
+macro_rules! templates {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../../templates/snowflake/", $name)))),+]
+    };
+}
+
+const TEMPLATES: &[(&str, &str)] = templates![
+    "README.md.j2",
+    "account.sql.j2",
+    "schema.sql.j2",
+    "begin.sql.j2",
+    "commit.sql.j2",
+    "tables.sql.j2",
+    "intervals.sql.j2",
+    "load.sql.j2",
+    "apply.sql.j2",
+    "merge.sql.j2",
+    "winners.sql.j2",
+    "from_batch.sql.j2",
+    "from_moves.sql.j2",
+    "history.sql.j2",
+    "history_columns.sql.j2",
+    "moves.sql.j2",
+    "model_table.sql.j2",
+    "model.sql.j2",
+];
+
+#[derive(Serialize)]
+struct Shared<'a> {
+    project: &'a str,
+    project_version: &'a str,
+    project_purpose: String,
+    databases: BTreeSet<String>,
+    schemas: BTreeSet<&'a str>,
+    classes: Vec<String>,
+    masks: Vec<Mask>,
+    monthly_usd: Option<u32>,
+    usd_per_credit: u32,
+    credits: Option<u32>,
+}
+
+#[derive(Serialize)]
+struct Mask {
+    ty: &'static str,
+    hidden: &'static str,
+}
+
+#[derive(Serialize)]
+struct OneEntity<'a> {
+    e: &'a EntityTables,
+    purpose: String,
+}
+
+#[derive(Serialize)]
+struct OneModel<'a> {
+    m: &'a ModelTable,
+    purpose: String,
+}
+
+/// Generates `snowflake/`.
+///
+/// # Errors
+/// Where a model's query cannot be read, or a template fails (a bug of the compiler).
+pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
+    let templates = Templates::new(TARGET, TEMPLATES)?;
+    let entities: Vec<EntityTables> = plan
+        .entities
+        .iter()
+        .filter_map(|entity| EntityTables::new(entity, Dialect::Snowflake))
+        .collect();
+    let models = model_tables(plan, Dialect::Snowflake, TARGET)?;
+    let shared = shared(plan, &entities, &models);
+    for name in ["README.md", "account.sql", "schema.sql", "begin.sql", "commit.sql"] {
+        let path = format!("snowflake/{name}");
+        add(tree, &path, templates.render(&format!("{name}.j2"), &path, &shared)?)?;
+    }
+    for entity in &entities {
+        emit_entity(entity, &templates, tree)?;
+    }
+    for model in &models {
+        for (template, name) in [("model_table", "table"), ("model", "run")] {
+            let path = format!("snowflake/models/{}/{name}.sql", model.slug);
+            let one = OneModel { m: model, purpose: text_literal(&model.purpose) };
+            add(tree, &path, templates.render(&format!("{template}.sql.j2"), &path, one)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn emit_entity(
+    entity: &EntityTables,
+    templates: &Templates,
+    tree: &mut OutputTree,
+) -> Result<(), EmitError> {
+    let files = [
+        ("tables", true),
+        ("load", true),
+        ("apply", true),
+        ("history", entity.history),
+        ("moves", entity.rekey),
+    ];
+    for (name, _) in files.into_iter().filter(|(_, wanted)| *wanted) {
+        let path = format!("snowflake/{}/{name}.sql", entity.slug);
+        let one = OneEntity { e: entity, purpose: text_literal(&entity.purpose) };
+        add(tree, &path, templates.render(&format!("{name}.sql.j2"), &path, one)?)?;
+    }
+    Ok(())
+}
+
+fn shared<'a>(
+    plan: &'a Plan,
+    entities: &'a [EntityTables],
+    models: &'a [ModelTable],
+) -> Shared<'a> {
+    let sinks = plan
+        .entities
+        .iter()
+        .filter_map(|entity| entity.warehouse.as_ref())
+        .chain(plan.models.iter().map(|model| &model.warehouse));
+    let columns = entities
+        .iter()
+        .flat_map(|entity| &entity.presented)
+        .chain(models.iter().flat_map(|model| &model.columns));
+    let masks: BTreeSet<&'static str> = columns.filter_map(|column| column.mask).collect();
+    let schemas = entities
+        .iter()
+        .map(|entity| entity.schema.as_str())
+        .chain(models.iter().map(|model| model.schema.as_str()));
+    Shared {
+        project: &plan.project.name,
+        project_version: &plan.project.version,
+        project_purpose: text_literal(plan.project.purpose.trim()),
+        databases: sinks.map(|sink| Dialect::Snowflake.ident(&sink.database)).collect(),
+        schemas: schemas.collect(),
+        classes: plan.project.pii_classes.keys().map(|class| text_literal(class)).collect(),
+        masks: masks.into_iter().map(|ty| Mask { ty, hidden: hidden(ty) }).collect(),
+        monthly_usd: plan.project.monthly_usd,
+        usd_per_credit: USD_PER_CREDIT,
+        credits: plan.project.monthly_usd.map(|usd| usd / USD_PER_CREDIT),
+    }
+}
+
+/// What is shown instead of a value.
+fn hidden(ty: &str) -> &'static str {
+    if ty == "VARCHAR" { "'***'" } else { "NULL" }
+}
