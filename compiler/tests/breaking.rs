@@ -205,7 +205,7 @@ const BREAKING: &[Breaking] = &[
         patches: &[(
             "order.yaml",
             "enum [placed, paid, picked, shipped, delivered, cancelled, refunded]",
-            "enum [placed, picked, paid, shipped, delivered, cancelled, refunded]",
+            "enum [placed, paid, picked, shipped, cancelled, delivered, refunded]",
         )],
         names: &["Order__c.Status__c", "ANALYTICS.SALES.ORDERS.status"],
     },

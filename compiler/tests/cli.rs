@@ -107,7 +107,11 @@ fn explain_says_why() {
     assert_eq!(code(&output), 0);
     assert!(text(&output.stdout).contains("no common order"));
     let list = text(&covenant(folder.path(), &["explain"]).stdout);
-    assert_eq!(list.lines().count(), covenant_compiler::diagnostic::codes::all().count());
+    assert_eq!(
+        list.lines().count(),
+        covenant_compiler::diagnostic::codes::all().count()
+            + covenant_compiler::compat::RULES.len()
+    );
 }
 
 #[test]

@@ -65,15 +65,19 @@ fn warehouse(cx: &Cx<'_>, name: &str, table: &WarehouseSink, taken: &mut Taken, 
     for suffix in suffixes {
         let target =
             format!("{}:{}.{}.{}{suffix}", table.system, table.database, table.schema, table.table);
-        take(cx, name, target, path.clone(), taken);
+        // One finding is enough for a pair of tables.
+        if !take(cx, name, target, path.clone(), taken) {
+            return;
+        }
     }
 }
 
-fn take(cx: &Cx<'_>, dataset: &str, target: String, path: String, taken: &mut Taken) {
+/// Whether the target was free.
+fn take(cx: &Cx<'_>, dataset: &str, target: String, path: String, taken: &mut Taken) -> bool {
     let target = target.to_uppercase();
     let Some((first, first_path)) = taken.get(&target) else {
         taken.insert(target, (dataset.to_owned(), path));
-        return;
+        return true;
     };
     let shown = target.split_once(':').map(|(_, name)| name).unwrap_or(&target);
     cx.report(
@@ -86,6 +90,7 @@ fn take(cx: &Cx<'_>, dataset: &str, target: String, path: String, taken: &mut Ta
         .why("each would take the other's rows for its own")
         .help("give one of them another target"),
     );
+    false
 }
 
 /// Whether any sink is declared. One with errors is none yet; that has been reported.

@@ -11,6 +11,7 @@ use super::{Cx, expr, salesforce, sources};
 use crate::ast::{EntityDecl, ExpectDecl, FieldDecl, FilterDecl, QualityDecl};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::ir::EntityIr;
+use crate::source::Span;
 
 pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl) -> EntityIr {
     let head = &decl.head;
@@ -201,11 +202,11 @@ fn reference(cx: &Cx<'_>, entity: &str, path: &str) -> bool {
 fn transitions(cx: &Cx<'_>, field: &FieldDecl, path: &str) -> BTreeMap<String, Vec<String>> {
     if let Some(LogicalType::Enum { symbols }) = &field.ty {
         let unknown = |state: &String| !symbols.contains(state);
-        let report = |state: &str, at: String| {
+        let report = |state: &str, at: Span| {
             cx.sink.push(
                 Diagnostic::new(
                     &codes::UNKNOWN_STATE,
-                    cx.at(&at),
+                    at,
                     format!("`{}` has no state `{state}`", field.name),
                 )
                 .suggest(state, symbols.iter().map(String::as_str))
@@ -214,10 +215,10 @@ fn transitions(cx: &Cx<'_>, field: &FieldDecl, path: &str) -> BTreeMap<String, V
         };
         for (state, successors) in &field.transitions {
             if unknown(state) {
-                report(state, format!("{path}/transitions/{state}"));
+                report(state, cx.key(&format!("{path}/transitions/{state}")));
             }
             for (at, next) in successors.iter().enumerate().filter(|(_, next)| unknown(next)) {
-                report(next, format!("{path}/transitions/{state}/{at}"));
+                report(next, cx.at(&format!("{path}/transitions/{state}/{at}")));
             }
         }
     }

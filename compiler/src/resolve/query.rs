@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 
 use sqlparser::ast::{
     self, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, OrderByKind, Query,
-    Select, SelectItem, SetExpr, Statement, TableFactor, TableWithJoins, Visit, Visitor,
+    Select, SelectItem, SetExpr, Spanned, Statement, TableFactor, TableWithJoins, Visit, Visitor,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
@@ -74,9 +74,10 @@ pub(super) fn read(
         return Read::default();
     };
     let outputs = reading.query(query, &[]);
-    for (at, _) in outputs.iter().enumerate().filter(|(_, output)| output.name.is_empty()) {
+    for (at, output) in outputs.iter().enumerate().filter(|(_, output)| output.name.is_empty()) {
         let headline = format!("column {} of the query has no name", at + 1);
-        reading.report(&codes::OUTPUT_COLUMNS, whole, headline, |at| at.help("add `AS <field>`"));
+        let span = output.span;
+        reading.report(&codes::OUTPUT_COLUMNS, span, headline, |at| at.help("add `AS <field>`"));
     }
     Read { sound: reading.sound, inputs: reading.inputs, outputs, canonical: query.to_string() }
 }
@@ -108,6 +109,12 @@ impl Reading<'_> {
     fn span(&self, ident: &Ident) -> Span {
         let (start, end) = (ident.span.start, ident.span.end);
         self.place(start.line, start.column, end.line, end.column)
+    }
+
+    /// Where a part of the query stands, as far as the parser knows.
+    fn of(&self, part: &impl Spanned) -> Span {
+        let span = part.span();
+        self.place(span.start.line, span.start.column, span.end.line, span.end.column)
     }
 
     fn place(&self, line: u64, column: u64, end_line: u64, end_column: u64) -> Span {
@@ -223,14 +230,15 @@ impl Reading<'_> {
                 | SelectItem::QualifiedWildcard(..)
                 | SelectItem::ExprWithAliases { .. } => {
                     let headline = format!("`{item}` does not name its columns");
-                    self.report(&codes::SELECT_STAR, self.whole, headline, |at| {
+                    let span = self.of(item);
+                    self.report(&codes::SELECT_STAR, span, headline, |at| {
                         at.help("write the columns out, each with its name")
                     });
                     continue;
                 }
             };
             let lineage = self.expr(expr, scopes, &[]);
-            let span = name.as_ref().map(|name| self.span(name)).unwrap_or(self.whole);
+            let span = name.as_ref().map(|name| self.span(name)).unwrap_or(self.of(expr));
             let name = name.as_ref().map(fold).unwrap_or_default();
             outputs.push(Output { name, lineage, span });
         }
@@ -311,7 +319,8 @@ impl Reading<'_> {
                 Some(JoinConstraint::On(expr)) => drop(self.expr(expr, scopes, &[])),
                 Some(JoinConstraint::Using(_) | JoinConstraint::Natural) => {
                     let headline = "USING and NATURAL joins hide which column is meant".to_owned();
-                    self.report(&codes::BAD_QUERY, self.whole, headline, |at| {
+                    let span = self.of(&join.relation);
+                    self.report(&codes::BAD_QUERY, span, headline, |at| {
                         at.help("write the condition out: `ON a.id = b.id`")
                     });
                 }
