@@ -61,10 +61,8 @@ pub async fn kill(
 
 /// Salesforce's bad days, as (share of the run, what people call it, rule).
 pub fn faults() -> Vec<(f64, &'static str, FaultRule)> {
-    let writes = || Match {
-        path_contains: Some("/composite/sobjects".to_owned()),
-        ..Match::default()
-    };
+    let writes =
+        || Match { path_contains: Some("/composite/sobjects".to_owned()), ..Match::default() };
     let once = || Match { times: Some(1), ..writes() };
     let rows = |code: &str, every, times| FaultRule {
         matches: Match { times: Some(times), ..writes() },
@@ -86,7 +84,11 @@ pub fn faults() -> Vec<(f64, &'static str, FaultRule)> {
         (0.30, "a 503", call(Effect { status: Some(503), html: true, ..Effect::default() })),
         (0.45, "an expired token", call(Effect { expire_token: true, ..Effect::default() })),
         (0.55, "a lost reply", call(Effect { lost_reply: true, ..Effect::default() })),
-        (0.65, "a call that runs late", call(Effect { late_apply_ms: Some(4_000), ..Effect::default() })),
+        (
+            0.65,
+            "a call that runs late",
+            call(Effect { late_apply_ms: Some(4_000), ..Effect::default() }),
+        ),
         (0.75, "row locks", rows("UNABLE_TO_LOCK_ROW", LOCKED_EVERY, 25)),
     ]
 }

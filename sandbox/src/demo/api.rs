@@ -77,7 +77,11 @@ pub struct Backfill {
 impl Status {
     /// The commit that a target's lane has finished; the slowest where several serve it. None: no such lane.
     pub fn lane_commit(&self, prefix: &str) -> Option<u64> {
-        self.lanes.iter().filter(|(name, _)| name.starts_with(prefix)).map(|(_, lane)| lane.commit).min()
+        self.lanes
+            .iter()
+            .filter(|(name, _)| name.starts_with(prefix))
+            .map(|(_, lane)| lane.commit)
+            .min()
     }
 
     /// Rows that wait for delivery.
@@ -104,10 +108,11 @@ impl Api {
     /// # Errors
     /// Where no HTTP client can be made.
     pub fn new(base: String) -> Result<Self> {
-        let http = reqwest::Client::builder()
-            .timeout(ANSWER_BOUND)
-            .build()
-            .at(PLACE, "no HTTP client", "")?;
+        let http = reqwest::Client::builder().timeout(ANSWER_BOUND).build().at(
+            PLACE,
+            "no HTTP client",
+            "",
+        )?;
         Ok(Self { http, base })
     }
 
@@ -158,12 +163,16 @@ impl Api {
     /// # Errors
     /// Where the answer is no list.
     pub async fn quarantine(&self) -> Result<Vec<Quarantined>> {
-        let answer = self.command("/api/quarantine", &json!({"command": "list", "entity": null})).await?;
+        let answer =
+            self.command("/api/quarantine", &json!({"command": "list", "entity": null})).await?;
         let list = match answer {
             Some(Value::Array(list)) => list,
             Some(Value::Object(mut fields)) => {
-                let list = fields.values_mut().find_map(|value| value.as_array_mut().map(std::mem::take));
-                list.ok_or_else(|| SandboxError::new(PLACE, "/api/quarantine answered no list", ""))?
+                let list =
+                    fields.values_mut().find_map(|value| value.as_array_mut().map(std::mem::take));
+                list.ok_or_else(|| {
+                    SandboxError::new(PLACE, "/api/quarantine answered no list", "")
+                })?
             }
             Some(_) | None => {
                 return Err(SandboxError::new(PLACE, "/api/quarantine did not answer", ""));

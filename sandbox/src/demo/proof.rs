@@ -52,10 +52,8 @@ pub async fn report(evidence: &Evidence<'_>) -> Result<Report> {
     let now = jiff::Timestamp::now();
     for entity in ENTITIES {
         let sink = CRM_SINKS.iter().find(|sink| sink.entity.name == entity.name);
-        let mut in_warehouse = Expected {
-            columns: expect::warehouse_columns(&entity),
-            ..Expected::default()
-        };
+        let mut in_warehouse =
+            Expected { columns: expect::warehouse_columns(&entity), ..Expected::default() };
         let mut in_salesforce = Expected::default();
         if let Some(sink) = sink {
             in_salesforce.columns = sink.fields.iter().map(|(field, _, _)| *field).collect();
@@ -157,7 +155,10 @@ fn quarantine(evidence: &Evidence<'_>, report: &mut Report) {
         });
         if !there {
             let shown = key_text([key.as_str()]).replace(KEY_SEPARATOR, "/");
-            missing.push(format!("{} {shown} breaks its contract and is in no quarantine", entity.name));
+            missing.push(format!(
+                "{} {shown} breaks its contract and is in no quarantine",
+                entity.name
+            ));
         }
     }
     report.findings.extend(missing.into_iter().take(FINDINGS_MAX));

@@ -109,7 +109,11 @@ impl Runtime {
             return Err(self.failed("it was not running when it should drain"));
         };
         let status = process.stop()?;
-        if status.success() { Ok(()) } else { Err(self.failed(&format!("drain ended with {status}"))) }
+        if status.success() {
+            Ok(())
+        } else {
+            Err(self.failed(&format!("drain ended with {status}")))
+        }
     }
 
     /// How often it was killed.
@@ -135,7 +139,8 @@ impl Runtime {
 
 fn spawn(launch: &Launch) -> Result<Guarded> {
     let told = format!("{} cannot be written", launch.log.display());
-    let log = OpenOptions::new().create(true).append(true).open(&launch.log).at(PLACE, &told, "")?;
+    let log =
+        OpenOptions::new().create(true).append(true).open(&launch.log).at(PLACE, &told, "")?;
     let errors = log.try_clone().at(PLACE, &told, "")?;
     let mut command = Command::new(&launch.program);
     command.arg("run").stdout(Stdio::from(log)).stderr(Stdio::from(errors));

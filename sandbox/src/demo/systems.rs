@@ -216,7 +216,10 @@ mod tests {
 
     #[test]
     fn the_role_is_read_from_the_generated_sql() {
-        assert_eq!(role_of("BEGIN;\n CREATE ROLE covenant_acme NOLOGIN;"), Some("covenant_acme".into()));
+        assert_eq!(
+            role_of("BEGIN;\n CREATE ROLE covenant_acme NOLOGIN;"),
+            Some("covenant_acme".into())
+        );
         assert_eq!(role_of("CREATE ROLE \"a\" LOGIN"), Some("a".into()));
         assert_eq!(role_of("CREATE TABLE x()"), None);
     }

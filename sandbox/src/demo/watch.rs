@@ -132,10 +132,11 @@ pub async fn ready(api: &Api, runtime: &Runtime, bound: Duration) -> Result<()> 
 /// # Errors
 /// Where that takes longer than `bound`: tells what was still open.
 pub async fn quiet(source: &Client, watched: &Watched, bound: Duration) -> Result<()> {
-    let written = source
-        .query_one("SELECT pg_current_wal_insert_lsn()::text", &[])
-        .await
-        .at("source database", "its position cannot be read", "")?;
+    let written = source.query_one("SELECT pg_current_wal_insert_lsn()::text", &[]).await.at(
+        "source database",
+        "its position cannot be read",
+        "",
+    )?;
     let written: String = written.get(0);
     let started = Instant::now();
     let mut quiet_since: Option<Instant> = None;

@@ -143,12 +143,21 @@ impl FieldValue {
         }
     }
 
+    /// Order of two values of a field that distinguishes case, such as an id.
+    #[must_use]
+    pub fn exact_order(&self, other: &Self) -> Ordering {
+        match (self.as_text(), other.as_text()) {
+            (Some(a), Some(b)) => a.cmp(b),
+            (Some(_), None) | (None, Some(_) | None) => self.order(other),
+        }
+    }
+
     /// Order of two values of one field; nulls first, text without regard to case.
     #[must_use]
     pub fn order(&self, other: &Self) -> Ordering {
         match (self, other) {
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
-            (Self::Text(a), Self::Text(b)) => fold(a).cmp(&fold(b)),
+            (Self::Text(a), Self::Text(b)) => folded(a).cmp(folded(b)),
             (Self::Number(a), Self::Number(b)) => a.cmp(b),
             (Self::Date(a), Self::Date(b)) => a.cmp(b),
             (Self::Instant(a), Self::Instant(b)) => a.cmp(b),
@@ -172,6 +181,10 @@ impl FieldValue {
 #[must_use]
 pub fn fold(text: &str) -> String {
     text.to_lowercase()
+}
+
+fn folded(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
 }
 
 /// A JSON value as text, without quotes around strings.

@@ -172,6 +172,16 @@ impl<'a> Scan<'a> {
         }
     }
 
+    /// Whether the field distinguishes case: ids do, or two of them would be one to a client that pages by id.
+    fn exact(&self, path: &Path) -> bool {
+        let field = self.store.schema().at(path.object).field(path.field);
+        field.case_sensitive || matches!(field.kind, FieldKind::Id | FieldKind::Reference { .. })
+    }
+
+    fn order(&self, path: &Path, a: &FieldValue, b: &FieldValue) -> Ordering {
+        if self.exact(path) { a.exact_order(b) } else { a.order(b) }
+    }
+
     fn compare(
         &self,
         path: &Path,
@@ -179,17 +189,12 @@ impl<'a> Scan<'a> {
         value: &FieldValue,
         wanted: &FieldValue,
     ) -> bool {
-        let same = || {
-            let field = self.store.schema().at(path.object).field(path.field);
-            let exact = field.case_sensitive
-                || matches!(field.kind, FieldKind::Id | FieldKind::Reference { .. });
-            match (value.as_text(), wanted.as_text()) {
-                (Some(a), Some(b)) if !exact => fold(a) == fold(b),
-                _ => value == wanted,
-            }
+        let same = || match (value.as_text(), wanted.as_text()) {
+            (Some(a), Some(b)) if !self.exact(path) => fold(a) == fold(b),
+            _ => value == wanted,
         };
         let ordered = |test: fn(Ordering) -> bool| {
-            !value.is_null() && !wanted.is_null() && test(value.order(wanted))
+            !value.is_null() && !wanted.is_null() && test(self.order(path, value, wanted))
         };
         match comparison {
             Comparison::Equal => same(),
@@ -213,8 +218,8 @@ impl<'a> Scan<'a> {
                     (true, false) => Ordering::Less,
                     (false, true) if by.nulls_last => Ordering::Less,
                     (false, true) => Ordering::Greater,
-                    (false, false) if by.descending => y.order(x),
-                    (false, false) => x.order(y),
+                    (false, false) if by.descending => self.order(&by.path, y, x),
+                    (false, false) => self.order(&by.path, x, y),
                 };
                 if order != Ordering::Equal {
                     return order;
