@@ -210,8 +210,10 @@ impl Endpoint {
                 format!("one row change has {payload_bytes} bytes; {limit_bytes} may be held"),
                 "Raise the transaction bound of this source if the machine has the memory",
             ),
-            // Protocol, Task, Internal; the enum may grow
-            _ => self.lost(&error.to_string()),
+            // the enum may grow
+            PgWireError::Protocol(_) | PgWireError::Task(_) | PgWireError::Internal(_) | _ => {
+                self.lost(&error.to_string())
+            }
         }
     }
 

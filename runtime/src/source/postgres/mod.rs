@@ -5,6 +5,7 @@
 //! | [`pgoutput`] | decodes messages of pgoutput, protocol 1; pure |
 //! | [`assemble`] | puts messages together to whole transactions; pure |
 //! | [`lineage`] | start check: does the slot continue where landing ends; pure |
+//! | [`gap`] | accepting a gap: the next incarnation |
 //! | [`slot`] | reads and creates the slot |
 //! | [`stream`] | [`crate::source::ChangeStream`] over `pgwire-replication` |
 //! | [`reader`] | [`crate::source::TableReader`] |
@@ -16,6 +17,7 @@
 
 pub mod assemble;
 pub mod connect;
+pub mod gap;
 pub mod lineage;
 pub mod pgoutput;
 pub mod preflight;

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use covenant_model::codec::PgDatum;
 use covenant_model::version::Lsn;
 use futures::TryStreamExt;
@@ -83,8 +82,10 @@ impl PostgresReader {
             client.simple_query(sql).await.map_err(|error| self.endpoint.sql_error(&error))?;
         let rows = messages.into_iter().filter_map(|message| match message {
             SimpleQueryMessage::Row(row) => Some(row),
-            // the enum may grow; nothing else of it is a row
-            _ => None,
+            // the enum may grow
+            SimpleQueryMessage::CommandComplete(_) | SimpleQueryMessage::RowDescription(_) | _ => {
+                None
+            }
         });
         Ok(rows.collect())
     }
@@ -199,7 +200,7 @@ impl PostgresReader {
         let mut stream = std::pin::pin!(stream);
         let mut rows = Vec::new();
         while let Some(row) = stream.try_next().await.map_err(failed)? {
-            let tuple = parse_copy_row(Bytes::from(row), columns);
+            let tuple = parse_copy_row(row, columns);
             rows.push(tuple.ok_or_else(|| self.bug("a row of COPY cannot be read"))?);
         }
         Ok(rows)

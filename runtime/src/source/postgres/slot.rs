@@ -103,6 +103,28 @@ pub async fn create(
     point.parse().map_err(|error| unreadable(endpoint, &error))
 }
 
+/// Drops a slot that was given up by the server, or never completely created.
+///
+/// # Errors
+/// As the server answers.
+pub async fn remove(
+    endpoint: &Endpoint,
+    session: &mut ReplicationClient,
+    slot: &str,
+) -> Result<()> {
+    query(endpoint, session, &format!("DROP_REPLICATION_SLOT {slot}")).await.map(|_| ())
+}
+
+/// The error of a slot that somebody else reads.
+pub(super) fn fenced(endpoint: &Endpoint, slot: &str, pid: i32) -> RuntimeError {
+    RuntimeError::new(
+        ErrorKind::Fenced,
+        endpoint.place(),
+        format!("the slot {slot} is read by somebody else (server process {pid})"),
+        "Stop the other reader, or let it be the one",
+    )
+}
+
 async fn query(
     endpoint: &Endpoint,
     session: &mut ReplicationClient,

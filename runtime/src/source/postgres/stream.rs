@@ -90,7 +90,7 @@ pub async fn open(
         landed.map(|position| Landed::from_position(endpoint.place(), position)).transpose()?;
     // A session's start position is fixed when it connects, so the check has a session of its own; the one that streams
     // checks again that it is the same server.
-    let mut session = connect(endpoint, settings, Lsn(0)).await?;
+    let mut session = session(endpoint, settings, Lsn(0)).await?;
     let (identity, start) =
         check_start(endpoint, settings, landed.as_ref(), &mut session, clock).await?;
     let lsn = match start {
@@ -101,7 +101,7 @@ pub async fn open(
         Start::Gap(gap) => {
             return Err(RuntimeError::new(ErrorKind::Gap, endpoint.place(), gap, ADVICE_GAP));
         }
-        Start::Fenced { pid } => return Err(fenced(endpoint, &settings.slot, pid)),
+        Start::Fenced { pid } => return Err(slot::fenced(endpoint, &settings.slot, pid)),
         Start::Misfit { why } => {
             return Err(RuntimeError::new(
                 ErrorKind::Config,
@@ -142,7 +142,7 @@ pub async fn inspect(
     slot::check_name(endpoint.place(), &settings.slot)?;
     let landed =
         landed.map(|position| Landed::from_position(endpoint.place(), position)).transpose()?;
-    let mut session = connect(endpoint, settings, Lsn(0)).await?;
+    let mut session = session(endpoint, settings, Lsn(0)).await?;
     look(endpoint, settings, landed.as_ref(), &mut session).await
 }
 
@@ -185,7 +185,8 @@ async fn check_start(
     }
 }
 
-async fn connect(
+/// A replication session that has not started to stream.
+pub(super) async fn session(
     endpoint: &Endpoint,
     settings: &StreamSettings,
     at: Lsn,
@@ -207,7 +208,7 @@ async fn start_at(
     expected: &Identity,
 ) -> Result<ReplicationClient> {
     let wire = |error| endpoint.wire_error(&error);
-    let mut session = connect(endpoint, settings, lsn).await?;
+    let mut session = session(endpoint, settings, lsn).await?;
     let found = slot::identify(endpoint, &mut session).await?;
     let state = slot::state(endpoint, &mut session, &settings.slot).await?;
     let same = found.system_id == expected.system_id && found.timeline == expected.timeline;
@@ -223,15 +224,6 @@ async fn start_at(
     session.start().await.map_err(wire)?;
     session.wait_started().await.map_err(wire)?;
     Ok(session)
-}
-
-fn fenced(endpoint: &Endpoint, slot: &str, pid: i32) -> RuntimeError {
-    RuntimeError::new(
-        ErrorKind::Fenced,
-        endpoint.place(),
-        format!("the slot {slot} is read by somebody else (server process {pid})"),
-        "Stop the other reader, or let it be the one",
-    )
 }
 
 #[async_trait]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use covenant_model::spec::{EntitySpec, FieldSpec};
+use covenant_model::spec::{EntitySpec, FieldSpec, Protection};
 
 use super::facts::{ServerFacts, TableFacts};
 use super::types::{ColumnFacts, Fit, fit};
@@ -166,6 +166,9 @@ pub(super) fn table(
     let mut movable = Vec::new();
     for field in &entity.fields {
         let Some(name) = field.from.get(source) else { continue };
+        if dropped(field) {
+            continue;
+        }
         let Some(column) = facts.columns.iter().find(|column| column.name == *name) else {
             report.error(
                 format!("there is no column {name}"),
@@ -339,6 +342,11 @@ fn storage(report: &mut Report, movable: &[&str]) {
          that every change carries it",
         format!("ALTER TABLE ... {}; or declare them `large: true`", alters.join(", ")),
     );
+}
+
+/// Personal data that is never landed need not even leave the database.
+fn dropped(field: &FieldSpec) -> bool {
+    field.pii.as_ref().is_some_and(|pii| pii.protect == Protection::Drop)
 }
 
 /// Names of the contract's key columns in the table.

@@ -1,16 +1,15 @@
 //! The change stream against a real PostgreSQL.
 
-mod live_support;
-
+use crate::support::{Database, PATIENCE, SystemClock, at, item, show, transaction};
 use covenant_model::position::Acknowledged;
 use covenant_model::version::Lsn;
 use covenant_runtime::error::ErrorKind;
 use covenant_runtime::landing::SourcePosition;
 use covenant_runtime::source::postgres::connect::Endpoint;
+use covenant_runtime::source::postgres::gap::accept;
 use covenant_runtime::source::postgres::lineage::Start;
 use covenant_runtime::source::postgres::stream::{inspect, open};
 use covenant_runtime::source::{ChangeStream, StreamItem};
-use live_support::{Database, PATIENCE, at, item, show, transaction};
 
 const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, note text, big text);
      ALTER TABLE t ALTER big SET STORAGE EXTERNAL;";
@@ -154,7 +153,7 @@ async fn a_slot_that_is_gone_or_recreated_is_a_gap() {
     let landed = opened.position.clone();
     drop(opened);
     let refused = async || {
-        let opened = open(&db.endpoint(), &db.settings(), Some(&landed), &clockwork()).await;
+        let opened = open(&db.endpoint(), &db.settings(), Some(&landed), &SystemClock).await;
         opened.err().expect("a gap must be refused")
     };
     drop_slot(&db).await;
@@ -184,10 +183,6 @@ async fn drop_slot(db: &Database) {
         assert!(tokio::time::Instant::now() < deadline, "{error}");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
-}
-
-fn clockwork() -> covenant_runtime::env::SystemClock {
-    covenant_runtime::env::SystemClock
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,7 +217,7 @@ async fn refusals_are_named_and_show_no_password() {
     ];
     for (url, kind) in cases {
         let endpoint = Endpoint::parse("store", &url, None).unwrap();
-        let streamed = open(&endpoint, &db.settings(), None, &clockwork()).await.err().unwrap();
+        let streamed = open(&endpoint, &db.settings(), None, &SystemClock).await.err().unwrap();
         let connected = endpoint.connect().await.err().unwrap();
         for error in [streamed, connected] {
             assert_eq!(error.kind, kind, "{error}");
@@ -232,7 +227,7 @@ async fn refusals_are_named_and_show_no_password() {
     }
     let mut settings = db.settings();
     settings.publication = "no_such_publication".into();
-    let error = open(&db.endpoint(), &settings, None, &clockwork()).await.err().unwrap();
+    let error = open(&db.endpoint(), &settings, None, &SystemClock).await.err().unwrap();
     assert_eq!(error.kind, ErrorKind::SchemaMismatch, "{error}");
 }
 
@@ -241,7 +236,7 @@ async fn a_transaction_beyond_the_bound_is_refused_by_name() {
     let db = Database::new("bound", TABLE).await;
     let mut settings = db.settings();
     settings.transaction_bytes = 64 * 1024;
-    let mut opened = open(&db.endpoint(), &settings, None, &clockwork()).await.unwrap();
+    let mut opened = open(&db.endpoint(), &settings, None, &SystemClock).await.unwrap();
     db.run("INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 2000) i").await;
     let error = loop {
         match tokio::time::timeout(PATIENCE, opened.stream.next()).await.unwrap() {
@@ -266,4 +261,24 @@ async fn a_slow_consumer_keeps_its_connection() {
     assert_eq!(transaction(&mut opened.stream).await.changes.len(), 60_000);
     db.run("INSERT INTO t VALUES (0)").await;
     assert_eq!(transaction(&mut opened.stream).await.changes.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_accepted_gap_streams_on_under_the_next_incarnation() {
+    let db = Database::new("accepted", TABLE).await;
+    let opened = db.open(None).await;
+    let landed = opened.position.clone();
+    drop(opened);
+    let nothing = accept(&db.endpoint(), &db.settings(), &landed).await;
+    assert_eq!(nothing.unwrap_err().kind, ErrorKind::Config, "there was no gap");
+    drop_slot(&db).await;
+    db.run("INSERT INTO t VALUES (1)").await;
+    let after = accept(&db.endpoint(), &db.settings(), &landed).await.unwrap();
+    let SourcePosition::Postgres { incarnation, .. } = &after else { panic!("not PostgreSQL") };
+    assert_eq!(incarnation.get(), 2);
+    assert!(end_of(&after) > end_of(&landed));
+    let mut opened = db.open(Some(&after)).await;
+    assert_eq!(opened.position, after);
+    db.run("INSERT INTO t VALUES (2)").await;
+    assert_eq!(show(&transaction(&mut opened.stream).await), "1:t+(2,null,null)");
 }

@@ -1,11 +1,10 @@
 //! Table reads beside the stream, against a real PostgreSQL: the same texts on both paths, paging, and the race that loses
 //! updates for a reader that stamps rows with the position at which it read them.
 
-mod live_support;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::{Database, PATIENCE, clock, item, row, transaction};
 use covenant_model::version::{Lsn, Position};
 use covenant_runtime::backfill::bound::{BoundTracker, Decision};
 use covenant_runtime::backfill::lane::{AlwaysOpen, BackfillLane, Job, LaneSettings, ReadyChunk};
@@ -15,7 +14,6 @@ use covenant_runtime::source::{
     ChangeStream, ChunkRequest, RowOp, StreamItem, TableReader, Transaction,
 };
 use covenant_sandbox::postgres::{ADMIN, Cluster, connect};
-use live_support::{Database, PATIENCE, clock, item, row, transaction};
 
 fn request(table: &str, columns: &[&str], key: &[&str]) -> ChunkRequest {
     let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
@@ -146,7 +144,7 @@ fn observe(lane: &mut BackfillLane, item: &StreamItem) {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_idle_database_is_nudged_until_the_chunk_is_released() {
     let db = Database::new(
-        "idle",
+        "idle_read",
         "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 100);",
     )
     .await;

@@ -1,11 +1,11 @@
-//! What the live PostgreSQL tests share: one private cluster per test binary, a database per test.
-#![allow(dead_code)]
+//! What the tests share: one private cluster, a database per test.
 
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use covenant_model::codec::PgDatum;
-use covenant_runtime::env::{Clock, SystemClock};
+use covenant_runtime::env::Clock;
+pub(crate) use covenant_runtime::env::SystemClock;
 use covenant_runtime::landing::SourcePosition;
 use covenant_runtime::source::postgres::connect::Endpoint;
 use covenant_runtime::source::postgres::stream::{Opened, StreamSettings, open};
