@@ -8,6 +8,7 @@
 //! | [`told`] | the shop's log, folded: poisoned rows, deleted keys, events, edits in Salesforce |
 //! | [`expect`] | source tables + log -> the rows that must be there |
 //! | [`warehouse`] | the rows of the presented views |
+//! | [`sealed`] | personal data in plain, by the key file of the sandbox |
 //! | [`crm`] | the records of the simulator's dump |
 //! | [`compare`] | lost, duplicated, diverged, resurrected |
 //! | [`freshness`] | from commit to visible, by our own clock |
@@ -21,6 +22,7 @@ pub mod crm;
 pub mod expect;
 pub mod freshness;
 pub mod report;
+pub mod sealed;
 pub mod shape;
 pub mod told;
 pub mod warehouse;
@@ -31,7 +33,7 @@ pub trait Unseal {
     ///
     /// # Errors
     /// Where it cannot be opened: told as a difference, never ignored.
-    fn open(&self, sealed: &str) -> Result<String, String>;
+    fn open(&self, entity: &str, field: &str, sealed: &str) -> Result<String, String>;
 
     /// The token of a value.
     ///

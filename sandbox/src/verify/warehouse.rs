@@ -7,7 +7,7 @@ use duckdb::Connection;
 
 use super::Unseal;
 use super::compare::{FoundRow, digest};
-use super::shape::{Entity, Stored};
+use super::shape::{Column, Entity, Stored};
 use super::told::{KEY_SEPARATOR, key_text};
 use crate::error::{At, Result, SandboxError};
 
@@ -43,7 +43,7 @@ impl Warehouse {
     /// Where the view lacks a column, or shows one that must not be stored.
     pub fn rows(&self, entity: &Entity, unseal: &dyn Unseal) -> Result<Vec<FoundRow>> {
         self.refuse_dropped(entity)?;
-        let columns: Vec<&super::shape::Column> =
+        let columns: Vec<&Column> =
             entity.columns.iter().filter(|column| column.stored != Stored::Dropped).collect();
         let list: Vec<String> = columns
             .iter()
@@ -67,7 +67,7 @@ impl Warehouse {
                 if at < entity.key_columns {
                     key.push(text.clone().unwrap_or_default());
                 }
-                cells.push(cell(column.stored, text, unseal));
+                cells.push(cell(entity, column, text, unseal));
             }
             found.push(FoundRow {
                 key: key_text(key.iter().map(String::as_str)),
@@ -141,9 +141,9 @@ impl Warehouse {
 }
 
 /// What cannot be opened is told apart from every value, so it shows as a difference.
-fn cell(stored: Stored, text: Option<String>, unseal: &dyn Unseal) -> u64 {
-    match (stored, text) {
-        (Stored::Sealed(_), Some(sealed)) => match unseal.open(&sealed) {
+fn cell(entity: &Entity, column: &Column, text: Option<String>, unseal: &dyn Unseal) -> u64 {
+    match (column.stored, text) {
+        (Stored::Sealed(_), Some(sealed)) => match unseal.open(entity.name, column.name, &sealed) {
             Ok(plain) => digest(Some(&plain)),
             Err(why) => digest(Some(&format!("cannot be opened: {why}"))),
         },
