@@ -18,6 +18,5 @@ pub mod options;
 pub mod proof;
 pub mod runtime;
 pub mod screen;
-pub mod stage;
 pub mod systems;
 pub mod watch;

@@ -22,7 +22,6 @@ pub mod crm;
 pub mod expect;
 pub mod freshness;
 pub mod report;
-pub mod sealed;
 pub mod shape;
 pub mod told;
 pub mod warehouse;
