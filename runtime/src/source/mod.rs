@@ -2,6 +2,8 @@
 
 pub mod postgres;
 
+pub mod poll;
+
 use std::ops::Range;
 use std::sync::Arc;
 
