@@ -1,1 +1,259 @@
+//! Landing -> warehouse, and the models behind it.
+//!
+//! One step applies the next landing commits, several in one transaction where many wait; then runs the models whose time has
+//! come. What is applied is always read from the warehouse's own ledger: after a failure whose outcome is unknown, and after
+//! a start. Models of one cycle see one state: the lane applies nothing between them.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use covenant_model::spec::ModelSpec;
+
+use crate::env::Env;
+use crate::error::{ErrorKind, Result, RuntimeError};
+use crate::landing::{CommitNumber, Epoch, Landing, LandingCommit};
+use crate::telemetry::freshness::Freshness;
+use crate::warehouse::{Cycle, Warehouse};
+
+/// Most landing commits in one transaction.
+const COMMITS_PER_BATCH: usize = 64;
+/// Most changes in one transaction, unless one commit alone holds more.
+const CHANGES_PER_BATCH: u64 = 250_000;
+/// Microseconds in a second.
+const SECOND_US: i64 = 1_000_000;
+
+/// What one step did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stepped {
+    /// Landing commits applied.
+    pub commits: u64,
+    /// Changes in them.
+    pub changes: u64,
+    /// Rows that changed.
+    pub rows_changed: u64,
+    /// Models that ran.
+    pub models: u64,
+}
+
+impl Stepped {
+    /// Nothing was there to do: the caller may wait a little.
+    pub fn idle(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A model's last run in this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ran {
+    /// Number of the cycle.
+    pub cycle: u64,
+    /// Rows.
+    pub rows: u64,
+    /// When it ended, microseconds since 1970.
+    pub at_us: i64,
+}
+
+/// The lane.
+pub struct ApplyLane {
+    landing: Arc<dyn Landing>,
+    warehouse: Box<dyn Warehouse>,
+    env: Env,
+    /// In dependency order.
+    models: Vec<ModelSpec>,
+    /// None: to be read from the warehouse.
+    applied: Option<CommitNumber>,
+    /// None: to be read from the warehouse.
+    cycles: Option<BTreeMap<String, Cycle>>,
+    due_us: BTreeMap<String, i64>,
+    freshness: BTreeMap<String, Freshness>,
+    ran: BTreeMap<String, Ran>,
+    totals: Stepped,
+}
+
+impl ApplyLane {
+    /// Opens the warehouse under `epoch`. `models` are in dependency order, as the manifest has them.
+    ///
+    /// # Errors
+    /// Of [`Warehouse::open`].
+    pub async fn open(
+        landing: Arc<dyn Landing>,
+        mut warehouse: Box<dyn Warehouse>,
+        models: Vec<ModelSpec>,
+        env: Env,
+        epoch: Epoch,
+    ) -> Result<Self> {
+        warehouse.open(epoch).await?;
+        Ok(Self {
+            landing,
+            warehouse,
+            env,
+            models,
+            applied: None,
+            cycles: None,
+            due_us: BTreeMap::new(),
+            freshness: BTreeMap::new(),
+            ran: BTreeMap::new(),
+            totals: Stepped::default(),
+        })
+    }
+
+    /// Does a bounded amount of work.
+    ///
+    /// # Errors
+    /// Of landing and warehouse; `Gap` where landing no longer holds the next commit, or ends before what is applied.
+    pub async fn step(&mut self) -> Result<Stepped> {
+        let stepped = self.work().await;
+        match &stepped {
+            Ok(done) => {
+                self.totals.commits += done.commits;
+                self.totals.changes += done.changes;
+                self.totals.rows_changed += done.rows_changed;
+                self.totals.models += done.models;
+            }
+            // Whether the last transaction was committed is unknown.
+            Err(_) => (self.applied, self.cycles) = (None, None),
+        }
+        stepped
+    }
+
+    async fn work(&mut self) -> Result<Stepped> {
+        let applied = self.applied().await?;
+        let mut done = Stepped::default();
+        let commits = self.next(applied).await?;
+        if !commits.is_empty() {
+            let batch = self.warehouse.apply(self.landing.as_ref(), &commits).await?;
+            self.applied = Some(batch.upto);
+            self.visible(&commits);
+            done.commits = commits.len() as u64;
+            done.changes = batch.changes;
+            done.rows_changed = batch.rows_changed;
+        }
+        done.models = self.transform().await?;
+        Ok(done)
+    }
+
+    /// The last applied commit.
+    ///
+    /// # Errors
+    /// Of the warehouse; `Gap` where landing ends before it.
+    pub async fn applied(&mut self) -> Result<CommitNumber> {
+        if let Some(applied) = self.applied {
+            return Ok(applied);
+        }
+        let applied = self.warehouse.applied().await?;
+        let newest = self.landing.newest().await?.map_or(CommitNumber(0), |commit| commit.number);
+        if applied > newest {
+            return Err(gap(format!(
+                "the warehouse has applied commit {}, landing ends at {}",
+                applied.0, newest.0
+            )));
+        }
+        self.applied = Some(applied);
+        Ok(applied)
+    }
+
+    /// The next commits, as many as belong into one transaction.
+    async fn next(&self, applied: CommitNumber) -> Result<Vec<LandingCommit>> {
+        let mut commits = Vec::new();
+        let mut changes = 0;
+        let mut number = applied.next();
+        while commits.len() < COMMITS_PER_BATCH {
+            let Some(commit) = self.landing.commit_at(number).await? else { break };
+            let rows: u64 = commit.files.iter().map(|file| file.rows).sum();
+            if !commits.is_empty() && changes + rows > CHANGES_PER_BATCH {
+                break;
+            }
+            changes += rows;
+            number = number.next();
+            commits.push(commit);
+        }
+        if commits.is_empty() {
+            let newest = self.landing.newest().await?;
+            if newest.is_some_and(|newest| newest.number > applied)
+                && self.landing.commit_at(applied.next()).await?.is_none()
+            {
+                return Err(gap(format!("landing no longer holds commit {}", applied.next().0)));
+            }
+        }
+        Ok(commits)
+    }
+
+    /// Samples of freshness: the earliest and the latest change of each file stand for half of its rows each.
+    fn visible(&mut self, commits: &[LandingCommit]) {
+        let now_us = self.env.clock.now_us();
+        for file in commits.iter().flat_map(|commit| &commit.files) {
+            let freshness = self.freshness.entry(file.entity.clone()).or_default();
+            let half = file.rows / 2;
+            freshness.record(now_us.saturating_sub(file.committed_at_min_us), file.rows - half);
+            freshness.record(now_us.saturating_sub(file.committed_at_max_us), half);
+        }
+    }
+
+    /// One cycle of the models that are due; returns how many ran. A model whose inputs have not changed since its last run
+    /// does not run.
+    async fn transform(&mut self) -> Result<u64> {
+        let now_us = self.env.clock.now_us();
+        let is_due = |model: &&ModelSpec| {
+            self.due_us.get(&model.name).is_none_or(|due_us| *due_us <= now_us)
+        };
+        let due: Vec<ModelSpec> = self.models.iter().filter(is_due).cloned().collect();
+        if due.is_empty() {
+            return Ok(0);
+        }
+        let fence = self.applied().await?;
+        let mut cycles = match self.cycles.take() {
+            Some(cycles) => cycles,
+            None => self.warehouse.cycles().await?,
+        };
+        let number = cycles.values().map(|cycle| cycle.number).max().unwrap_or(0) + 1;
+        let mut ran = 0;
+        for model in due {
+            if cycles.get(&model.name).is_none_or(|cycle| cycle.commit < fence) {
+                let rows = self.warehouse.run_model(&model, number).await?;
+                cycles.insert(model.name.clone(), Cycle { number, commit: fence });
+                let at_us = self.env.clock.now_us();
+                self.ran.insert(model.name.clone(), Ran { cycle: number, rows, at_us });
+                ran += 1;
+            }
+            let every_us =
+                i64::try_from(model.refresh_s).unwrap_or(i64::MAX).saturating_mul(SECOND_US);
+            self.due_us.insert(model.name, now_us.saturating_add(every_us));
+        }
+        self.cycles = Some(cycles);
+        Ok(ran)
+    }
+
+    /// All models are due at the next step.
+    pub fn run_models_now(&mut self) {
+        self.due_us.clear();
+    }
+
+    /// From commit in the source to visible in the warehouse, by entity.
+    pub fn freshness(&self) -> &BTreeMap<String, Freshness> {
+        &self.freshness
+    }
+
+    /// Models that ran in this process.
+    pub fn models(&self) -> &BTreeMap<String, Ran> {
+        &self.ran
+    }
+
+    /// Everything since the lane started.
+    pub fn totals(&self) -> &Stepped {
+        &self.totals
+    }
+
+    /// The warehouse, for counts and reconciliation.
+    pub fn warehouse(&mut self) -> &mut dyn Warehouse {
+        self.warehouse.as_mut()
+    }
+}
+
+fn gap(what: String) -> RuntimeError {
+    RuntimeError::new(
+        ErrorKind::Gap,
+        "apply",
+        what,
+        "Restore the missing landing commits, or rebuild the warehouse from a full load",
+    )
+}

@@ -6,7 +6,7 @@ use super::outcome::of_refusal;
 use super::record::{Mapping, digest_of};
 use super::send::Ready;
 use super::{DeliverLane, Stepped};
-use crate::crm::{MAX_ROWS_PER_CALL, RowErrorClass, RowOutcome, external_id_of};
+use crate::crm::{MAX_ROWS_PER_CALL, RowErrorClass, RowOutcome};
 use crate::error::Result;
 use crate::ledger::{Outcome, Pending};
 
@@ -14,6 +14,13 @@ use crate::ledger::{Outcome, Pending};
 const REMOVALS_FREE: usize = 100;
 /// Beyond that, removals of more than this share of an entity's delivered records are held until a person has looked, percent.
 const REMOVALS_SHARE_PERCENT: u64 = 20;
+
+/// A deleted row that has a record.
+struct Known {
+    row: Pending,
+    /// The record stands under an old key still.
+    elsewhere: bool,
+}
 
 impl DeliverLane {
     /// Whether so many removals wait that they are held. A wrong DELETE in a source must not empty the CRM.
@@ -68,27 +75,29 @@ impl DeliverLane {
     }
 
     /// Leaves out rows that have no record. Rows of which nothing is known to be sent are looked up: a ledger that was
-    /// rebuilt does not know what the one before it sent.
+    /// rebuilt does not know what the one before it sent. So are rows that were deleted before their record was rekeyed: it
+    /// still stands under the old key.
     async fn known(
         &mut self,
         mapping: &Mapping,
         rows: Vec<Pending>,
         done: &mut Stepped,
-    ) -> Result<Vec<Pending>> {
+    ) -> Result<Vec<Known>> {
         let unsure = |row: &Pending| {
-            !row.sent || (mapping.on_delete == OnDelete::Delete && row.crm_id.is_none())
+            !row.sent
+                || !row.delivered_as.is_empty()
+                || (mapping.on_delete == OnDelete::Delete && row.crm_id.is_none())
         };
-        let asked: Vec<String> =
-            rows.iter().filter(|row| unsure(row)).map(|row| external_id_of(&row.key)).collect();
-        let found = self.find(mapping, &asked).await?;
+        let asked: Vec<&Pending> = rows.iter().filter(|row| unsure(row)).collect();
+        let found = self.find_moved(mapping, &asked).await?;
         let (mut kept, mut settled) = (Vec::with_capacity(rows.len()), Vec::new());
         for mut row in rows {
             if !unsure(&row) {
-                kept.push(row);
-            } else if let Some(found) = found.get(&external_id_of(&row.key)) {
-                row.crm_id = Some(found.id.clone());
+                kept.push(Known { row, elsewhere: false });
+            } else if let Some((found, elsewhere)) = self.stands(&mut row, &found)? {
+                row.crm_id = Some(found.id);
                 row.revision = row.revision.max(found.revision + 1);
-                kept.push(row);
+                kept.push(Known { row, elsewhere });
             } else {
                 done.skipped += 1;
                 settled.push((row, Outcome::Removed));
@@ -101,14 +110,17 @@ impl DeliverLane {
     async fn flag(
         &mut self,
         mapping: &Mapping,
-        rows: Vec<Pending>,
+        rows: Vec<Known>,
         done: &mut Stepped,
     ) -> Result<()> {
         let (mut ready, mut settled) = (Vec::with_capacity(rows.len()), Vec::new());
-        for row in rows {
+        let mut flagged = Stepped::default();
+        for Known { row, elsewhere } in rows {
             let record = mapping.flagged(&row);
             let digest = digest_of(&record, self.parts.sealer.as_ref())?;
-            if row.digest == Some(digest) {
+            if let (true, Some(id)) = (elsewhere, row.crm_id.clone()) {
+                self.rekey_call(mapping, &id, Ready { row, record, digest }, &mut flagged).await?;
+            } else if row.digest == Some(digest) {
                 done.unchanged += 1;
                 settled.push((row, Outcome::Delivered { crm_id: None, digest }));
             } else {
@@ -116,7 +128,6 @@ impl DeliverLane {
             }
         }
         self.parts.ledger.record(&mapping.object.name, &settled)?;
-        let mut flagged = Stepped::default();
         let sent = self.upsert_all(mapping, ready, &mut flagged).await;
         done.removed += flagged.written;
         done.refused += flagged.refused;
@@ -126,9 +137,10 @@ impl DeliverLane {
     async fn delete(
         &mut self,
         mapping: &Mapping,
-        rows: Vec<Pending>,
+        rows: Vec<Known>,
         done: &mut Stepped,
     ) -> Result<()> {
+        let rows: Vec<Pending> = rows.into_iter().map(|known| known.row).collect();
         for call in rows.chunks(MAX_ROWS_PER_CALL) {
             self.spend()?;
             self.parts.ledger.sending(call)?;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use covenant_model::change::Key;
+
 use super::outcome::{again, chunk_rows, of_refusal};
 use super::record::{Mapping, Revealed, digest_of};
 use super::{DeliverLane, REVISIONS_PER_EPOCH, Stepped};
@@ -12,7 +14,7 @@ use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::ledger::{Digest, Outcome, Pending};
 
 /// Moved rows in one step: each costs a call of its own.
-const REKEYS_PER_STEP: usize = MAX_ROWS_PER_CALL / 2;
+const REKEYS_PER_STEP: usize = 100;
 /// A whole call of at least this many rows that is refused for its fields is not about the rows.
 const SCHEMA_ROWS: usize = 2;
 /// Codes that speak of our fields, not of their values.
@@ -102,7 +104,7 @@ impl DeliverLane {
                 Err(error) => return Err(error),
             };
             let digest = digest_of(&record, self.parts.sealer.as_ref())?;
-            if row.delivered_as.is_some() {
+            if !row.delivered_as.is_empty() {
                 moved.push(Ready { row, record, digest });
             } else if row.digest == Some(digest) {
                 done.unchanged += 1;
@@ -128,36 +130,58 @@ impl DeliverLane {
         if moved.is_empty() {
             return Ok(Vec::new());
         }
-        let old = |ready: &Ready| ready.row.delivered_as.as_ref().map(external_id_of);
-        let from: Vec<String> = moved.iter().filter_map(old).collect();
-        let mut asked = from;
-        asked.extend(moved.iter().map(|ready| ready.record.external_id.clone()));
-        let found = self.find(mapping, &asked).await?;
+        let rows: Vec<&Pending> = moved.iter().map(|ready| &ready.row).collect();
+        let found = self.find_moved(mapping, &rows).await?;
         let mut plain = Vec::new();
         for mut ready in moved {
-            let before = old(&ready).and_then(|id| found.get(&id));
-            let after = found.get(&ready.record.external_id);
-            match (before, after) {
-                (Some(before), None) => {
-                    ready.raise(before.revision);
-                    self.rekey_call(mapping, &before.id, ready, done).await?;
+            match self.stands(&mut ready.row, &found)? {
+                Some((found, true)) => {
+                    ready.raise(found.revision);
+                    self.rekey_call(mapping, &found.id, ready, done).await?;
                 }
-                (Some(_), Some(after)) => {
-                    self.parts.ledger.part(std::slice::from_ref(&ready.row))?;
-                    ready.raise(after.revision);
+                Some((found, false)) => {
+                    ready.raise(found.revision);
                     plain.push(ready);
                 }
-                (None, Some(after)) => {
-                    ready.raise(after.revision);
-                    plain.push(ready);
-                }
-                (None, None) => plain.push(ready),
+                None => plain.push(ready),
             }
         }
         Ok(plain)
     }
 
-    async fn rekey_call(
+    /// Looks moved rows up under all the keys that their records may stand under.
+    pub(super) async fn find_moved(
+        &mut self,
+        mapping: &Mapping,
+        rows: &[&Pending],
+    ) -> Result<BTreeMap<String, Found>> {
+        let keys = rows.iter().flat_map(|row| row.delivered_as.iter().chain([&row.key]));
+        let asked: Vec<String> = keys.map(external_id_of).collect();
+        self.find(mapping, &asked).await
+    }
+
+    /// The record that a moved row keeps, and whether it stands under an old key still. Other records of old keys are parted
+    /// from the row.
+    pub(super) fn stands(
+        &mut self,
+        row: &mut Pending,
+        found: &BTreeMap<String, Found>,
+    ) -> Result<Option<(Found, bool)>> {
+        let of = |key: &Key| found.get(&external_id_of(key)).cloned();
+        let mut olds: Vec<Key> =
+            row.delivered_as.iter().filter(|old| of(old).is_some()).cloned().collect();
+        let kept = match of(&row.key) {
+            Some(found) => Some((found, false)),
+            None => olds.pop().and_then(|old| of(&old)).map(|found| (found, true)),
+        };
+        if !olds.is_empty() {
+            self.parts.ledger.part(row, &olds)?;
+            row.delivered_as.retain(|old| !olds.contains(old));
+        }
+        Ok(kept)
+    }
+
+    pub(super) async fn rekey_call(
         &mut self,
         mapping: &Mapping,
         id: &str,

@@ -139,20 +139,26 @@ impl<'a> Fold<'a> {
         }
         let from = self.known(entity, old)?.map(|slot| slot.row.clone());
         let Some(to) = self.known(entity, new)? else { return Ok(()) };
-        if to.row.sent || to.row.delivered_as.is_some() {
+        if to.row.sent || !to.row.delivered_as.is_empty() {
             return Ok(());
         }
-        let known_as = from.as_ref().and_then(|from| from.delivered_as.clone());
-        to.row.delivered_as = Some(known_as.unwrap_or_else(|| old.clone()));
+        // An earlier rekey may have got through although its answer was lost: the record can stand under any of these.
+        let mut known_as = from.as_ref().map(|from| from.delivered_as.clone()).unwrap_or_default();
+        known_as.retain(|key| key != old && key != new);
+        known_as.push(old.clone());
+        to.row.delivered_as.clone_from(&known_as);
         to.dirty = true;
-        let Some(from) = from else { return Ok(()) };
-        to.row.crm_id = from.crm_id;
-        to.row.revision = to.row.revision.max(from.revision);
-        to.row.sent = from.sent;
+        if let Some(from) = &from {
+            to.row.crm_id.clone_from(&from.crm_id);
+            to.row.revision = to.row.revision.max(from.revision);
+            to.row.sent = from.sent;
+        }
+        store::clear_aliases(self.connection, entity, old)?;
+        store::add_aliases(self.connection, entity, new, &known_as)?;
         let Some(from) = self.known(entity, old)? else { return Ok(()) };
         from.row.sent = false;
         from.row.crm_id = None;
-        from.row.delivered_as = None;
+        from.row.delivered_as = Vec::new();
         from.row.digest = None;
         if from.row.status != Status::Incomplete && !from.row.state.alive() {
             from.row.status = Status::Settled;

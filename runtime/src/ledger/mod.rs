@@ -59,8 +59,8 @@ pub struct Pending {
     pub key: Key,
     /// Folded state.
     pub state: RowState,
-    /// The key under which the CRM may know the record, where the row has moved since.
-    pub delivered_as: Option<Key>,
+    /// The keys under which the CRM may know the record, where the row has moved since; the newest last.
+    pub delivered_as: Vec<Key>,
     /// Id of the record in the CRM, once known.
     pub crm_id: Option<String>,
     /// Whether the CRM may hold a record for this row: something was sent, whatever became of it.
@@ -181,9 +181,9 @@ pub trait Ledger: Send {
     /// it, known by `object` and external id.
     fn record(&mut self, object: &str, outcomes: &[(Pending, Outcome)]) -> Result<()>;
 
-    /// Both the old and the new key of a move have a record of their own: the old record stays with the old key, whose
-    /// tombstone is then delivered as any other.
-    fn part(&mut self, rows: &[Pending]) -> Result<()>;
+    /// Old keys of a moved row turned out to have records besides the one that the row keeps: those stay with the old keys,
+    /// whose tombstones are then delivered as any other.
+    fn part(&mut self, row: &Pending, olds: &[Key]) -> Result<()>;
 
     /// Rows by state, by entity.
     fn counts(&mut self) -> Result<BTreeMap<String, LedgerCounts>>;

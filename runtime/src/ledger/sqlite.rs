@@ -143,8 +143,8 @@ impl Ledger for SqliteLedger {
     ) -> Result<Vec<Pending>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM rows WHERE entity = ?1 AND status IN (1, 2) AND alive = ?2 \
-             AND not_before <= ?3 AND NOT EXISTS (SELECT 1 FROM rows AS other \
-             WHERE other.entity = rows.entity AND other.delivered_as = rows.key) \
+             AND not_before <= ?3 AND NOT EXISTS (SELECT 1 FROM aliases \
+             WHERE aliases.entity = rows.entity AND aliases.old = rows.key) \
              ORDER BY waiting_since, key LIMIT ?4"
         );
         let mut statement = self.connection.prepare_cached(&sql).map_err(storage)?;
@@ -196,10 +196,9 @@ impl Ledger for SqliteLedger {
         transaction.commit().map_err(storage)
     }
 
-    fn part(&mut self, rows: &[Pending]) -> Result<()> {
+    fn part(&mut self, row: &Pending, olds: &[Key]) -> Result<()> {
         let transaction = self.begin()?;
-        for row in rows {
-            let Some(old) = &row.delivered_as else { continue };
+        for old in olds {
             transaction
                 .prepare_cached(
                     "UPDATE rows SET sent = 1, status = ?3, not_before = 0, \
@@ -215,15 +214,16 @@ impl Ledger for SqliteLedger {
                     row.waiting_since_us
                 ])
                 .map_err(storage)?;
-            transaction
-                .prepare_cached(
-                    "UPDATE rows SET delivered_as = NULL, delivered_as_json = NULL, crm_id = NULL \
-                     WHERE entity = ?1 AND key = ?2",
-                )
-                .map_err(storage)?
-                .execute(params![row.entity, row.key.canonical()])
-                .map_err(storage)?;
         }
+        let kept: Vec<Key> =
+            row.delivered_as.iter().filter(|old| !olds.contains(old)).cloned().collect();
+        store::clear_aliases(&transaction, &row.entity, &row.key)?;
+        store::add_aliases(&transaction, &row.entity, &row.key, &kept)?;
+        transaction
+            .prepare_cached("UPDATE rows SET delivered_as_json = ?3 WHERE entity = ?1 AND key = ?2")
+            .map_err(storage)?
+            .execute(params![row.entity, row.key.canonical(), store::keys_json(&kept)?])
+            .map_err(storage)?;
         transaction.commit().map_err(storage)
     }
 
@@ -322,8 +322,9 @@ fn record(connection: &Connection, object: &str, row: &Pending, outcome: &Outcom
             update(
                 connection,
                 row,
-                "sent = 0, crm_id = NULL, digest = NULL, delivered_as = NULL, delivered_as_json = NULL",
+                "sent = 0, crm_id = NULL, digest = NULL, delivered_as_json = NULL",
             )?;
+            store::clear_aliases(connection, &row.entity, &row.key)?;
             settle(connection, row)
         }
         Outcome::Skipped => settle(connection, row),
@@ -360,12 +361,15 @@ fn delivered(
     connection
         .prepare_cached(
             "UPDATE rows SET crm_id = coalesce(?3, crm_id), digest = ?4, sent = 1, \
-             delivered_as = NULL, delivered_as_json = NULL WHERE entity = ?1 AND key = ?2",
+             delivered_as_json = NULL WHERE entity = ?1 AND key = ?2",
         )
         .map_err(storage)?
         .execute(params![row.entity, row.key.canonical(), crm_id, digest.as_slice()])
         .map_err(storage)?;
-    Ok(())
+    if row.delivered_as.is_empty() {
+        return Ok(());
+    }
+    store::clear_aliases(connection, &row.entity, &row.key)
 }
 
 /// What was parked on this record is due at once.

@@ -22,7 +22,6 @@ CREATE TABLE IF NOT EXISTS rows (
   status INTEGER NOT NULL,
   sent INTEGER NOT NULL,
   crm_id TEXT,
-  delivered_as BLOB,
   delivered_as_json TEXT,
   revision INTEGER NOT NULL,
   change INTEGER NOT NULL,
@@ -34,7 +33,13 @@ CREATE TABLE IF NOT EXISTS rows (
   PRIMARY KEY (entity, key)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS due ON rows (entity, alive, waiting_since) WHERE status IN (1, 2);
-CREATE INDEX IF NOT EXISTS rekeys ON rows (entity, delivered_as) WHERE delivered_as IS NOT NULL;
+CREATE TABLE IF NOT EXISTS aliases (
+  entity TEXT NOT NULL,
+  old BLOB NOT NULL,
+  key BLOB NOT NULL,
+  PRIMARY KEY (entity, old, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS aliases_of ON aliases (entity, key);
 CREATE TABLE IF NOT EXISTS moves (
   entity TEXT NOT NULL,
   old BLOB NOT NULL,
@@ -81,7 +86,7 @@ pub(super) struct Stored {
     pub(super) status: Status,
     pub(super) sent: bool,
     pub(super) crm_id: Option<String>,
-    pub(super) delivered_as: Option<Key>,
+    pub(super) delivered_as: Vec<Key>,
     pub(super) revision: u64,
     pub(super) change: u64,
     pub(super) waiting_since_us: Option<i64>,
@@ -100,7 +105,7 @@ impl Stored {
             status: Status::Incomplete,
             sent: false,
             crm_id: None,
-            delivered_as: None,
+            delivered_as: Vec::new(),
             revision: 0,
             change: 0,
             waiting_since_us: None,
@@ -178,7 +183,7 @@ pub(super) fn opened(entity: &str, raw: Raw, sealer: &dyn Sealer) -> Result<Stor
         status: status_of(raw.status)?,
         sent: raw.sent,
         crm_id: raw.crm_id,
-        delivered_as: raw.delivered_as_json.as_deref().map(json).transpose()?,
+        delivered_as: raw.delivered_as_json.as_deref().map(parsed).transpose()?.unwrap_or_default(),
         revision: unsigned(raw.revision)?,
         change: unsigned(raw.change)?,
         waiting_since_us: raw.waiting_since_us,
@@ -217,13 +222,13 @@ pub(super) fn save(
 ) -> Result<()> {
     let plain = serde_json::to_vec(&row.state).map_err(|error| bug(&error))?;
     let sealed = sealer.seal(&context(entity, canonical), &plain)?;
-    let as_json = row.delivered_as.as_ref().map(key_json).transpose()?;
+    let as_json = keys_json(&row.delivered_as)?;
     let mut statement = connection
         .prepare_cached(
             "INSERT OR REPLACE INTO rows (entity, key, key_json, state, alive, status, sent, crm_id, \
-             delivered_as, delivered_as_json, revision, change, waiting_since, attempts, not_before, \
-             reason, digest) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+             delivered_as_json, revision, change, waiting_since, attempts, not_before, reason, \
+             digest) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )
         .map_err(storage)?;
     statement
@@ -236,7 +241,6 @@ pub(super) fn save(
             status_number(row.status),
             row.sent,
             row.crm_id,
-            row.delivered_as.as_ref().map(Key::canonical),
             as_json,
             signed(row.revision)?,
             signed(row.change)?,
@@ -259,7 +263,43 @@ pub(super) fn key_json(key: &Key) -> Result<String> {
     serde_json::to_string(key).map_err(|error| bug(&error))
 }
 
+/// None for no keys.
+pub(super) fn keys_json(keys: &[Key]) -> Result<Option<String>> {
+    let text = (!keys.is_empty()).then(|| serde_json::to_string(keys)).transpose();
+    text.map_err(|error| bug(&error))
+}
+
+/// The CRM may know the row's record under these old keys: what waits for them is found by it.
+pub(super) fn add_aliases(
+    connection: &Connection,
+    entity: &str,
+    key: &Key,
+    olds: &[Key],
+) -> Result<()> {
+    for old in olds {
+        connection
+            .prepare_cached("INSERT OR IGNORE INTO aliases (entity, old, key) VALUES (?1, ?2, ?3)")
+            .map_err(storage)?
+            .execute(params![entity, old.canonical(), key.canonical()])
+            .map_err(storage)?;
+    }
+    Ok(())
+}
+
+pub(super) fn clear_aliases(connection: &Connection, entity: &str, key: &Key) -> Result<()> {
+    connection
+        .prepare_cached("DELETE FROM aliases WHERE entity = ?1 AND key = ?2")
+        .map_err(storage)?
+        .execute(params![entity, key.canonical()])
+        .map_err(storage)?;
+    Ok(())
+}
+
 pub(super) fn json(text: &str) -> Result<Key> {
+    parsed(text)
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).map_err(|error| corrupt(what_json(&error)))
 }
 

@@ -1,9 +1,18 @@
 //! The warehouse seam: landing commits in order, each batch in one fenced transaction.
 
-use async_trait::async_trait;
-use covenant_model::spec::ModelSpec;
+pub mod duckdb;
+pub mod memory;
+pub mod sql;
 
-use crate::error::Result;
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use covenant_model::change::Key;
+use covenant_model::join::RowState;
+use covenant_model::spec::{EntitySpec, ModelSpec};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::landing::{CommitNumber, Epoch, Landing, LandingCommit};
 
 /// What an applied batch did.
@@ -15,6 +24,28 @@ pub struct Applied {
     pub changes: u64,
     /// Rows that changed.
     pub rows_changed: u64,
+}
+
+/// The last run of a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cycle {
+    /// Its number: the version of the model's rows.
+    pub number: u64,
+    /// Every input had passed this landing commit.
+    pub commit: CommitNumber,
+}
+
+/// How many rows an entity's tables hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableCounts {
+    /// In the presented view.
+    pub presented: u64,
+    /// Deleted rows that are remembered.
+    pub tombstones: u64,
+    /// Rows whose existence owner has not been heard of.
+    pub incomplete: u64,
+    /// Changes in the history; 0 where none is kept.
+    pub history: u64,
 }
 
 /// The warehouse. **Its own ledger is authoritative**: `applied` comes from the same transaction as the rows.
@@ -31,15 +62,77 @@ pub trait Warehouse: Send {
 
     /// Applies commits, which follow the last applied one without a hole, in **one transaction**: the first statement is the
     /// fence's UPDATE and must change one row; then load, fold, guarded merge per group, history, moves, batch ledger.
-    /// Applying again what is already applied changes nothing.
+    /// Commits that are applied already are left out, so applying again changes nothing.
     ///
     /// # Errors
-    /// `Fenced`; `Unavailable` (also where the outcome is unknown: read `applied` before anything else); `Corrupt`.
+    /// `Fenced`; `Unavailable` (also where the outcome is unknown: read `applied` before anything else); `Corrupt`; `Gap`.
     async fn apply(&mut self, landing: &dyn Landing, commits: &[LandingCommit]) -> Result<Applied>;
 
-    /// Runs a model in one fenced transaction: its rows' version is the cycle's number.
+    /// Runs a model in one fenced transaction: its rows' version is the cycle's number. Returns how many rows it has.
     ///
     /// # Errors
     /// As [`Warehouse::apply`].
     async fn run_model(&mut self, model: &ModelSpec, cycle: u64) -> Result<u64>;
+
+    /// The last run of every model that ever ran.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn cycles(&mut self) -> Result<BTreeMap<String, Cycle>>;
+
+    /// Row counts of an entity's tables.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn counts(&mut self, entity: &EntitySpec) -> Result<TableCounts>;
+
+    /// Up to `limit` rows behind `after`, tombstones and incomplete ones too, in the order of the key's columns: for
+    /// reconciliation.
+    ///
+    /// # Errors
+    /// `Unavailable`; `Corrupt` where a stored value is none of its type.
+    async fn scan(
+        &mut self,
+        entity: &EntitySpec,
+        after: Option<&Key>,
+        limit: usize,
+    ) -> Result<Vec<(Key, RowState)>>;
+}
+
+/// The commits that still have to be applied, checked to follow `applied` without a hole.
+///
+/// # Errors
+/// `Gap`.
+pub(crate) fn unapplied(
+    applied: CommitNumber,
+    commits: &[LandingCommit],
+) -> Result<&[LandingCommit]> {
+    let known = commits.iter().take_while(|commit| commit.number <= applied).count();
+    let rest = commits.get(known..).unwrap_or_default();
+    let mut expected = applied;
+    for commit in rest {
+        expected = expected.next();
+        if commit.number != expected {
+            return Err(RuntimeError::new(
+                ErrorKind::Gap,
+                "warehouse",
+                format!(
+                    "landing commit {} was handed over, {} is next",
+                    commit.number.0, expected.0
+                ),
+                "Restore the missing landing commits; the warehouse applies none out of order",
+            ));
+        }
+    }
+    Ok(rest)
+}
+
+/// Somebody else holds the fence.
+pub(crate) fn fenced(epoch: Epoch) -> RuntimeError {
+    RuntimeError::new(
+        ErrorKind::Fenced,
+        "warehouse",
+        format!("epoch {} does not hold the warehouse's fence: a later instance took it", epoch.0),
+        "Nothing was written. Leave the later instance running, or start this one again",
+    )
 }

@@ -1,19 +1,13 @@
 //! What the ledger's and the lane's tests share: a marking sealer, random changes of a few rows, and a landing in memory.
 #![allow(dead_code, unreachable_pub)]
 
-use std::sync::{Arc, Mutex};
-
-use async_trait::async_trait;
 use covenant_model::change::{Change, Key};
 use covenant_model::join::{Existence, GroupState, RowState};
 use covenant_model::spec::EntitySpec;
 use covenant_model::value::Value;
 use covenant_model::version::{Guard, Incarnation, Lsn, Position, Revision, Version};
 use covenant_runtime::error::{ErrorKind, Result, RuntimeError};
-use covenant_runtime::landing::{
-    CommitNumber, CommitRefused, DataFile, Epoch, Landing, LandingCommit, QuarantineFile,
-    Quarantined,
-};
+use covenant_runtime::landing::{CommitNumber, Epoch, Landing, LandingCommit};
 use covenant_runtime::ledger::{Digest, Sealer};
 
 pub mod spec;
@@ -75,78 +69,26 @@ pub fn change(
     }
 }
 
-/// A landing that only reads back what a test put in: commits of changes by entity.
-#[derive(Default)]
-pub struct TestLanding {
-    commits: Mutex<Vec<(LandingCommit, Vec<Arc<Vec<Change>>>)>>,
-}
-
-impl TestLanding {
-    pub fn push(&self, by_entity: &[(&str, Vec<Change>)]) {
-        let mut commits = self.commits.lock().unwrap();
-        let number = CommitNumber(commits.len() as u64 + 1);
-        let file = |(at, (entity, changes)): (usize, &(&str, Vec<Change>))| DataFile {
-            entity: (*entity).to_owned(),
-            contract_hash: String::new(),
-            path: format!("{}/{at}", number.0),
-            rows: changes.len() as u64,
-            bytes: 0,
-            sha256: String::new(),
-            committed_at_min_us: changes.iter().map(|c| c.committed_at_us).min().unwrap_or(0),
-            committed_at_max_us: changes.iter().map(|c| c.committed_at_us).max().unwrap_or(0),
-        };
-        let commit = LandingCommit {
-            number,
-            epoch: Epoch(1),
-            previous_sha256: String::new(),
-            written_at_us: 0,
-            files: by_entity.iter().enumerate().map(file).collect(),
-            quarantine: None,
-            positions: Default::default(),
-            resolutions: Vec::new(),
-        };
-        let changes = by_entity.iter().map(|(_, changes)| Arc::new(changes.clone())).collect();
-        commits.push((commit, changes));
+/// Lands one commit of changes.
+pub async fn land(landing: &dyn Landing, by_entity: &[(&EntitySpec, Vec<Change>)]) {
+    let newest = landing.newest().await.unwrap();
+    let number = newest.map_or(CommitNumber(1), |commit| commit.number.next());
+    let mut files = Vec::new();
+    for (entity, changes) in by_entity {
+        if !changes.is_empty() {
+            files.push(landing.put_changes(entity, changes).await.unwrap());
+        }
     }
-
-    pub fn all(&self) -> Vec<LandingCommit> {
-        self.commits.lock().unwrap().iter().map(|(commit, _)| commit.clone()).collect()
-    }
-}
-
-#[async_trait]
-impl Landing for TestLanding {
-    async fn take_epoch(&self) -> Result<Epoch> {
-        Ok(Epoch(1))
-    }
-    async fn newest(&self) -> Result<Option<LandingCommit>> {
-        Ok(self.all().pop())
-    }
-    async fn commit_at(&self, number: CommitNumber) -> Result<Option<LandingCommit>> {
-        Ok(self.all().get(number.0 as usize - 1).cloned())
-    }
-    async fn digest_at(&self, _: CommitNumber) -> Result<Option<String>> {
-        unreachable!("these tests do not capture")
-    }
-    async fn put_changes(&self, _: &EntitySpec, _: &[Change]) -> Result<DataFile> {
-        unreachable!("these tests do not capture")
-    }
-    async fn put_quarantine(&self, _: &[Quarantined]) -> Result<QuarantineFile> {
-        unreachable!("these tests do not capture")
-    }
-    async fn commit(&self, _: &LandingCommit) -> std::result::Result<(), CommitRefused> {
-        unreachable!("these tests do not capture")
-    }
-    async fn changes(&self, _: &EntitySpec, file: &DataFile) -> Result<Vec<Change>> {
-        let (commit, at) = file.path.split_once('/').unwrap();
-        let commits = self.commits.lock().unwrap();
-        let (_, changes) = &commits[commit.parse::<usize>().unwrap() - 1];
-        Ok(changes[at.parse::<usize>().unwrap()].to_vec())
-    }
-    async fn quarantined(&self, _: &QuarantineFile) -> Result<Vec<Quarantined>> {
-        Ok(Vec::new())
-    }
-    fn local_path(&self, _: &DataFile) -> Option<std::path::PathBuf> {
-        None
-    }
+    let previous = landing.digest_at(CommitNumber(number.0 - 1)).await.unwrap();
+    let commit = LandingCommit {
+        number,
+        epoch: Epoch(1),
+        previous_sha256: previous.unwrap_or_default(),
+        written_at_us: 0,
+        files,
+        quarantine: None,
+        positions: Default::default(),
+        resolutions: Vec::new(),
+    };
+    landing.commit(&commit).await.unwrap();
 }

@@ -1,0 +1,148 @@
+//! Opening: what is missing is created, what is there is held against the contract, and the fence is taken.
+
+use std::collections::BTreeMap;
+
+use ::duckdb::{Connection, params};
+use covenant_model::columns::{LandingRole, LandingType, landing_columns};
+use covenant_model::spec::EntitySpec;
+
+use super::{PLACE, failed};
+use crate::error::{ErrorKind, Result, RuntimeError};
+use crate::landing::Epoch;
+use crate::warehouse::fenced;
+use crate::warehouse::sql::SqlFiles;
+
+/// The tables that must be there whatever the contracts say.
+const BATCHES: (&str, &str) = ("COVENANT", "BATCHES");
+
+pub(super) fn open(
+    db: &Connection,
+    sql: &SqlFiles,
+    entities: &BTreeMap<String, EntitySpec>,
+    epoch: Epoch,
+) -> Result<()> {
+    nothing_dropped(db, entities)?;
+    for statement in sql.get("duckdb/schema.sql")? {
+        db.execute_batch(statement).map_err(|error| failed("creating tables", error))?;
+    }
+    entities.values().try_for_each(|entity| columns_match(db, entity))?;
+    take_fence(db, epoch)
+}
+
+/// A table that held rows and is gone must not be created empty: that would look like a loss at the source.
+fn nothing_dropped(db: &Connection, entities: &BTreeMap<String, EntitySpec>) -> Result<()> {
+    if columns(db, BATCHES.0, BATCHES.1)?.is_empty() {
+        return Ok(());
+    }
+    for entity in entities.values() {
+        let Some(sink) = &entity.warehouse else { continue };
+        let state = format!("{}_STATE", sink.table);
+        if !columns(db, &sink.schema, &state)?.is_empty() {
+            continue;
+        }
+        let loaded: i64 = db
+            .query_row(
+                "SELECT count(*) FROM COVENANT.BATCHES WHERE contains(entities, ?)",
+                params![format!("\"{}\"", entity.name)],
+                |row| row.get(0),
+            )
+            .map_err(|error| failed("reading the batch ledger", error))?;
+        if loaded > 0 {
+            return Err(RuntimeError::new(
+                ErrorKind::SchemaMismatch,
+                PLACE,
+                format!(
+                    "table {}.{state} of {} is gone, but {loaded} batches were applied to it",
+                    sink.schema, entity.name
+                ),
+                "Restore the warehouse from a backup, or remove it whole to have it rebuilt from landing",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Column -> type, as the warehouse has them.
+fn columns(db: &Connection, schema: &str, table: &str) -> Result<BTreeMap<String, String>> {
+    let reading = |error| failed("reading the schema", error);
+    let mut statement = db
+        .prepare(
+            "SELECT lower(column_name), data_type FROM information_schema.columns \
+             WHERE upper(table_schema) = upper(?) AND upper(table_name) = upper(?)",
+        )
+        .map_err(reading)?;
+    let found = statement
+        .query_map(params![schema, table], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(reading)?;
+    found.collect::<::duckdb::Result<_>>().map_err(reading)
+}
+
+fn columns_match(db: &Connection, entity: &EntitySpec) -> Result<()> {
+    let Some(sink) = &entity.warehouse else { return Ok(()) };
+    let table = format!("{}_STATE", sink.table);
+    let found = columns(db, &sink.schema, &table)?;
+    let mut differences = Vec::new();
+    for column in landing_columns(entity) {
+        let kept = match column.role {
+            LandingRole::Key(_)
+            | LandingRole::Exists
+            | LandingRole::Alive
+            | LandingRole::Guard(_)
+            | LandingRole::Stored(_, _) => true,
+            LandingRole::Version
+            | LandingRole::Source
+            | LandingRole::CommittedAt
+            | LandingRole::MovedFrom(_) => false,
+        };
+        let expected = type_name(column.ty);
+        match found.get(&column.name.to_lowercase()) {
+            Some(actual) if kept && *actual != expected => differences.push(format!(
+                "{} is {expected} in the contract and {actual} in the warehouse",
+                column.name
+            )),
+            None if kept => {
+                differences
+                    .push(format!("{} ({expected}) is missing in the warehouse", column.name));
+            }
+            Some(_) | None => {}
+        }
+    }
+    if differences.is_empty() {
+        return Ok(());
+    }
+    Err(RuntimeError::new(
+        ErrorKind::SchemaMismatch,
+        PLACE,
+        format!(
+            "{}.{table} does not match {}: {}",
+            sink.schema,
+            entity.name,
+            differences.join("; ")
+        ),
+        "Migrate the table, or correct the contract and build again",
+    ))
+}
+
+/// DuckDB's name of a landing type.
+pub(super) fn type_name(ty: LandingType) -> String {
+    match ty {
+        LandingType::Bool => "BOOLEAN".to_owned(),
+        LandingType::Int32 => "INTEGER".to_owned(),
+        LandingType::Int64 => "BIGINT".to_owned(),
+        LandingType::Decimal { precision, scale } => format!("DECIMAL({precision},{scale})"),
+        LandingType::Text => "VARCHAR".to_owned(),
+        LandingType::Date => "DATE".to_owned(),
+        LandingType::TimestampMicros => "TIMESTAMP".to_owned(),
+        LandingType::Bytes => "BLOB".to_owned(),
+    }
+}
+
+fn take_fence(db: &Connection, epoch: Epoch) -> Result<()> {
+    let taken = db
+        .execute(
+            "UPDATE COVENANT.FENCE SET token = ? WHERE name = 'apply' AND token <= ?",
+            params![epoch.0, epoch.0],
+        )
+        .map_err(|error| failed("taking the fence", error))?;
+    if taken == 1 { Ok(()) } else { Err(fenced(epoch)) }
+}
