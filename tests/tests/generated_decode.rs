@@ -1,6 +1,8 @@
 //! The generated decoders on Acme's own contracts: good and bad tuples, events and Salesforce records; every violation
 //! of a record at once; nothing of anybody's data in messages.
 
+#![allow(clippy::unwrap_used)] // a test fails where it unwraps
+
 use acme_pipeline::{sales_customer, sales_order, sales_order_event, sales_order_line};
 use covenant_model::codec::{ColumnMap, EntityCodec, PgDatum};
 use covenant_model::record::{Cell, Violations};

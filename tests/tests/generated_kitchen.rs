@@ -1,6 +1,8 @@
 //! The generated decoders on contracts with every type and every rule, held to three independent judges: the values that
 //! a record was written from, the emitted JSON Schema (through the `jsonschema` crate), and the interpreter of quality rules.
 
+#![allow(clippy::unwrap_used)] // a test fails where it unwraps
+
 #[path = "generated_kitchen/golden.rs"]
 mod golden;
 #[allow(unreachable_pub, dead_code)]

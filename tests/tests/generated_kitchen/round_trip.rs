@@ -81,7 +81,7 @@ proptest! {
         let mut cells = cells;
         let at_us = match cells[13] {
             Cell::Value(Value::Timestamp(us)) => us.abs() % 4_000_000_000_000_000,
-            _ => 0,
+            Cell::Absent | Cell::Value(_) => 0,
         };
         cells[13] = Cell::Value(Value::Timestamp(at_us));
         let mut members = vec!["\"event\": 17".to_owned(), "\"unknown\": {\"x\": [null]}".to_owned()];

@@ -94,10 +94,7 @@ fn uuid(number: u128) -> String {
 }
 
 fn scale(field: &Field) -> u8 {
-    match field.ty {
-        Ty::Decimal { scale, .. } => scale,
-        _ => 0,
-    }
+    if let Ty::Decimal { scale, .. } = field.ty { scale } else { 0 }
 }
 
 /// PostgreSQL's text format.

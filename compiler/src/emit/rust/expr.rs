@@ -81,21 +81,22 @@ fn compile(entity: &EntitySpec, expr: &Expr) -> Compiled {
 fn field(entity: &EntitySpec, ix: FieldIx) -> Compiled {
     let Some(spec) = entity.fields.get(ix) else { return Compiled::Unknown };
     let name = names::ident(&spec.name);
-    let mut value =
-        if entity.key.contains(&ix) { quote!(Some(&self.#name)) } else { quote!(self.#name.set()) };
-    if spec.pii.is_some() {
-        value = quote!(#value.map(|value| value.plain()));
-    }
+    let key = entity.key.contains(&ix);
+    let pii = spec.pii.is_some().then(|| quote!(.map(|value| value.plain())));
+    let through = |read: TokenStream| {
+        if key { quote!(Some(#read(&self.#name))) } else { quote!(self.#name.set()#pii.map(#read)) }
+    };
     match spec.ty {
-        LogicalType::Bool => Compiled::Truth(quote!(#value.copied())),
+        LogicalType::Bool if key => Compiled::Truth(quote!(Some(self.#name))),
+        LogicalType::Bool => Compiled::Truth(quote!(self.#name.set()#pii.copied())),
         LogicalType::Int32 | LogicalType::Int64 | LogicalType::Date | LogicalType::Timestamp => {
-            Compiled::Number(quote!(#value.map(scalar::Number::number)), 0)
+            Compiled::Number(through(quote!(scalar::Number::number)), 0)
         }
         LogicalType::Decimal { scale, .. } => {
-            Compiled::Number(quote!(#value.map(scalar::Number::number)), scale)
+            Compiled::Number(through(quote!(scalar::Number::number)), scale)
         }
         LogicalType::String { .. } | LogicalType::Enum { .. } | LogicalType::Json => {
-            Compiled::Text(quote!(#value.map(scalar::Textual::as_text)))
+            Compiled::Text(through(quote!(scalar::Textual::as_text)))
         }
         LogicalType::Uuid | LogicalType::Bytes => Compiled::Unknown,
     }

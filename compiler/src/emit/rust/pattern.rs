@@ -52,10 +52,10 @@ type Piece = (Vec<(char, char)>, u32);
 /// The pieces of a pattern of fixed length. `None` where it is anything else.
 fn pieces(text: &str) -> Option<Vec<Piece>> {
     let hir = regex_syntax::parse(text).ok()?;
-    let mut parts = match hir.kind() {
-        HirKind::Concat(parts) => parts.as_slice(),
-        _ => std::slice::from_ref(&hir),
-    };
+    let mut parts = std::slice::from_ref(&hir);
+    if let HirKind::Concat(several) = hir.kind() {
+        parts = several;
+    }
     if let Some((first, rest)) = parts.split_first()
         && matches!(first.kind(), HirKind::Look(Look::Start))
     {
