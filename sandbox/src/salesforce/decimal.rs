@@ -58,6 +58,9 @@ impl Decimal {
             digits.push('0');
             scale += 1;
         }
+        if usize::try_from(scale).is_ok_and(|scale| scale > 2 * MAX_DIGITS + digits.len()) {
+            return Some(Self::ZERO);
+        }
         let mut round_up = false;
         while scale > 0 && (digits.len() > MAX_DIGITS || scale > 18) {
             round_up = digits.pop().is_some_and(|d| d >= '5');
@@ -185,11 +188,14 @@ mod tests {
             ("1.5E2", "150"),
             ("999999999999999999", "999999999999999999"),
             ("0", "0"),
+            ("1e-2000000000", "0"),
+            ("0.0000000000000000004", "0"),
+            ("999999999999999999.9", "1000000000000000000"),
             (".5", "0.5"),
         ] {
             assert_eq!(d(text).to_string(), printed);
         }
-        for text in ["", "abc", "1.2.3", "-", "1234567890123456789"] {
+        for text in ["", "abc", "1.2.3", "-", "1234567890123456789", "1e2000000000"] {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
     }
