@@ -1,4 +1,16 @@
 //! The admin API, on a port of its own: fault rules, counters, records as they are, edits by a human.
+//!
+//! | call | does |
+//! |---|---|
+//! | `GET /healthz` | `ok` |
+//! | `POST /faults` | adds a rule or an array of rules, see [`FaultRule`] |
+//! | `GET /faults`, `DELETE /faults` | lists them with how often each fired; forgets them |
+//! | `GET /stats` | counters: calls, statuses, rows, row errors, tokens, overlap per key and parent |
+//! | `POST /limits` | `{"max", "used"}`: the daily maximum and what is used of it |
+//! | `POST /tokens/expire` | every token is invalid from now on |
+//! | `GET /records/{object}?fields=a,b` | all records as an array, with `deleted` |
+//! | `POST /records/{object}` | creates as a human |
+//! | `POST /records/{object}/{id}`, `DELETE` | changes, deletes as a human; `?by=Field` names the record by a key |
 
 use std::sync::Arc;
 

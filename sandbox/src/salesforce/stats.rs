@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 
 use super::errors::RowError;
 
+/// Most endpoints counted by name; the rest count as `other`.
+const MAX_ENDPOINTS: usize = 500;
 /// Most keys watched for concurrent requests.
 const MAX_WATCHED_KEYS: usize = 100_000;
 
@@ -28,7 +30,9 @@ pub struct Stats {
 impl Stats {
     /// A call came in.
     pub fn call(&mut self, endpoint: String) {
-        *self.calls.entry(endpoint).or_default() += 1;
+        let known = self.calls.len() < MAX_ENDPOINTS || self.calls.contains_key(&endpoint);
+        let name = if known { endpoint } else { "other".to_owned() };
+        *self.calls.entry(name).or_default() += 1;
     }
 
     /// A call was answered.
