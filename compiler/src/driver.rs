@@ -6,8 +6,10 @@
 mod git;
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::parse::FILE_BYTES_MAX;
 use crate::source::SourceSet;
 use crate::tree::OutputTree;
 
@@ -80,13 +82,27 @@ pub fn read_contracts(folder: &Path) -> Result<SourceSet, DriverError> {
     }
     let mut files = Vec::with_capacity(paths.len());
     for path in paths {
-        let bytes = std::fs::read(&path).map_err(|error| DriverError::read(&path, error))?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| DriverError::read(&path, "it is not UTF-8 text"))?;
+        let text = read_contract(&path)?;
         let shown = path.components().collect::<PathBuf>().to_string_lossy().replace('\\', "/");
         files.push((shown, text));
     }
     Ok(SourceSet::new(files))
+}
+
+/// Reads a contract, or so much of a file that is none as shows that it is too large.
+fn read_contract(path: &Path) -> Result<String, DriverError> {
+    if !path.is_file() {
+        return Err(DriverError::read(path, "it is no file"));
+    }
+    let file = std::fs::File::open(path).map_err(|error| DriverError::read(path, error))?;
+    let mut bytes = Vec::new();
+    let limit = FILE_BYTES_MAX as u64 + 1;
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| DriverError::read(path, error))?;
+    if bytes.len() > FILE_BYTES_MAX {
+        // Cut in the middle of a character perhaps; only its size will be looked at.
+        return Ok(String::from_utf8_lossy(&bytes).into_owned());
+    }
+    String::from_utf8(bytes).map_err(|_| DriverError::read(path, "it is not UTF-8 text"))
 }
 
 fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), DriverError> {

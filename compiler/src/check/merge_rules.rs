@@ -17,7 +17,8 @@ pub(super) fn check(cx: &Cx<'_>) {
     }
 }
 
-fn name_of(rule: MergeRule) -> &'static str {
+/// As it is written.
+pub(super) fn name_of(rule: MergeRule) -> &'static str {
     match rule {
         MergeRule::Latest => "latest",
         MergeRule::Ranked => "ranked",

@@ -6,6 +6,7 @@ mod ids;
 mod keys;
 mod large;
 mod merge_rules;
+mod model_types;
 mod owners;
 mod pii_models;
 mod pii_sinks;
@@ -91,6 +92,7 @@ const CHECKS: &[fn(&Cx<'_>)] = &[
     quality::check,
     pii_sinks::check,
     pii_models::check,
+    model_types::check,
     salesforce::check,
     targets::check,
 ];

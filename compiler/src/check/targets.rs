@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use covenant_model::spec::{EntitySpec, Expectations, SystemSpec, WarehouseSink};
+use covenant_model::spec::{EntitySpec, Expectations, ModelSpec, SystemSpec, WarehouseSink};
 
 use super::{Cx, finding};
 use crate::diagnostic::codes;
@@ -32,6 +32,7 @@ pub(super) fn check(cx: &Cx<'_>) {
         if model.has_sink {
             warehouse(cx, name, &model.spec.warehouse, &mut taken, false);
             freshness(cx, name, &model.spec.expect, vec![&model.spec.warehouse.system]);
+            schedule(cx, &model.spec);
         } else if !has_sinks(cx, name) {
             cx.report(
                 finding(
@@ -106,6 +107,23 @@ fn goes_somewhere(cx: &Cx<'_>, spec: &EntitySpec) {
                 .why("it is captured and landed, and nobody can read it")
                 .help("add `sinks`"),
         );
+    }
+}
+
+fn schedule(cx: &Cx<'_>, model: &ModelSpec) {
+    for (system, promised_s) in &model.expect.freshness_s {
+        // 0 stands for a schedule that could not be read.
+        if model.refresh_s > *promised_s {
+            cx.report(
+                finding(
+                    &codes::STALE_PROMISE,
+                    cx.value(&format!("{}/expect/freshness/{system}", model.name)),
+                    format!("{} cannot be that fresh", model.name),
+                )
+                .label(cx.value(&format!("{}/refresh/every", model.name)), "it runs this often")
+                .help("run it more often, or promise less"),
+            );
+        }
     }
 }
 

@@ -41,6 +41,10 @@ pub struct ModelIr {
     pub canonical_query: String,
     /// Whether the query could be read in full.
     pub query_sound: bool,
+    /// Names of the fields that show a column as it is; their lineage is that column.
+    pub direct: BTreeSet<String>,
+    /// Names of the fields whose type could not be read.
+    pub untyped: BTreeSet<String>,
     /// Whether it has a warehouse table.
     pub has_sink: bool,
     /// Ids and names of removed fields.

@@ -82,7 +82,7 @@ pub(super) fn parse(file: FileId, source: &SourceFile, sink: &Sink) -> Option<No
             Diagnostic::new(
                 &codes::FILE_TOO_LARGE,
                 Span::file_start(file),
-                format!("{} has {} bytes", source.path, source.text.len()),
+                format!("{} is too large", source.path),
             )
             .why(format!("a contract file has at most {FILE_BYTES_MAX} bytes"))
             .help("one entity or model per file; data does not belong into contracts"),

@@ -28,6 +28,9 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &ModelDecl, entities: &[EntityIr]) -> M
         field.lineage =
             output.map(|output| output.lineage.iter().cloned().collect()).unwrap_or_default();
     }
+    let direct = read.outputs.iter().filter(|output| output.direct && output.lineage.len() == 1);
+    let direct = direct.map(|output| output.name.clone()).collect();
+    let untyped = decl.fields.iter().filter(|field| field.ty.is_none());
     let mut warehouse = None;
     sources::sinks(cx, &head.name, &head.sinks, |sink, kind| match kind {
         sources::SinkKind::Warehouse(table) => warehouse = Some(table),
@@ -56,6 +59,8 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &ModelDecl, entities: &[EntityIr]) -> M
         spec,
         canonical_query: read.canonical,
         query_sound,
+        direct,
+        untyped: untyped.map(|field| field.name.clone()).collect(),
         has_sink: warehouse.is_some(),
         reserved: head.reserved.clone(),
         scattered: head.scattered,

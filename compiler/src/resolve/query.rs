@@ -5,18 +5,19 @@
     reason = "the grammar of SQL is large and grows; what a contract may use is listed, the rest is refused"
 )]
 
+mod columns;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 
 use sqlparser::ast::{
-    self, Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, OrderByKind, Query,
-    Select, SelectItem, SetExpr, Spanned, Statement, TableFactor, TableWithJoins, Visit, Visitor,
+    Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, OrderByKind, Query, Select,
+    SelectItem, SetExpr, Spanned, Statement, TableFactor, TableWithJoins,
 };
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 
 use super::Cx;
-use crate::diagnostic::{Code, Diagnostic, codes, nearest};
+use crate::diagnostic::{Code, Diagnostic, codes};
 use crate::parse::position_in_text;
 use crate::source::Span;
 
@@ -37,6 +38,8 @@ pub(super) struct Output {
     /// Empty where the query gives none: only a subquery may do so.
     pub(super) name: String,
     pub(super) lineage: Lineage,
+    /// Shown as it is: the one column of the lineage, not computed with.
+    pub(super) direct: bool,
     pub(super) span: Span,
 }
 
@@ -96,7 +99,24 @@ struct Reading<'a> {
 #[derive(Clone)]
 struct Relation {
     alias: String,
-    columns: Option<Vec<(String, Lineage, bool)>>,
+    columns: Option<Vec<Visible>>,
+}
+
+/// A column of a table in FROM.
+#[derive(Clone)]
+struct Visible {
+    name: String,
+    lineage: Lineage,
+    /// A column of an entity or model as it is.
+    direct: bool,
+    dropped: bool,
+}
+
+impl From<Output> for Visible {
+    fn from(output: Output) -> Self {
+        let Output { name, lineage, direct, span: _ } = output;
+        Self { name, lineage, direct, dropped: false }
+    }
 }
 
 type Scope = Vec<Relation>;
@@ -182,6 +202,7 @@ impl Reading<'_> {
                 let (others, _) = self.set(right, outer);
                 for (output, other) in outputs.iter_mut().zip(others) {
                     output.lineage.extend(other.lineage);
+                    output.direct = false;
                 }
                 (outputs, Scope::new())
             }
@@ -237,10 +258,10 @@ impl Reading<'_> {
                     continue;
                 }
             };
-            let lineage = self.expr(expr, scopes, &[]);
+            let (lineage, direct) = self.expr(expr, scopes, &[]);
             let span = name.as_ref().map(|name| self.span(name)).unwrap_or(self.of(expr));
             let name = name.as_ref().map(fold).unwrap_or_default();
-            outputs.push(Output { name, lineage, span });
+            outputs.push(Output { name, lineage, direct, span });
         }
         outputs
     }
@@ -262,10 +283,7 @@ impl Reading<'_> {
             }
             TableFactor::Derived { subquery, alias, .. } => {
                 let outputs = self.query(subquery, outer);
-                let columns = outputs
-                    .into_iter()
-                    .map(|output| (output.name, output.lineage, false))
-                    .collect();
+                let columns = outputs.into_iter().map(Visible::from).collect();
                 let alias = alias.as_ref().map(|alias| fold(&alias.name)).unwrap_or_default();
                 scope.push(Relation { alias, columns: Some(columns) });
             }
@@ -283,13 +301,11 @@ impl Reading<'_> {
         }
     }
 
-    fn named(&mut self, name: &ObjectName) -> Option<Vec<(String, Lineage, bool)>> {
+    fn named(&mut self, name: &ObjectName) -> Option<Vec<Visible>> {
         let idents: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
         let full = idents.iter().map(|part| fold(part)).collect::<Vec<_>>().join(".");
         if let Some((_, outputs)) = self.ctes.iter().rev().find(|(cte, _)| *cte == full) {
-            return Some(
-                outputs.iter().map(|one| (one.name.clone(), one.lineage.clone(), false)).collect(),
-            );
+            return Some(outputs.iter().cloned().map(Visible::from).collect());
         }
         let Some(columns) = self.catalog.get(&full) else {
             if self.cx.ast.unreadable.contains(&full) {
@@ -306,14 +322,22 @@ impl Reading<'_> {
             return None;
         };
         self.inputs.insert(full.clone());
-        let column = |column: &Column| {
-            let source = (full.clone(), column.name.clone());
-            (column.name.clone(), Lineage::from([source]), column.dropped)
+        let column = |column: &Column| Visible {
+            name: column.name.clone(),
+            lineage: Lineage::from([(full.clone(), column.name.clone())]),
+            direct: true,
+            dropped: column.dropped,
         };
         Some(columns.iter().map(column).collect())
     }
 
     fn joins(&mut self, table: &TableWithJoins, scopes: &[Scope]) {
+        let joined = table.joins.iter().map(|join| &join.relation);
+        for factor in std::iter::once(&table.relation).chain(joined) {
+            if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
+                self.joins(table_with_joins, scopes);
+            }
+        }
         for join in &table.joins {
             match constraint(&join.join_operator) {
                 Some(JoinConstraint::On(expr)) => drop(self.expr(expr, scopes, &[])),
@@ -328,112 +352,10 @@ impl Reading<'_> {
             }
         }
     }
-
-    /// Reports what the expression reads and does not find; gives what it is computed from. Names of `outputs` may be
-    /// used too (ORDER BY, GROUP BY).
-    fn expr(&mut self, expr: &Expr, scopes: &[Scope], outputs: &[Output]) -> Lineage {
-        let mut visit = Walk { reading: self, scopes, outputs, lineage: Lineage::new(), inside: 0 };
-        // The walk never breaks off.
-        let _: ControlFlow<()> = expr.visit(&mut visit);
-        visit.lineage
-    }
-
-    fn column(&mut self, parts: &[Ident], scopes: &[Scope], outputs: &[Output]) -> Lineage {
-        let (qualifier, name) = match parts {
-            [name] => (None, name),
-            [qualifier, name] => (Some(fold(qualifier)), name),
-            [.., last] => {
-                let span = self.span(last);
-                let headline = format!("`{}` has too many parts", joined(parts));
-                self.report(&codes::UNKNOWN_COLUMN, span, headline, |at| {
-                    at.help("give the table an alias and write `alias.column`")
-                });
-                return Lineage::new();
-            }
-            [] => return Lineage::new(),
-        };
-        let column = fold(name);
-        for scope in scopes.iter().rev() {
-            let fits = |relation: &&Relation| {
-                qualifier.as_ref().is_none_or(|alias| relation.alias == *alias)
-            };
-            let relations: Vec<&Relation> = scope.iter().filter(fits).collect();
-            let found: Vec<(Lineage, bool)> = relations
-                .iter()
-                .filter_map(|relation| relation.columns.as_ref())
-                .filter_map(|columns| columns.iter().find(|(name, ..)| *name == column))
-                .map(|(_, lineage, dropped)| (lineage.clone(), *dropped))
-                .collect();
-            if let Some(lineage) = self.found(name, &found) {
-                return lineage;
-            }
-            if relations.iter().any(|relation| relation.columns.is_none()) {
-                return Lineage::new();
-            }
-        }
-        if qualifier.is_none() && outputs.iter().any(|output| output.name == column) {
-            return Lineage::new();
-        }
-        self.missing(qualifier.as_deref(), name, scopes);
-        Lineage::new()
-    }
-
-    fn found(&mut self, name: &Ident, found: &[(Lineage, bool)]) -> Option<Lineage> {
-        let (lineage, dropped) = found.first()?;
-        let span = self.span(name);
-        if found.len() > 1 {
-            let headline = format!("`{}` could be a column of more than one table", name.value);
-            self.report(&codes::AMBIGUOUS_COLUMN, span, headline, |at| {
-                at.help("qualify it with the table's alias")
-            });
-        }
-        if *dropped {
-            let headline = format!("`{}` is never landed", name.value);
-            self.report(&codes::DROPPED_COLUMN, span, headline, |at| {
-                at.why("its class of personal data is `drop`")
-            });
-        }
-        Some(lineage.clone())
-    }
-
-    fn missing(&mut self, qualifier: Option<&str>, name: &Ident, scopes: &[Scope]) {
-        let span = self.span(name);
-        let relations: Vec<&Relation> = scopes.iter().flatten().collect();
-        if let Some(alias) = qualifier
-            && !relations.iter().any(|relation| relation.alias == alias)
-        {
-            let near = nearest(alias, relations.iter().map(|relation| relation.alias.as_str()));
-            let near = near.map(|near| format!("did you mean `{near}`?"));
-            let headline = format!("no table here is called `{alias}`");
-            self.report(&codes::UNKNOWN_COLUMN, span, headline, |at| match near {
-                Some(near) => at.help(near),
-                None => at.help("give the table that alias in FROM, or use one that is there"),
-            });
-            return;
-        }
-        let names: Vec<String> = relations
-            .iter()
-            .filter(|relation| qualifier.is_none_or(|alias| relation.alias == alias))
-            .filter_map(|relation| relation.columns.as_ref())
-            .flatten()
-            .map(|(name, ..)| name.clone())
-            .collect();
-        let headline = match qualifier {
-            Some(alias) => format!("`{alias}` has no column `{}`", name.value),
-            None => format!("no table here has a column `{}`", name.value),
-        };
-        self.report(&codes::UNKNOWN_COLUMN, span, headline, |at| {
-            at.suggest(&name.value, names.iter().map(String::as_str))
-        });
-    }
 }
 
 fn with(outer: &[Scope], scope: Scope) -> Vec<Scope> {
     outer.iter().cloned().chain([scope]).collect()
-}
-
-fn joined(parts: &[Ident]) -> String {
-    parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".")
 }
 
 fn last_name(expr: &Expr) -> Option<Ident> {
@@ -457,47 +379,5 @@ fn constraint(join: &JoinOperator) -> Option<&JoinConstraint> {
         | JoinOperator::CrossJoin(constraint) => Some(constraint),
         // Semi, anti, apply and as-of joins are dialect matters; their conditions hold no output columns.
         _ => None,
-    }
-}
-
-/// Walks an expression. A subquery is read on its own, with the scopes around it, and not walked into.
-struct Walk<'r, 'a, 'b> {
-    reading: &'r mut Reading<'a>,
-    scopes: &'b [Scope],
-    outputs: &'b [Output],
-    lineage: Lineage,
-    inside: usize,
-}
-
-impl Visitor for Walk<'_, '_, '_> {
-    type Break = ();
-
-    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
-        self.inside += 1;
-        if self.inside == 1 {
-            let outputs = self.reading.query(query, self.scopes);
-            self.lineage.extend(outputs.into_iter().flat_map(|output| output.lineage));
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn post_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        self.inside -= 1;
-        ControlFlow::Continue(())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
-        if self.inside > 0 {
-            return ControlFlow::Continue(());
-        }
-        let parts: &[ast::Ident] = match expr {
-            Expr::Identifier(name) => std::slice::from_ref(name),
-            Expr::CompoundIdentifier(parts) => parts,
-            // The walk comes to what is inside the others.
-            _ => return ControlFlow::Continue(()),
-        };
-        let lineage = self.reading.column(parts, self.scopes, self.outputs);
-        self.lineage.extend(lineage);
-        ControlFlow::Continue(())
     }
 }

@@ -234,6 +234,15 @@ pub(super) fn sink_shape(cx: &Cx<'_>, span: Span, headline: String) {
     );
 }
 
+/// Snowflake takes 255 characters; the pipeline adds suffixes.
+const IDENTIFIER_CHARS_MAX: usize = 200;
+
+fn is_identifier(part: &str) -> bool {
+    part.len() <= IDENTIFIER_CHARS_MAX
+        && part.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && part.bytes().all(|at| at.is_ascii_alphanumeric() || at == b'_')
+}
+
 fn warehouse(cx: &Cx<'_>, sink: &SinkDecl, path: &str) -> Option<WarehouseSink> {
     let foreign = [
         ("object", sink.object.is_some()),
@@ -248,6 +257,11 @@ fn warehouse(cx: &Cx<'_>, sink: &SinkDecl, path: &str) -> Option<WarehouseSink> 
         sink_shape(cx, span, format!("a warehouse table has no `{key}`"));
     }
     let parts: Vec<&str> = sink.table.as_deref().unwrap_or("").split('.').collect();
+    if let Some(odd) = parts.iter().find(|part| !part.is_empty() && !is_identifier(part)) {
+        let span = cx.at(&format!("{path}/table"));
+        sink_shape(cx, span, format!("`{odd}` is no name that a warehouse takes without quotes"));
+        return None;
+    }
     let [database, schema, table] = parts.as_slice() else {
         let span = cx.at(&format!("{path}/table"));
         sink_shape(cx, span, "the sink needs `table: DATABASE.SCHEMA.NAME`".to_owned());

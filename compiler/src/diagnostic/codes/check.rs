@@ -16,11 +16,11 @@ codes! {
     NO_SOURCE = 3004, Error, "field without source",
         "Every field of an entity says with `from` which source tells it. A field that nobody tells would \
          always be null.";
-    TWO_OWNERS = 3005, Error, "two owners under `latest`",
-        "Versions order the changes of one source. Two sources have no common order, so the newer of two \
-         values from different sources does not exist: the outcome would depend on which arrives last. \
-         Give the field one owner, or a rule whose outcome does not depend on arrival: `ranked`, `max`, \
-         `min` or `first`, or split it into two fields.";
+    TWO_OWNERS = 3005, Error, "two owners where versions decide",
+        "Versions order the changes of one source. Two sources have no common order, so the newer (`latest`) or \
+         older (`first`) of two values from different sources does not exist: the outcome would depend on which \
+         arrives last. Give the field one owner, or a rule that compares the values themselves: `ranked`, `max` \
+         or `min`; or split it into two fields.";
     REUSE_NEEDS_LATEST = 3006, Error, "rule needs `key_reuse: never`",
         "`ranked`, `max`, `min` and `first` keep a value for ever. When a deleted key comes back as \
          another row, whether the old row's value still counts would depend on arrival. Declare \
@@ -123,4 +123,10 @@ codes! {
     BAD_PATTERN = 3039, Error, "not a regular expression",
         "`pattern` is a regular expression in the syntax of Rust's `regex` crate, which the whole text must match. \
          Back references and look-around are not part of it: they could take for ever on somebody's input.";
+    STALE_PROMISE = 3040, Error, "promise that the schedule breaks",
+        "A model's rows are as old as its last run. A promise of freshness that is tighter than the time between \
+         two runs cannot be kept. Run it more often, or promise less.";
+    MODEL_TYPE = 3041, Error, "field cannot hold the column it shows",
+        "The field shows a column as it is, and its type is not the column's, nor a wider one of the same kind: \
+         values would be cut, rounded or refused. Declare the column's type, or convert in the query with `CAST`.";
 }
