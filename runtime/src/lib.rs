@@ -16,14 +16,17 @@
 pub mod app;
 pub mod apply;
 pub mod backfill;
+pub mod capture;
 pub mod crm;
 pub mod deliver;
 pub mod env;
 pub mod error;
 pub mod fault;
 pub mod finding;
+pub mod keys;
 pub mod landing;
 pub mod ledger;
+pub mod quarantine;
 pub mod source;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]

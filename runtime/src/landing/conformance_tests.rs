@@ -10,10 +10,11 @@ use covenant_model::record::Violation;
 use covenant_model::value::Value;
 use covenant_model::version::{Incarnation, Version};
 
-use super::memory::{Fate, LandingOp, MemoryLanding};
+use super::memory::MemoryLanding;
 use super::objects::ObjectLanding;
 use super::*;
 use crate::error::ErrorKind;
+use crate::fault::{Fault, Faults};
 use crate::testing;
 
 /// Runs a test against every implementation. The second landing sees the same content, as another process does.
@@ -190,19 +191,21 @@ async fn what_an_interrupted_upload_leaves_behind_is_no_commit() {
     assert_eq!(fresh.newest().await.unwrap(), Some(commit(1, 1)));
 }
 
+struct Ordered;
+
+impl Faults for Ordered {
+    fn at(&self, operation: &str) -> Fault {
+        match operation {
+            "landing.commit" => Fault::ReplyLost,
+            "landing.put_changes" => Fault::Refused,
+            _ => Fault::None,
+        }
+    }
+}
+
 #[tokio::test]
 async fn ordered_faults_have_the_effect_they_say() {
-    let landing = MemoryLanding::new();
-    landing.set_faults(Some(Box::new(|op| match op {
-        LandingOp::Commit => Fate::LoseReply,
-        LandingOp::PutChanges => Fate::Refuse,
-        LandingOp::TakeEpoch
-        | LandingOp::Newest
-        | LandingOp::CommitAt
-        | LandingOp::PutQuarantine
-        | LandingOp::ReadChanges
-        | LandingOp::ReadQuarantine => Fate::Go,
-    })));
+    let landing = MemoryLanding::with_faults(Arc::new(Ordered));
     let outcome = landing.commit(&commit(1, 1)).await;
     assert!(matches!(outcome, Err(CommitRefused::Unknown(_))));
     assert_eq!(landing.newest().await.unwrap(), Some(commit(1, 1)));

@@ -17,46 +17,25 @@ use super::{
     Quarantined,
 };
 use crate::error::{ErrorKind, Result, RuntimeError};
-
-/// An operation that a fault can strike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[allow(missing_docs)]
-pub enum LandingOp {
-    TakeEpoch,
-    Newest,
-    CommitAt,
-    PutChanges,
-    PutQuarantine,
-    Commit,
-    ReadChanges,
-    ReadQuarantine,
-}
-
-/// What happens to an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It works.
-    Go,
-    /// It fails and has no effect.
-    Refuse,
-    /// It takes effect, and the reply is lost.
-    LoseReply,
-}
-
-/// Decides the fate of every operation.
-pub type Faults = Box<dyn FnMut(LandingOp) -> Fate + Send>;
+use crate::fault::{Fault, Faults, NoFaults};
 
 #[derive(Default)]
 struct Inner {
     objects: BTreeMap<String, Vec<u8>>,
     epochs: u64,
-    faults: Option<Faults>,
 }
 
 /// Landing in memory. Clones share the content: a clone is what another process sees.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct MemoryLanding {
     inner: Arc<Mutex<Inner>>,
+    faults: Arc<dyn Faults>,
+}
+
+impl Default for MemoryLanding {
+    fn default() -> Self {
+        Self::with_faults(Arc::new(NoFaults))
+    }
 }
 
 impl MemoryLanding {
@@ -65,9 +44,15 @@ impl MemoryLanding {
         Self::default()
     }
 
-    /// From now on `faults` decides what fails; none: nothing.
-    pub fn set_faults(&self, faults: Option<Faults>) {
-        self.lock().faults = faults;
+    /// Empty. Operations are called `landing.take_epoch`, `landing.newest`, `landing.commit_at`, `landing.put_changes`,
+    /// `landing.put_quarantine`, `landing.commit`, `landing.changes` and `landing.quarantined`.
+    pub fn with_faults(faults: Arc<dyn Faults>) -> Self {
+        Self { inner: Arc::default(), faults }
+    }
+
+    /// The same content under other faults.
+    pub fn under(&self, faults: Arc<dyn Faults>) -> Self {
+        Self { inner: self.inner.clone(), faults }
     }
 
     /// Every stored object by path: what an intruder with access to the storage would see.
@@ -88,23 +73,23 @@ impl MemoryLanding {
     /// Runs `act` under the fate that the faults choose.
     fn run<T>(
         &self,
-        op: LandingOp,
+        op: &str,
         act: impl FnOnce(&mut BTreeMap<String, Vec<u8>>, &mut u64) -> Result<T>,
     ) -> Result<T> {
-        let mut inner = self.lock();
-        let fate = inner.faults.as_mut().map_or(Fate::Go, |faults| faults(op));
-        if fate == Fate::Refuse {
+        let fault = self.faults.at(op);
+        if fault == Fault::Refused {
             return Err(unavailable(op, "was refused"));
         }
-        let Inner { objects, epochs, .. } = &mut *inner;
+        let mut inner = self.lock();
+        let Inner { objects, epochs } = &mut *inner;
         let result = act(objects, epochs);
-        match fate {
-            Fate::LoseReply => Err(unavailable(op, "got no reply")),
-            Fate::Go | Fate::Refuse => result,
+        match fault {
+            Fault::ReplyLost => Err(unavailable(op, "got no reply")),
+            Fault::None | Fault::Refused => result,
         }
     }
 
-    fn checked(&self, op: LandingOp, path: &str, digest: &str) -> Result<Vec<u8>> {
+    fn checked(&self, op: &str, path: &str, digest: &str) -> Result<Vec<u8>> {
         self.run(op, |objects, _| match objects.get(path) {
             None => Err(corrupt(path, "is missing, although a manifest names it")),
             Some(bytes) if sha256(bytes) != digest => {
@@ -115,11 +100,11 @@ impl MemoryLanding {
     }
 }
 
-fn unavailable(op: LandingOp, what: &str) -> RuntimeError {
+fn unavailable(op: &str, what: &str) -> RuntimeError {
     RuntimeError::new(
         ErrorKind::Unavailable,
         "landing (in memory)",
-        format!("{op:?} {what}, as the test ordered"),
+        format!("{op} {what}, as the test ordered"),
         "It is tried again.",
     )
 }
@@ -127,14 +112,14 @@ fn unavailable(op: LandingOp, what: &str) -> RuntimeError {
 #[async_trait]
 impl Landing for MemoryLanding {
     async fn take_epoch(&self) -> Result<Epoch> {
-        self.run(LandingOp::TakeEpoch, |_, epochs| {
+        self.run("landing.take_epoch", |_, epochs| {
             *epochs += 1;
             Ok(Epoch(*epochs))
         })
     }
 
     async fn newest(&self) -> Result<Option<LandingCommit>> {
-        self.run(LandingOp::Newest, |objects, _| {
+        self.run("landing.newest", |objects, _| {
             // '0' is the character behind '/': the range is the folder.
             let commits = objects.range("commits/".to_owned().."commits0".to_owned());
             commits
@@ -146,14 +131,14 @@ impl Landing for MemoryLanding {
     }
 
     async fn commit_at(&self, number: CommitNumber) -> Result<Option<LandingCommit>> {
-        self.run(LandingOp::CommitAt, |objects, _| {
+        self.run("landing.commit_at", |objects, _| {
             let bytes = objects.get(&manifest::commit_path(number));
             bytes.map(|bytes| manifest::decode(number, bytes)).transpose()
         })
     }
 
     async fn digest_at(&self, number: CommitNumber) -> Result<Option<String>> {
-        self.run(LandingOp::CommitAt, |objects, _| {
+        self.run("landing.commit_at", |objects, _| {
             Ok(objects.get(&manifest::commit_path(number)).map(|bytes| sha256(bytes)))
         })
     }
@@ -162,7 +147,7 @@ impl Landing for MemoryLanding {
         let bytes = serde_json::to_vec(changes)
             .map_err(|error| corrupt(&entity.name, &format!("cannot be written: {error}")))?;
         let file = data_file(entity, changes, sha256(&bytes), bytes.len(), "json");
-        self.run(LandingOp::PutChanges, |objects, _| {
+        self.run("landing.put_changes", |objects, _| {
             objects.entry(file.path.clone()).or_insert(bytes);
             Ok(file)
         })
@@ -171,7 +156,7 @@ impl Landing for MemoryLanding {
     async fn put_quarantine(&self, records: &[Quarantined]) -> Result<QuarantineFile> {
         let bytes = quarantine_lines(records)?;
         let file = quarantine_file(records, &bytes);
-        self.run(LandingOp::PutQuarantine, |objects, _| {
+        self.run("landing.put_quarantine", |objects, _| {
             objects.entry(file.path.clone()).or_insert(bytes);
             Ok(file)
         })
@@ -180,7 +165,7 @@ impl Landing for MemoryLanding {
     async fn commit(&self, commit: &LandingCommit) -> Result<(), CommitRefused> {
         let path = manifest::commit_path(commit.number);
         let bytes = manifest::encode(commit).map_err(CommitRefused::Unknown)?;
-        let put = self.run(LandingOp::Commit, |objects, _| {
+        let put = self.run("landing.commit", |objects, _| {
             if objects.contains_key(&path) {
                 return Ok(false);
             }
@@ -195,13 +180,13 @@ impl Landing for MemoryLanding {
     }
 
     async fn changes(&self, entity: &EntitySpec, file: &DataFile) -> Result<Vec<Change>> {
-        let bytes = self.checked(LandingOp::ReadChanges, &file.path, &file.sha256)?;
+        let bytes = self.checked("landing.changes", &file.path, &file.sha256)?;
         serde_json::from_slice(&bytes)
             .map_err(|error| corrupt(&entity.name, &format!("cannot be read: {error}")))
     }
 
     async fn quarantined(&self, file: &QuarantineFile) -> Result<Vec<Quarantined>> {
-        let bytes = self.checked(LandingOp::ReadQuarantine, &file.path, &file.sha256)?;
+        let bytes = self.checked("landing.quarantined", &file.path, &file.sha256)?;
         read_quarantine_lines(&file.path, &bytes)
     }
 

@@ -1,0 +1,594 @@
+//! The capture lane: accepts what sources deliver, and says what may be acknowledged. One owner drives it; nothing here
+//! waits but opening and committing.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use covenant_model::codec::ColumnMap;
+use covenant_model::position::{Accepted, Acknowledged, Durable, Overtaken, Progress, Received};
+use covenant_model::version::{Incarnation, Lsn};
+
+use super::batch::{Batch, BatchSeq, Limits};
+use super::commit::Sealed;
+use super::dedup::Window;
+use super::derive::{CrmInput, Derived, Deriver, EventInput, RowInput};
+use super::registry::{Binding, Registry};
+use super::stats::CaptureStats;
+use crate::backfill::lane::ReadyChunk;
+use crate::crm::ModifiedRecord;
+use crate::env::Clock;
+use crate::error::{ErrorKind, Result, RuntimeError};
+use crate::keys::protector::Protector;
+use crate::landing::{
+    CommitNumber, Epoch, Landing, LandingCommit, Quarantined, Resolution, Settled, SourcePosition,
+};
+use crate::source::{Relation, RowOp, Transaction};
+
+/// Bytes that a change costs beside its source's bytes.
+const CHANGE_OVERHEAD_BYTES: usize = 128;
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventOutcome {
+    /// Its changes are in the batch.
+    Accepted,
+    /// The very same bytes came before; the batch named by [`EventsAccepted::batch`] is not older than theirs.
+    Duplicate,
+    /// At least one entity refused it; it is in quarantine, as durable as the rest.
+    Quarantined,
+}
+
+/// What became of several events.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventsAccepted {
+    /// Once this batch is durable, all of them are.
+    pub batch: BatchSeq,
+    /// In order.
+    pub outcomes: Vec<EventOutcome>,
+}
+
+/// Where a relation's bindings find their columns.
+struct Maps {
+    relation: Arc<Relation>,
+    maps: Vec<(Binding, ColumnMap)>,
+}
+
+/// The lane.
+pub struct CaptureLane {
+    pub(super) deriver: Deriver,
+    pub(super) landing: Arc<dyn Landing>,
+    pub(super) clock: Arc<dyn Clock>,
+    limits: Limits,
+    pub(super) epoch: Epoch,
+    /// Number of the next commit, and the digest of the one before it.
+    pub(super) next: CommitNumber,
+    pub(super) previous_sha256: String,
+    /// End of everything accepted, by source and job.
+    pub(super) positions: BTreeMap<String, SourcePosition>,
+    /// Of PostgreSQL sources.
+    pub(super) progress: BTreeMap<String, Progress>,
+    pub(super) open: Batch,
+    pub(super) sealed: Option<Sealed>,
+    pub(super) durable: BatchSeq,
+    window: Window,
+    maps: BTreeMap<(String, String, String), Maps>,
+    pub(super) stats: CaptureStats,
+}
+
+impl CaptureLane {
+    /// Takes the next epoch, starts at the newest manifest, and **commits once without content**: whoever wrote before finds the
+    /// next number taken by a later epoch and stops, so that no commit of his can come between ours.
+    ///
+    /// # Errors
+    /// Those of the landing; `Fenced` where a later epoch writes already.
+    pub async fn open(
+        registry: Arc<Registry>,
+        protector: Arc<Protector>,
+        landing: Arc<dyn Landing>,
+        clock: Arc<dyn Clock>,
+        limits: Limits,
+    ) -> Result<Self> {
+        let epoch = landing.take_epoch().await?;
+        let mut lane = Self {
+            deriver: Deriver::new(registry, protector),
+            landing,
+            clock,
+            limits,
+            epoch,
+            next: CommitNumber(1),
+            previous_sha256: String::new(),
+            positions: BTreeMap::new(),
+            progress: BTreeMap::new(),
+            open: Batch::new(BatchSeq(1)),
+            sealed: None,
+            durable: BatchSeq(0),
+            window: Window::default(),
+            maps: BTreeMap::new(),
+            stats: CaptureStats::default(),
+        };
+        lane.fence().await?;
+        Ok(lane)
+    }
+
+    /// Starts behind a manifest.
+    pub(super) async fn resume(&mut self, newest: LandingCommit) -> Result<()> {
+        if newest.epoch > self.epoch {
+            return Err(super::commit::fenced(newest.number, newest.epoch, self.epoch));
+        }
+        let digest = self.landing.digest_at(newest.number).await?;
+        self.previous_sha256 = digest.unwrap_or_default();
+        self.next = newest.number.next();
+        self.progress = newest.positions.iter().filter_map(resumed).collect();
+        self.positions = newest.positions;
+        Ok(())
+    }
+
+    /// Sets where a source starts, or that it starts over as a new incarnation. Positions that landing already has need not be
+    /// set again.
+    ///
+    /// # Errors
+    /// `Gap` where the position lies before what is accepted, under the same or a lower incarnation.
+    pub fn adopt(&mut self, source: &str, position: SourcePosition) -> Result<()> {
+        if let Some(known) = self.positions.get(source) {
+            if *known == position {
+                return Ok(());
+            }
+            check_forward(source, known, &position)?;
+        }
+        let name = source.to_owned();
+        if let Some((name, progress)) = resumed((&name, &position)) {
+            self.progress.insert(name, progress);
+        }
+        self.positions.insert(name, position);
+        self.moved();
+        Ok(())
+    }
+
+    /// End of everything accepted from a source or a backfill job.
+    pub fn position(&self, name: &str) -> Option<&SourcePosition> {
+        self.positions.get(name)
+    }
+
+    /// All of them.
+    pub fn positions(&self) -> &BTreeMap<String, SourcePosition> {
+        &self.positions
+    }
+
+    /// The four positions of a PostgreSQL source.
+    pub fn progress(&self, system: &str) -> Option<&Progress> {
+        self.progress.get(system)
+    }
+
+    /// Counters of what is durable.
+    pub fn stats(&self) -> &CaptureStats {
+        &self.stats
+    }
+
+    /// The fencing token of this lane.
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// Who listens to what.
+    pub fn registry(&self) -> &Arc<Registry> {
+        self.deriver.registry()
+    }
+
+    /// Derives raw records: for showing and retrying quarantined ones.
+    pub fn deriver(&self) -> &Deriver {
+        &self.deriver
+    }
+
+    /// Whether a batch is durable.
+    pub fn is_durable(&self, batch: BatchSeq) -> bool {
+        batch <= self.durable
+    }
+
+    /// Whether there is room for more. Where there is none, commit first.
+    pub fn may_accept(&self) -> bool {
+        !self.open.is_full(&self.limits)
+    }
+
+    /// When to commit: now (zero), later, or not before something comes in (none).
+    pub fn commit_due_in(&self) -> Option<Duration> {
+        if self.sealed.is_some() {
+            return Some(Duration::ZERO);
+        }
+        let due = self.open.due_at_us(&self.limits)?;
+        let wait = due.saturating_sub(self.clock.now_us());
+        Some(Duration::from_micros(u64::try_from(wait).unwrap_or(0)))
+    }
+
+    /// A committed transaction, whole. One that came before (the stream is delivered at least once) is dropped.
+    ///
+    /// # Errors
+    /// `Bug` where the source was never set; protection errors: the transaction is then not accepted at all.
+    pub fn accept_transaction(&mut self, system: &str, transaction: &Transaction) -> Result<()> {
+        let incarnation = self.postgres(system)?;
+        self.receive(system, transaction.end)?;
+        if self.accepted(system) >= transaction.end {
+            return Ok(());
+        }
+        let mut whole = Derived::default();
+        let mut bytes = 0;
+        for change in &transaction.changes {
+            let row = RowInput {
+                relation: &change.relation,
+                op: &change.op,
+                incarnation,
+                lsn: transaction.commit,
+                ordinal: change.ordinal,
+                committed_at_us: transaction.committed_at_us,
+            };
+            bytes += bytes_of(&change.op);
+            self.derive_row(system, &change.relation, None, &row, &mut whole)?;
+        }
+        self.take(whole, bytes);
+        self.pass(system, transaction.end)
+    }
+
+    /// The server has nothing for us up to here.
+    ///
+    /// # Errors
+    /// `Bug` where the source was never set.
+    pub fn accept_passed(&mut self, system: &str, to: Lsn) -> Result<()> {
+        self.postgres(system)?;
+        self.receive(system, to)?;
+        if self.accepted(system) < to {
+            self.pass(system, to)?;
+        }
+        Ok(())
+    }
+
+    /// A chunk of a table read, whose bound is known.
+    ///
+    /// # Errors
+    /// As [`CaptureLane::accept_transaction`].
+    pub fn accept_chunk(&mut self, system: &str, chunk: &ReadyChunk) -> Result<()> {
+        let incarnation = self.postgres(system)?;
+        let mut whole = Derived::default();
+        let mut bytes = 0;
+        for tuple in &chunk.rows {
+            let op = RowOp::Insert { new: tuple.clone() };
+            let row = RowInput {
+                relation: &chunk.relation,
+                op: &op,
+                incarnation,
+                lsn: chunk.bound,
+                ordinal: 0,
+                committed_at_us: chunk.read_at_us,
+            };
+            bytes += bytes_of(&op);
+            self.derive_row(system, &chunk.relation, Some(&chunk.entity), &row, &mut whole)?;
+        }
+        self.take(whole, bytes);
+        self.positions.insert(chunk.job.clone(), chunk.position());
+        self.moved();
+        Ok(())
+    }
+
+    /// Events of a stream, in order of arrival.
+    ///
+    /// # Errors
+    /// `Rejected` where nobody listens to the stream; protection errors: none of the events is then accepted.
+    pub fn accept_events(
+        &mut self,
+        stream: &str,
+        events: &[bytes::Bytes],
+    ) -> Result<EventsAccepted> {
+        let registry = self.registry().clone();
+        let Some((system, bindings)) = registry.on_stream(stream) else {
+            return Err(unknown_stream(stream));
+        };
+        let name = stream_position_name(system, stream);
+        let (incarnation, landed) = self.stream(&name);
+        let received_at_us = self.clock.now_us();
+        let mut whole = Derived::default();
+        let mut accepted = EventsAccepted { batch: BatchSeq(0), outcomes: Vec::new() };
+        let mut fresh = Vec::new();
+        let mut bytes = 0;
+        for json in events {
+            let digest = self.deriver.protector().short_digest(&[stream.as_bytes(), json]);
+            let seen = self.window.seen(&digest);
+            if let Some(batch) = seen.or_else(|| fresh.contains(&digest).then_some(self.open.seq)) {
+                accepted.batch = accepted.batch.max(batch);
+                accepted.outcomes.push(EventOutcome::Duplicate);
+                continue;
+            }
+            let event = EventInput { stream, json, incarnation, received_at_us };
+            let refused_before = whole.quarantined.len();
+            for binding in bindings {
+                join(&mut whole, self.deriver.event(binding, &event)?);
+            }
+            let refused = whole.quarantined.len() > refused_before;
+            accepted.batch = accepted.batch.max(self.open.seq);
+            accepted.outcomes.push(match refused {
+                true => EventOutcome::Quarantined,
+                false => EventOutcome::Accepted,
+            });
+            bytes += json.len();
+            fresh.push(digest);
+        }
+        let duplicates = events.len() - fresh.len();
+        self.open.stats.duplicates += duplicates as u64;
+        let count = landed + fresh.len() as u64;
+        for digest in fresh {
+            self.window.remember(digest, self.open.seq);
+        }
+        self.take(whole, bytes);
+        self.positions.insert(name, SourcePosition::Stream { incarnation, events: count });
+        self.moved();
+        Ok(accepted)
+    }
+
+    /// Records of a Salesforce object that were modified before `window_end_us`.
+    ///
+    /// # Errors
+    /// Protection errors: none of the records is then accepted.
+    pub fn accept_crm(
+        &mut self,
+        system: &str,
+        object: &str,
+        records: &[ModifiedRecord],
+        window_end_us: i64,
+    ) -> Result<()> {
+        let registry = self.registry().clone();
+        let (incarnation, mut polled_to_us) = self.crm(system);
+        let mut whole = Derived::default();
+        for record in records {
+            for binding in registry.on_object(system, object) {
+                let input = CrmInput { object, record, incarnation };
+                join(&mut whole, self.deriver.crm(binding, &input)?);
+            }
+        }
+        let bytes = records.iter().map(|record| record.json.len()).sum();
+        self.take(whole, bytes);
+        let to = polled_to_us.entry(object.to_owned()).or_insert(window_end_us);
+        *to = (*to).max(window_end_us);
+        let position = SourcePosition::Salesforce { incarnation, polled_to_us };
+        self.positions.insert(system.to_owned(), position);
+        self.moved();
+        Ok(())
+    }
+
+    /// A quarantined record once more, with its original version. Gives the reasons where it is still refused: it then stays
+    /// where it is, and nothing is landed.
+    ///
+    /// # Errors
+    /// See [`Deriver::again`].
+    pub fn accept_retry(
+        &mut self,
+        record: &Quarantined,
+        who: &str,
+        why: &str,
+    ) -> Result<Result<BatchSeq, Vec<covenant_model::record::Violation>>> {
+        let derived = self.deriver.again(record)?;
+        if !derived.quarantined.is_empty() {
+            let refused = derived.quarantined.into_iter();
+            return Ok(Err(refused.flat_map(|record| record.reasons).collect()));
+        }
+        self.take(derived, record.payload.len());
+        Ok(Ok(self.settle(record, Settled::Retried, who, why)))
+    }
+
+    /// Gives a quarantined record up.
+    pub fn accept_discard(&mut self, record: &Quarantined, who: &str, why: &str) -> BatchSeq {
+        self.settle(record, Settled::Discarded, who, why)
+    }
+
+    fn settle(&mut self, record: &Quarantined, how: Settled, who: &str, why: &str) -> BatchSeq {
+        let at_us = self.clock.now_us();
+        let (id, who, why) = (record.id.clone(), who.to_owned(), why.to_owned());
+        self.open.resolve(Resolution { id, how, who, why, at_us }, at_us);
+        self.open.seq
+    }
+
+    /// What the source may be told to forget. Call after a commit, and tell it to the stream.
+    ///
+    /// # Errors
+    /// `Bug`.
+    pub fn acknowledge(&mut self, system: &str) -> Result<Acknowledged> {
+        let progress = self.progress.get_mut(system).ok_or_else(|| unknown_source(system))?;
+        let to = Acknowledged(progress.durable().0);
+        progress.acknowledge(to).map_err(|error| overtaken(&error))?;
+        Ok(to)
+    }
+
+    fn derive_row(
+        &mut self,
+        system: &str,
+        relation: &Arc<Relation>,
+        only: Option<&str>,
+        row: &RowInput<'_>,
+        whole: &mut Derived,
+    ) -> Result<()> {
+        self.map(system, relation)?;
+        let table = (system.to_owned(), relation.schema.clone(), relation.table.clone());
+        let Some(known) = self.maps.get(&table) else { return Ok(()) };
+        whole.ignored += u64::from(known.maps.is_empty());
+        for (binding, map) in &known.maps {
+            let entity = self.deriver.registry().bound().get(binding.entity);
+            let wanted = only.is_none_or(|only| entity.is_some_and(|e| e.spec.name == only));
+            if wanted {
+                join(whole, self.deriver.row(binding, map, row)?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Learns a relation, anew where it has changed.
+    fn map(&mut self, system: &str, relation: &Arc<Relation>) -> Result<()> {
+        let table = (system.to_owned(), relation.schema.clone(), relation.table.clone());
+        if let Some(known) = self.maps.get(&table)
+            && (Arc::ptr_eq(&known.relation, relation) || known.relation == *relation)
+        {
+            return Ok(());
+        }
+        let registry = self.registry().clone();
+        let mut maps = Vec::new();
+        for binding in registry.on_table(system, &relation.schema, &relation.table) {
+            maps.push((binding.clone(), self.deriver.map(binding, relation)?));
+        }
+        self.maps.insert(table, Maps { relation: relation.clone(), maps });
+        Ok(())
+    }
+
+    fn take(&mut self, derived: Derived, bytes: usize) {
+        self.open.bytes += bytes + derived.changes.len() * CHANGE_OVERHEAD_BYTES;
+        let registry = self.deriver.registry().clone();
+        let name = |at: usize| {
+            registry.bound().get(at).map(|bound| bound.spec.name.clone()).unwrap_or_default()
+        };
+        self.open.add(derived, &name, self.clock.now_us());
+    }
+
+    fn moved(&mut self) {
+        let now = self.clock.now_us();
+        self.open.moved_at_us.get_or_insert(now);
+    }
+
+    fn postgres(&self, system: &str) -> Result<Incarnation> {
+        match self.positions.get(system) {
+            Some(SourcePosition::Postgres { incarnation, .. }) => Ok(*incarnation),
+            Some(
+                SourcePosition::Stream { .. }
+                | SourcePosition::Salesforce { .. }
+                | SourcePosition::Backfill { .. },
+            )
+            | None => Err(unknown_source(system)),
+        }
+    }
+
+    fn stream(&self, name: &str) -> (Incarnation, u64) {
+        match self.positions.get(name) {
+            Some(SourcePosition::Stream { incarnation, events }) => (*incarnation, *events),
+            Some(
+                SourcePosition::Postgres { .. }
+                | SourcePosition::Salesforce { .. }
+                | SourcePosition::Backfill { .. },
+            )
+            | None => (Incarnation::FIRST, 0),
+        }
+    }
+
+    fn crm(&self, system: &str) -> (Incarnation, BTreeMap<String, i64>) {
+        match self.positions.get(system) {
+            Some(SourcePosition::Salesforce { incarnation, polled_to_us }) => {
+                (*incarnation, polled_to_us.clone())
+            }
+            Some(
+                SourcePosition::Postgres { .. }
+                | SourcePosition::Stream { .. }
+                | SourcePosition::Backfill { .. },
+            )
+            | None => (Incarnation::FIRST, BTreeMap::new()),
+        }
+    }
+
+    fn accepted(&self, system: &str) -> Lsn {
+        self.progress.get(system).map_or(Lsn(0), |progress| progress.accepted().0)
+    }
+
+    fn receive(&mut self, system: &str, to: Lsn) -> Result<()> {
+        let progress = self.progress.get_mut(system).ok_or_else(|| unknown_source(system))?;
+        progress.receive(Received(to));
+        Ok(())
+    }
+
+    /// Everything up to `to` is in the open batch.
+    fn pass(&mut self, system: &str, to: Lsn) -> Result<()> {
+        let progress = self.progress.get_mut(system).ok_or_else(|| unknown_source(system))?;
+        progress.accept(Accepted(to)).map_err(|error| overtaken(&error))?;
+        if let Some(SourcePosition::Postgres { lsn, .. }) = self.positions.get_mut(system) {
+            *lsn = to;
+        }
+        self.moved();
+        Ok(())
+    }
+}
+
+/// The name of a stream's position in a manifest.
+pub fn stream_position_name(system: &str, stream: &str) -> String {
+    format!("{system}/{stream}")
+}
+
+fn join(whole: &mut Derived, part: Derived) {
+    whole.changes.extend(part.changes);
+    whole.quarantined.extend(part.quarantined);
+    whole.ignored += part.ignored;
+}
+
+fn bytes_of(op: &RowOp) -> usize {
+    match op {
+        RowOp::Insert { new } | RowOp::Update { old: None, new } => new.bytes.len(),
+        RowOp::Update { old: Some(old), new } => old.bytes.len().max(new.bytes.len()),
+        RowOp::Delete { old } => old.bytes.len(),
+        RowOp::Truncate => 0,
+    }
+}
+
+/// A PostgreSQL source starts where landing ends.
+fn resumed((name, position): (&String, &SourcePosition)) -> Option<(String, Progress)> {
+    match position {
+        SourcePosition::Postgres { lsn, .. } => {
+            Some((name.clone(), Progress::resumed(Durable(*lsn))))
+        }
+        SourcePosition::Stream { .. }
+        | SourcePosition::Salesforce { .. }
+        | SourcePosition::Backfill { .. } => None,
+    }
+}
+
+fn check_forward(source: &str, known: &SourcePosition, new: &SourcePosition) -> Result<()> {
+    let incarnation = |position: &SourcePosition| match position {
+        SourcePosition::Postgres { incarnation, .. }
+        | SourcePosition::Stream { incarnation, .. }
+        | SourcePosition::Salesforce { incarnation, .. } => Some(*incarnation),
+        SourcePosition::Backfill { .. } => None,
+    };
+    let back = match (known, new) {
+        (SourcePosition::Postgres { lsn: old, .. }, SourcePosition::Postgres { lsn: new, .. }) => {
+            new < old
+        }
+        (
+            SourcePosition::Postgres { .. }
+            | SourcePosition::Stream { .. }
+            | SourcePosition::Salesforce { .. }
+            | SourcePosition::Backfill { .. },
+            _,
+        ) => false,
+    };
+    let (old, new) = (incarnation(known), incarnation(new));
+    if new < old || (new == old && back) {
+        return Err(RuntimeError::new(
+            ErrorKind::Gap,
+            format!("source {source}"),
+            "it would start before what has been landed, without a new incarnation",
+            "Raise the source's incarnation if its lineage has changed; else start at the landed position.",
+        ));
+    }
+    Ok(())
+}
+
+fn unknown_source(system: &str) -> RuntimeError {
+    RuntimeError::new(
+        ErrorKind::Bug,
+        "capture",
+        format!("source {system} delivers, but its start was never set"),
+        "Please report it.",
+    )
+}
+
+fn unknown_stream(stream: &str) -> RuntimeError {
+    RuntimeError::new(
+        ErrorKind::Rejected,
+        "capture",
+        format!("no contract listens to stream {stream}"),
+        "Check the stream's name, or add a source to a contract.",
+    )
+}
+
+pub(super) fn overtaken(error: &Overtaken) -> RuntimeError {
+    RuntimeError::new(ErrorKind::Bug, "capture", error, "Nothing was acknowledged.")
+}

@@ -1,0 +1,43 @@
+//! Capture: from sources' bytes to durable landing commits.
+//!
+//! ```text
+//! Transaction ─┐
+//! events ──────┼─> decode, validate ─> protect ─> open batch ─(seal)─> files ─> manifest ─> durable ─> acknowledged
+//! ReadyChunk ──┤        │ refused                    ^
+//! CRM rows ────┘        └─> quarantined, encrypted ──┘
+//! ```
+//!
+//! | module | what |
+//! |---|---|
+//! | [`registry`] | which entities listen to a table, a stream, an object |
+//! | [`raw`] | a source's record as it came: what quarantine keeps, encrypted |
+//! | [`derive`] | one raw record to changes, or to a quarantined record with every reason |
+//! | [`batch`] | what is accepted but not yet durable, and its bounds |
+//! | [`lane`] | the state machine: accept, commit, acknowledge |
+//! | [`commit`] | sealing a batch, and settling a commit whose outcome is unknown |
+//! | [`dedup`] | a bounded window over events that came before |
+//! | [`stats`] | counters of what has become durable |
+//!
+//! Deliberately absent: sockets, tasks, timers. Whoever drives the lane owns those.
+
+pub mod batch;
+pub mod commit;
+pub mod dedup;
+pub mod derive;
+pub mod lane;
+pub mod raw;
+pub mod registry;
+pub mod stats;
+
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod lane_tests;
+#[cfg(test)]
+pub(crate) mod test_support;
+
+pub use batch::{BatchSeq, Limits};
+pub use commit::Committed;
+pub use lane::{CaptureLane, EventOutcome, EventsAccepted};
+pub use registry::Registry;
+pub use stats::CaptureStats;
