@@ -263,6 +263,14 @@ async fn salesforce_tells_its_own_fields_only() {
 }
 
 #[tokio::test]
+async fn the_objects_to_poll_name_their_key_and_the_fields_that_salesforce_owns() {
+    let lane = lane(&MemoryLanding::new()).await;
+    let objects = lane.registry().objects();
+    assert_eq!((objects.len(), objects[0].object.as_str()), (1, "Account"));
+    assert_eq!(objects[0].fields, ["Customer_Id__c", "Tier__c"]);
+}
+
+#[tokio::test]
 async fn a_restart_goes_on_at_the_newest_manifest() {
     let landing = MemoryLanding::new();
     let mut first = lane(&landing).await;
