@@ -1,4 +1,5 @@
 //! The private cluster, for real: it must have Acme's tables, refuse strangers, keep data over a crash, and end with us.
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use covenant_sandbox::ACME_SCHEMA;
 use covenant_sandbox::postgres::{ADMIN, Cluster, connect};

@@ -1,4 +1,5 @@
 //! The verifier on real engines: a perfect copy passes, and every kind of damage is seen.
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 use covenant_sandbox::ACME_SCHEMA;
 use covenant_sandbox::postgres::{ADMIN, Cluster, connect};

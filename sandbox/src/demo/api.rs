@@ -197,9 +197,9 @@ impl Quarantined {
     fn read(record: &Value) -> Self {
         let text = |name: &str| record.get(name).and_then(Value::as_str).map(str::to_owned);
         let reasons = record.get("reasons").and_then(Value::as_array);
-        let rule = |reason: &Value| match reason {
-            Value::String(text) => text.clone(),
-            other => other.get("rule").and_then(Value::as_str).unwrap_or("unnamed").to_owned(),
+        let rule = |reason: &Value| {
+            let named = reason.as_str().or_else(|| reason.get("rule").and_then(Value::as_str));
+            named.unwrap_or("unnamed").to_owned()
         };
         Self {
             entity: text("entity").unwrap_or_default(),

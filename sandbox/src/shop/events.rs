@@ -160,10 +160,7 @@ async fn run(
 
 /// Repeats until the answer is final: the runtime may be dead, starting, or have lost the answer.
 async fn deliver(http: &reqwest::Client, url: &str, body: &Value) -> u16 {
-    let text = match body {
-        Value::String(raw) => raw.clone(),
-        other => other.to_string(),
-    };
+    let text = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
     loop {
         let request = http.post(url).header("content-type", "application/json").body(text.clone());
         if let Ok(answer) = request.send().await {

@@ -107,7 +107,7 @@ const ADD_COLUMN_AT: f64 = 0.4;
 
 /// The acts of a run, in order of time. `rate` is in changes a second.
 pub fn plan(seed: u64, length: Duration, rate: f64) -> Vec<Planned> {
-    let mut rng = StdRng::seed_from_u64(seed ^ 0x5eed_0f_ac75);
+    let mut rng = StdRng::seed_from_u64(seed ^ 0x005e_ed0f_ac75);
     let weights: u32 = EVERYDAY.iter().map(|(_, weight, _)| weight).sum();
     let per_act: f64 = EVERYDAY.iter().map(|(_, w, changes)| f64::from(*w) * changes).sum::<f64>()
         / f64::from(weights);

@@ -65,11 +65,8 @@ fn canonical(
     written: Written,
     parents: &BTreeMap<&str, BTreeMap<String, String>>,
 ) -> Option<String> {
-    let text = match value? {
-        Value::Null => return None,
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
+    let value = value.filter(|value| !value.is_null())?;
+    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     Some(match written {
         Written::Text | Written::Date => text,
         Written::Number => plain_number(&text),
