@@ -15,7 +15,7 @@ use covenant_runtime::source::{
 };
 use covenant_sandbox::postgres::{ADMIN, Cluster, connect};
 
-fn request(table: &str, columns: &[&str], key: &[&str]) -> ChunkRequest {
+pub(crate) fn request(table: &str, columns: &[&str], key: &[&str]) -> ChunkRequest {
     let texts = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     ChunkRequest {
         schema: "public".into(),
@@ -114,7 +114,7 @@ async fn pages_follow_a_composite_key() {
 }
 
 /// Steps the lane and the stream in turn until a chunk is ready.
-async fn ready(
+pub(crate) async fn ready(
     lane: &mut BackfillLane,
     reader: &mut PostgresReader,
     stream: &mut dyn ChangeStream,
