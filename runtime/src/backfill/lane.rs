@@ -24,9 +24,13 @@ use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::landing::SourcePosition;
 use crate::source::{Chunk, ChunkRequest, Relation, TableReader, Tuple};
 
-/// Rows of one read.
+/// Most rows of one read.
 pub const CHUNK_ROWS: usize = 2_000;
-/// Chunks that may wait for the stream at the same time: with [`CHUNK_ROWS`] this bounds the lane's memory.
+/// Rows of the first read of a job, whose width is not known yet.
+const FIRST_ROWS: usize = 200;
+/// Bytes that a read aims at, by the width of the rows of the read before.
+pub const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+/// Chunks that may wait for the stream at the same time: with [`CHUNK_BYTES`] this bounds the lane's memory.
 pub const HELD_CHUNKS: usize = 4;
 /// Rows per second where the operator says nothing.
 pub const ROWS_PER_S: u64 = 50_000;
@@ -66,7 +70,7 @@ pub struct Job {
 /// Bounds of a lane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LaneSettings {
-    /// Rows of one read.
+    /// Most rows of one read.
     pub chunk_rows: usize,
     /// Chunks that may wait for the stream.
     pub held_chunks: usize,
@@ -145,6 +149,8 @@ struct Active {
     next: Option<Vec<String>>,
     /// The end of the table has been read.
     at_end: bool,
+    /// Rows of the next read.
+    limit: usize,
 }
 
 #[derive(Debug)]
@@ -219,7 +225,8 @@ impl BackfillLane {
             }
         };
         let next = landed.after.clone();
-        self.jobs.push_back(Active { job, landed, next, at_end: false });
+        let limit = FIRST_ROWS.min(self.settings.chunk_rows).max(1);
+        self.jobs.push_back(Active { job, landed, next, at_end: false, limit });
         Ok(())
     }
 
@@ -344,9 +351,9 @@ impl BackfillLane {
         if active.at_end {
             return Ok(());
         }
-        let limit = self.settings.chunk_rows.max(1);
-        let chunk = reader.read(&active.job.request, active.next.as_deref(), limit).await?;
+        let chunk = reader.read(&active.job.request, active.next.as_deref(), active.limit).await?;
         self.budget.spend(chunk.rows.len());
+        active.limit = next_limit(&chunk.rows, self.settings.chunk_rows);
         active.at_end = chunk.next.is_none();
         active.next.clone_from(&chunk.next);
         self.held.push_back(Held { chunk, since_us: now_us });
@@ -374,6 +381,13 @@ impl BackfillLane {
             self.tracker.rest();
         }
     }
+}
+
+/// As many rows as [`CHUNK_BYTES`] hold, by the average width of the last ones.
+fn next_limit(last: &[Tuple], most: usize) -> usize {
+    let bytes: usize = last.iter().map(|row| row.bytes.len()).sum();
+    let width = (bytes / last.len().max(1)).max(1);
+    (CHUNK_BYTES / width).clamp(1, most.max(1))
 }
 
 fn no_job() -> RuntimeError {

@@ -253,6 +253,44 @@ async fn a_failed_read_changes_nothing() {
 }
 
 #[tokio::test]
+async fn wide_rows_make_small_reads() {
+    struct Wide(Vec<usize>);
+    #[async_trait]
+    impl TableReader for Wide {
+        async fn read(
+            &mut self,
+            request: &ChunkRequest,
+            after: Option<&[String]>,
+            limit: usize,
+        ) -> Result<Chunk> {
+            self.0.push(limit);
+            let mut chunk = Table::new(50_000).read(request, after, limit).await?;
+            let wide = vec![b'x'; 64 * 1024];
+            chunk.rows = vec![Tuple::from_texts([Some(wide.as_slice())]); limit];
+            Ok(chunk)
+        }
+        async fn snapshot(&mut self) -> Result<Snapshot> {
+            Table::new(0).snapshot().await
+        }
+        async fn nudge(&mut self) -> Result<()> {
+            Ok(())
+        }
+        async fn estimate(&mut self, _request: &ChunkRequest) -> Result<u64> {
+            Ok(0)
+        }
+    }
+    let clock = Arc::new(Stopped::default());
+    let mut lane = BackfillLane::new(clock, Arc::new(AlwaysOpen), LaneSettings::default());
+    lane.resume(job("load"), None).unwrap();
+    lane.passed(Lsn(50));
+    let mut wide = Wide(Vec::new());
+    for _ in 0..3 {
+        lane.step(&mut wide).await.unwrap();
+    }
+    assert_eq!(wide.0, [200, 64, 64]);
+}
+
+#[tokio::test]
 async fn jobs_run_one_after_the_other_and_can_be_cancelled() {
     let clock = Arc::new(Stopped::default());
     let (mut table, mut lane) = (Table::new(5), open_lane(&clock));

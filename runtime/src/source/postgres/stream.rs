@@ -21,11 +21,13 @@ use crate::source::{ChangeStream, StreamItem};
 
 /// How often the server hears what it may forget.
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
-/// Messages that wait for the consumer.
-pub const BUFFERED_MESSAGES: usize = 8_192;
+/// Messages that wait for the consumer. A message is one row: with wide rows this is what bounds memory before assembly.
+pub const BUFFERED_MESSAGES: usize = 1_024;
 /// After this long without any message the connection counts as lost. The server sends a keepalive after half of its
 /// `wal_sender_timeout` (60 s by default).
 pub const SILENCE_MAX: Duration = Duration::from_secs(150);
+/// How long a consumer that was away for longer than that waits for a sign of life.
+const SILENCE_GRACE: Duration = Duration::from_secs(5);
 /// How long a start waits for the slot to be let go, as after a crash of ours whose connection the server still serves.
 pub const RELEASE_WAIT: Duration = Duration::from_secs(20);
 /// Between two looks at a slot that is held.
@@ -71,6 +73,8 @@ pub struct PostgresStream {
     /// End of what was handed out.
     delivered: Lsn,
     heard_at: Instant,
+    /// Set once the silence is too long; see [`SILENCE_GRACE`].
+    last_chance: Option<Instant>,
 }
 
 /// Checks the lineage, creates the slot on the very first start, and opens the stream at the durable position. `landed` is
@@ -126,6 +130,7 @@ pub async fn open(
         assembler: Assembler::new(settings.transaction_bytes),
         delivered: lsn,
         heard_at: Instant::now(),
+        last_chance: None,
     };
     Ok(Opened { stream, position, fresh: landed.is_none() })
 }
@@ -230,7 +235,7 @@ async fn start_at(
 impl ChangeStream for PostgresStream {
     async fn next(&mut self) -> Result<StreamItem> {
         loop {
-            let deadline = self.heard_at + SILENCE_MAX;
+            let deadline = self.silence_deadline();
             let event = match tokio::time::timeout_at(deadline, self.session.recv()).await {
                 Err(_) => return Err(self.ended("the server has been silent for 150 s")),
                 Ok(Ok(None)) => return Err(self.ended("the server has ended the stream")),
@@ -238,6 +243,7 @@ impl ChangeStream for PostgresStream {
                 Ok(Err(error)) => return Err(self.endpoint.wire_error(&error)),
             };
             self.heard_at = Instant::now();
+            self.last_chance = None;
             if let Some(item) = self.take(event)? {
                 return Ok(item);
             }
@@ -262,6 +268,16 @@ impl ChangeStream for PostgresStream {
 }
 
 impl PostgresStream {
+    /// Kept over calls: a consumer that asks again and again must notice the silence as well.
+    fn silence_deadline(&mut self) -> Instant {
+        let now = Instant::now();
+        let deadline = self.heard_at + SILENCE_MAX;
+        if now < deadline {
+            return deadline;
+        }
+        *self.last_chance.get_or_insert(now + SILENCE_GRACE)
+    }
+
     fn take(&mut self, event: ReplicationEvent) -> Result<Option<StreamItem>> {
         let message = match event {
             ReplicationEvent::KeepAlive { wal_end, .. } => {
