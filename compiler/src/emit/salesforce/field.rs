@@ -1,0 +1,179 @@
+//! Custom fields: a logical type in Salesforce's terms.
+
+use covenant_model::spec::FieldSpec;
+use covenant_model::value::LogicalType;
+use serde::Serialize;
+
+use super::TARGET;
+use crate::emit::EmitError;
+
+/// Longest text field; longer ones are long text areas, which cannot be filtered or be an external id.
+const TEXT_MAX: u32 = 255;
+/// Characters of a long text area: its default in the setup pages.
+const LONG_TEXT: u32 = 32_768;
+/// Most digits of a number.
+const NUMBER_DIGITS: u8 = 18;
+/// Hyphenated text.
+const UUID_CHARS: u32 = 36;
+/// Digits and sign.
+const INT32_CHARS: u32 = 11;
+const INT64_CHARS: u32 = 20;
+/// `2026-11-22`
+const DATE_CHARS: u32 = 10;
+
+/// A custom field.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct CustomField {
+    /// `Status__c`
+    pub(super) name: String,
+    pub(super) label: String,
+    pub(super) description: String,
+    /// `Text`
+    pub(super) ty: &'static str,
+    pub(super) length: Option<u32>,
+    pub(super) precision: Option<u8>,
+    pub(super) scale: Option<u8>,
+    /// Symbols of a picklist, in rank order.
+    pub(super) symbols: Vec<String>,
+    pub(super) external_id: bool,
+    pub(super) parent: Option<Parent>,
+    /// Whether the pipeline writes it; else Salesforce's people do, and the pipeline only reads it.
+    pub(super) delivered: bool,
+}
+
+/// Where a lookup leads.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Parent {
+    /// `Account`
+    pub(super) object: String,
+    /// Name of the parent's list of children: `Orders`.
+    pub(super) relationship: String,
+}
+
+impl CustomField {
+    fn new(name: &str, ty: &'static str, description: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            label: label(name),
+            description,
+            ty,
+            length: None,
+            precision: None,
+            scale: None,
+            symbols: Vec::new(),
+            external_id: false,
+            parent: None,
+            delivered: true,
+        }
+    }
+
+    /// A contract's field.
+    pub(super) fn of(name: &str, field: &FieldSpec, what: &str) -> Result<Self, EmitError> {
+        let description = field.about.clone().unwrap_or_default();
+        let plain = |ty| Self::new(name, ty, description.trim().to_owned());
+        let number = |precision: u8, scale: u8| Self {
+            precision: Some(precision),
+            scale: Some(scale),
+            ..plain("Number")
+        };
+        let text = |length: u32| Self { length: Some(length), ..plain("Text") };
+        let long = || Self { length: Some(LONG_TEXT), ..plain("LongTextArea") };
+        let refused = |why: &str| EmitError::Inexpressible {
+            target: TARGET,
+            what: what.to_owned(),
+            why: format!("{why}: leave the field out of sinks.salesforce.fields"),
+        };
+        match &field.ty {
+            LogicalType::Bool => Ok(plain("Checkbox")),
+            LogicalType::Int32 => Ok(number(10, 0)),
+            LogicalType::Int64 => Ok(number(NUMBER_DIGITS, 0)),
+            LogicalType::Decimal { precision, scale } if *precision <= NUMBER_DIGITS => {
+                Ok(number(*precision, *scale))
+            }
+            LogicalType::Decimal { .. } => Err(refused("Salesforce numbers have 18 digits")),
+            LogicalType::String { .. } if field.format.as_deref() == Some("email") => {
+                Ok(plain("Email"))
+            }
+            LogicalType::String { max_chars: Some(max) } if *max <= TEXT_MAX => Ok(text(*max)),
+            LogicalType::String { .. } | LogicalType::Json => Ok(long()),
+            LogicalType::Uuid => Ok(text(UUID_CHARS)),
+            LogicalType::Date => Ok(plain("Date")),
+            LogicalType::Timestamp => Ok(plain("DateTime")),
+            LogicalType::Enum { symbols } => {
+                Ok(Self { symbols: symbols.clone(), ..plain("Picklist") })
+            }
+            LogicalType::Bytes => Err(refused("Salesforce has no field type for bytes")),
+        }
+    }
+
+    /// The external id: the key's fields joined by `|`.
+    pub(super) fn external_id(name: &str, key: &[&FieldSpec]) -> Self {
+        let chars: u32 = key.iter().map(|field| key_chars(&field.ty)).sum();
+        let bars = u32::try_from(key.len().saturating_sub(1)).unwrap_or(0);
+        let fields: Vec<&str> = key.iter().map(|field| field.name.as_str()).collect();
+        let about = format!("Key of the record: {}. Written by Covenant.", fields.join("|"));
+        Self {
+            length: Some(chars.saturating_add(bars).clamp(1, TEXT_MAX)),
+            external_id: true,
+            ..Self::new(name, "Text", about)
+        }
+    }
+
+    /// A lookup that travels by the parent's external id.
+    pub(super) fn lookup(name: &str, parent: &str, children: &str) -> Self {
+        let parent = Parent { object: parent.to_owned(), relationship: children.to_owned() };
+        Self { parent: Some(parent), ..Self::new(name, "Lookup", String::new()) }
+    }
+
+    /// The delivery revision.
+    pub(super) fn revision(name: &str) -> Self {
+        let about = "Delivery revision of Covenant. A validation rule refuses a lower one.";
+        Self {
+            precision: Some(NUMBER_DIGITS),
+            scale: Some(0),
+            ..Self::new(name, "Number", about.to_owned())
+        }
+    }
+
+    /// Set where the row was deleted at its source.
+    pub(super) fn deleted(name: &str) -> Self {
+        Self::new(name, "Checkbox", "Deleted at its source. Written by Covenant.".to_owned())
+    }
+}
+
+fn key_chars(ty: &LogicalType) -> u32 {
+    match ty {
+        LogicalType::Uuid => UUID_CHARS,
+        LogicalType::String { max_chars: Some(max) } => *max,
+        LogicalType::Int32 => INT32_CHARS,
+        LogicalType::Int64 => INT64_CHARS,
+        LogicalType::Date => DATE_CHARS,
+        LogicalType::Enum { symbols } => symbols
+            .iter()
+            .filter_map(|symbol| u32::try_from(symbol.chars().count()).ok())
+            .max()
+            .unwrap_or(TEXT_MAX),
+        LogicalType::Bool
+        | LogicalType::Decimal { .. }
+        | LogicalType::String { max_chars: None }
+        | LogicalType::Timestamp
+        | LogicalType::Json
+        | LogicalType::Bytes => TEXT_MAX,
+    }
+}
+
+/// `Order_Number__c` is `Order Number`.
+pub(super) fn label(name: &str) -> String {
+    name.trim_end_matches("__c").replace('_', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_read_like_words() {
+        assert_eq!(label("Order_Number__c"), "Order Number");
+        assert_eq!(label("Account"), "Account");
+    }
+}
