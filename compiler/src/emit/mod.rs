@@ -6,6 +6,7 @@
 pub mod duckdb;
 mod json;
 pub mod orchestration;
+pub mod postgres;
 pub mod rust;
 pub mod salesforce;
 pub mod schemas;
@@ -66,6 +67,7 @@ pub fn emit_all(plan: &Plan) -> Result<OutputTree, EmitError> {
     duckdb::emit(plan, &mut tree)?;
     rust::emit(plan, &mut tree)?;
     schemas::emit(plan, &mut tree)?;
+    postgres::emit(plan, &mut tree)?;
     salesforce::emit(plan, &mut tree)?;
     snowflake::emit(plan, &mut tree)?;
     orchestration::emit(plan, &mut tree)?;

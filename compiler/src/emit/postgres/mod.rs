@@ -1,0 +1,153 @@
+//! Source databases: per PostgreSQL system a role, a publication with column lists, a heartbeat table, and storage of
+//! short columns. Everything can be run again. No password stands in any file.
+//!
+//! | file | who runs it |
+//! |---|---|
+//! | `role.sql` | may create roles; owner of the tables for the grants |
+//! | `publication.sql` | owner of the tables |
+//! | `heartbeat.sql` | may create a schema |
+//! | `storage.sql` | owner of the tables |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use covenant_model::spec::{EntitySpec, SourceSpec, SystemSpec};
+use covenant_model::value::LogicalType;
+use serde::Serialize;
+
+use super::sql::text_literal;
+use super::template::Templates;
+use super::{EmitError, add};
+use crate::plan::Plan;
+use crate::tree::OutputTree;
+
+const TARGET: &str = "postgres";
+
+macro_rules! templates {
+    ($($name:literal),+ $(,)?) => {
+        &[$(($name, include_str!(concat!("../../../../templates/postgres/", $name)))),+]
+    };
+}
+
+const FILES: [&str; 4] = ["role.sql", "publication.sql", "heartbeat.sql", "storage.sql"];
+const TEMPLATES: &[(&str, &str)] =
+    templates!["role.sql.j2", "publication.sql.j2", "heartbeat.sql.j2", "storage.sql.j2"];
+
+#[derive(Serialize)]
+struct Database<'a> {
+    project: &'a str,
+    system: &'a str,
+    /// Both as identifier and as literal.
+    publication: String,
+    publication_text: String,
+    role: String,
+    role_text: String,
+    schemas: BTreeSet<String>,
+    tables: Vec<Table>,
+}
+
+/// A published table: every entity that reads it.
+#[derive(Default, Serialize)]
+struct Table {
+    /// With its schema.
+    name: String,
+    /// The same as a literal.
+    text: String,
+    /// Entities.
+    entities: Vec<String>,
+    /// Columns in the contracts' order.
+    columns: Vec<String>,
+    /// Columns of the key.
+    key: Vec<String>,
+    /// Literals of columns that no change may leave out, of types that may be stored out of line.
+    inline: Vec<String>,
+    /// Columns declared large.
+    large: Vec<String>,
+}
+
+/// Generates `postgres/<system>/`.
+///
+/// # Errors
+/// Where a template fails (a bug of the compiler).
+pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
+    let templates = Templates::new(TARGET, TEMPLATES)?;
+    for (system, spec) in &plan.project.systems {
+        let SystemSpec::Postgres { publication, .. } = spec else { continue };
+        let tables = tables(plan, system);
+        if tables.is_empty() {
+            continue;
+        }
+        let role = format!("{publication}_capture");
+        let database = Database {
+            project: &plan.project.name,
+            system,
+            publication: ident(publication),
+            publication_text: text_literal(publication),
+            role: ident(&role),
+            role_text: text_literal(&role),
+            schemas: tables.keys().map(|(schema, _)| ident(schema)).collect(),
+            tables: tables.into_values().collect(),
+        };
+        for file in FILES {
+            let path = format!("postgres/{system}/{file}");
+            add(tree, &path, templates.render(&format!("{file}.j2"), &path, &database)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn tables(plan: &Plan, wanted: &str) -> BTreeMap<(String, String), Table> {
+    let mut tables: BTreeMap<(String, String), Table> = BTreeMap::new();
+    for entity in &plan.entities {
+        for (source, spec) in &entity.sources {
+            let SourceSpec::Postgres { system, schema, table } = spec else { continue };
+            if system == wanted {
+                let found = tables.entry((schema.clone(), table.clone())).or_default();
+                found.name = format!("{}.{}", ident(schema), ident(table));
+                found.text = text_literal(&found.name);
+                found.entities.push(entity.name.clone());
+                add_columns(entity, source, found);
+            }
+        }
+    }
+    tables
+}
+
+fn add_columns(entity: &EntitySpec, source: &str, table: &mut Table) {
+    for (ix, field) in entity.fields.iter().enumerate() {
+        let Some(name) = field.from.get(source) else { continue };
+        let column = ident(name);
+        if table.columns.contains(&column) {
+            continue;
+        }
+        if entity.key.contains(&ix) {
+            table.key.push(column.clone());
+        } else if field.large {
+            table.large.push(column.clone());
+        } else if out_of_line(&field.ty) {
+            table.inline.push(text_literal(name));
+        }
+        table.columns.push(column);
+    }
+}
+
+/// Types whose columns PostgreSQL moves out of line when a row outgrows a page, and then leaves out of changes.
+fn out_of_line(ty: &LogicalType) -> bool {
+    match ty {
+        LogicalType::String { .. }
+        | LogicalType::Enum { .. }
+        | LogicalType::Json
+        | LogicalType::Bytes => true,
+        LogicalType::Bool
+        | LogicalType::Int32
+        | LogicalType::Int64
+        | LogicalType::Decimal { .. }
+        | LogicalType::Uuid
+        | LogicalType::Date
+        | LogicalType::Timestamp => false,
+    }
+}
+
+/// Quoted always: a column may have any name.
+fn ident(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
