@@ -1,5 +1,11 @@
 //! Acme's contracts, as they are in the repository: what the compiler derives from them.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads files and may panic"
+)]
+
 use std::path::Path;
 
 use covenant_compiler::source::SourceSet;

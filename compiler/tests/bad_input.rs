@@ -1,5 +1,11 @@
 //! Input that nobody should write: it gets an error with a place, never a panic, never a plan.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads files and may panic"
+)]
+
 use covenant_compiler::compile;
 use covenant_compiler::parse::{DEPTH_MAX, FILE_BYTES_MAX, NODES_MAX};
 use covenant_compiler::source::SourceSet;

@@ -1,5 +1,11 @@
 //! Breaking rules on Acme's own contracts: one change each, as a patch, and what must be said of it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads files and may panic"
+)]
+
 use std::collections::BTreeSet;
 use std::path::Path;
 

@@ -1,5 +1,11 @@
 //! The program itself: exit codes, formats, what is written and what is not.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads files and may panic"
+)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

@@ -2,6 +2,12 @@
 //! codes that it must raise (no others), and a snapshot of the whole text. To add one: write `ui/cases/<problem>.yaml`
 //! and review the snapshot.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads files and may panic"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

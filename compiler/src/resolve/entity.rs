@@ -158,9 +158,7 @@ pub(super) fn listed<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
 pub(super) fn pii(cx: &Cx<'_>, class: Option<&str>, path: &str) -> Option<PiiSpec> {
     let class = class?;
     // Without a project every class is unknown; that is reported once, as what it is.
-    if cx.ast.project.is_none() {
-        return None;
-    }
+    cx.ast.project.as_ref()?;
     match cx.project.pii_classes.get(class) {
         Some(spec) => Some(PiiSpec { class: class.to_owned(), protect: spec.protect }),
         None => {
