@@ -48,7 +48,9 @@ fn perfect_copy(path: &std::path::Path, rows: &[PlainRow]) {
     let columns: Vec<String> = columns
         .map(|column| match column.stored {
             Stored::Instant => format!("{} TIMESTAMP", column.name),
-            _ => format!("{} VARCHAR", column.name),
+            Stored::Plain | Stored::Sealed(_) | Stored::Token(_) | Stored::Dropped => {
+                format!("{} VARCHAR", column.name)
+            }
         })
         .collect();
     let warehouse = duckdb::Connection::open(path).unwrap();

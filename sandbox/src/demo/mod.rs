@@ -18,5 +18,6 @@ pub mod options;
 pub mod proof;
 pub mod runtime;
 pub mod screen;
+pub mod stage;
 pub mod systems;
 pub mod watch;

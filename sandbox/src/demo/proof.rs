@@ -47,7 +47,7 @@ pub struct Evidence<'a> {
 pub async fn report(evidence: &Evidence<'_>) -> Result<Report> {
     let mut report = Report::default();
     let warehouse = Warehouse::open(&evidence.warehouse)?;
-    let accounts = evidence.crm.dump(CRM_SINKS[0].object).await?;
+    let accounts = evidence.crm.dump(&CRM_SINKS[0]).await?;
     let parents = BTreeMap::from([("Account", crm::ids(&accounts, CRM_SINKS[0].external_id))]);
     let now = jiff::Timestamp::now();
     for entity in ENTITIES {
@@ -71,7 +71,7 @@ pub async fn report(evidence: &Evidence<'_>) -> Result<Report> {
             let records = if sink.object == CRM_SINKS[0].object {
                 &accounts
             } else {
-                dumped = evidence.crm.dump(sink.object).await?;
+                dumped = evidence.crm.dump(sink).await?;
                 &dumped
             };
             let found = crm::rows(sink, records, &parents);

@@ -13,6 +13,7 @@ use crate::salesforce::org::Org;
 use crate::salesforce::{ConnectedApp, Running, SimConfig, Simulator};
 use crate::shop::live::AccountManagers;
 use crate::verify::crm::Record;
+use crate::verify::shape::{CrmSink, DELETED_FLAG};
 
 /// The shop's database.
 const DATABASE: &str = "acme";
@@ -171,14 +172,17 @@ impl Crm {
         Managers { http: self.http.clone(), admin: self.simulator.admin_url.clone() }
     }
 
-    /// Every record of an object, deleted ones too.
+    /// The fields of an object's records that are compared, deleted records too.
     ///
     /// # Errors
     /// Where the admin port does not answer.
-    pub async fn dump(&self, object: &str) -> Result<Vec<Record>> {
+    pub async fn dump(&self, sink: &CrmSink) -> Result<Vec<Record>> {
         const PLACE: &str = "salesforce simulator";
-        let told = format!("{object} cannot be dumped");
-        let url = format!("{}/records/{object}", self.simulator.admin_url);
+        let told = format!("{} cannot be dumped", sink.object);
+        let mut fields = vec!["Id", "SystemModstamp", DELETED_FLAG, sink.external_id];
+        fields.extend(sink.fields.iter().map(|(field, _, _)| *field));
+        let (admin, fields) = (&self.simulator.admin_url, fields.join(","));
+        let url = format!("{admin}/records/{}?fields={fields}", sink.object);
         let answer = self.http.get(url).send().await.at(PLACE, &told, "")?;
         let answer = answer.error_for_status().at(PLACE, &told, REGENERATE)?;
         answer.json().await.at(PLACE, &told, "")

@@ -22,6 +22,7 @@ pub mod crm;
 pub mod expect;
 pub mod freshness;
 pub mod report;
+pub mod sealed;
 pub mod shape;
 pub mod told;
 pub mod warehouse;
