@@ -1,5 +1,6 @@
 //! Sources: what comes in, before it means anything. A source delivers bytes with positions; capture makes changes of them.
 
+pub mod events;
 pub mod postgres;
 
 pub mod poll;
