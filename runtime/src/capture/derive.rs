@@ -454,7 +454,7 @@ impl Target<'_> {
         let record = Quarantined {
             entity: self.spec().name.clone(),
             source: self.source.to_owned(),
-            key: violations.key.clone().map(|key| key_text(key)),
+            key: violations.key.clone().map(key_text),
             position,
             committed_at_us: raw.committed_at_us,
             reasons: violations.all.clone(),

@@ -176,10 +176,9 @@ fn collect<'a, T>(
 ) -> Result<Vec<Option<T>>> {
     let mut values = Vec::with_capacity(changes.len());
     for change in changes {
-        values.push(match slot(change, &column.role) {
-            Slot::Null => None,
-            filled => Some(read(filled).ok_or_else(&mismatch)?),
-        });
+        let slot = slot(change, &column.role);
+        let filled = !matches!(slot, Slot::Null);
+        values.push(if filled { Some(read(slot).ok_or_else(&mismatch)?) } else { None });
     }
     Ok(values)
 }

@@ -58,7 +58,11 @@ impl SpecCodec {
         })
     }
 
-    fn from_json(&self, source: &str, object: &Map<String, Json>) -> Result<Record, Violations> {
+    fn object_record(
+        &self,
+        source: &str,
+        object: &Map<String, Json>,
+    ) -> Result<Record, Violations> {
         self.record(source, |_, field, name, all| match object.get(name) {
             None if field.optional => Cell::Absent,
             None => {
@@ -157,7 +161,7 @@ impl EntityCodec for SpecCodec {
                 }),
             };
         }
-        match self.from_json(source, &object) {
+        match self.object_record(source, &object) {
             Ok(record) if missing.is_empty() => {
                 Ok(EventRecord { event_id, order, occurred_at_us: at, record })
             }
@@ -174,7 +178,7 @@ impl EntityCodec for SpecCodec {
 
     fn decode_salesforce(&self, source: &str, json: &[u8]) -> Result<Record, Violations> {
         let object = self.object(json)?;
-        self.from_json(source, &object)
+        self.object_record(source, &object)
     }
 }
 

@@ -61,7 +61,8 @@ pub fn split(body: &Bytes) -> Result<Vec<Bytes>, SplitError> {
 }
 
 fn is_json(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
+    // What is skipped is not decoded: UTF-8 must be asked for.
+    std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<IgnoredAny>(text).is_ok())
 }
 
 fn lines(body: &Bytes) -> Result<Vec<Bytes>, SplitError> {
