@@ -285,31 +285,30 @@ impl<'a> generated::Row<'a> for SalesCustomer<'a> {
             _ => {}
         }
     }
-    fn take_cells(&mut self) -> Vec<Cell> {
-        let row = std::mem::take(self);
+    fn into_cells(self) -> Vec<Cell> {
         Vec::from([
-            Cell::Value(row.customer_id.into_value()),
-            row.display_name.into_cell(),
-            row.first_name.into_cell(),
-            row.last_name.into_cell(),
-            row.email.into_cell(),
-            row.phone.into_cell(),
-            row.date_of_birth.into_cell(),
-            row.street.into_cell(),
-            row.city.into_cell(),
-            row.postal_code.into_cell(),
-            row.country.into_cell(),
-            row.language.into_cell(),
-            row.segment.into_cell(),
-            row.credit_limit.into_cell(),
-            row.loyalty_points.into_cell(),
-            row.marketing_opt_in.into_cell(),
-            row.notes.into_cell(),
-            row.created_at.into_cell(),
-            row.updated_at.into_cell(),
-            row.tier.into_cell(),
-            row.account_owner.into_cell(),
-            row.next_review_on.into_cell(),
+            Cell::Value(self.customer_id.into_value()),
+            self.display_name.into_cell(),
+            self.first_name.into_cell(),
+            self.last_name.into_cell(),
+            self.email.into_cell(),
+            self.phone.into_cell(),
+            self.date_of_birth.into_cell(),
+            self.street.into_cell(),
+            self.city.into_cell(),
+            self.postal_code.into_cell(),
+            self.country.into_cell(),
+            self.language.into_cell(),
+            self.segment.into_cell(),
+            self.credit_limit.into_cell(),
+            self.loyalty_points.into_cell(),
+            self.marketing_opt_in.into_cell(),
+            self.notes.into_cell(),
+            self.created_at.into_cell(),
+            self.updated_at.into_cell(),
+            self.tier.into_cell(),
+            self.account_owner.into_cell(),
+            self.next_review_on.into_cell(),
         ])
     }
     fn key(&self) -> Vec<Value> {

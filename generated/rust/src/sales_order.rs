@@ -280,32 +280,31 @@ impl<'a> generated::Row<'a> for SalesOrder<'a> {
             _ => {}
         }
     }
-    fn take_cells(&mut self) -> Vec<Cell> {
-        let row = std::mem::take(self);
+    fn into_cells(self) -> Vec<Cell> {
         Vec::from([
-            Cell::Value(row.order_id.into_value()),
-            row.customer_id.into_cell(),
-            row.order_number.into_cell(),
-            row.status.into_cell(),
-            row.channel.into_cell(),
-            row.currency.into_cell(),
-            row.subtotal.into_cell(),
-            row.tax.into_cell(),
-            row.shipping.into_cell(),
-            row.discount.into_cell(),
-            row.total.into_cell(),
-            row.line_count.into_cell(),
-            row.contact_email.into_cell(),
-            row.ship_street.into_cell(),
-            row.ship_country.into_cell(),
-            row.session_id.into_cell(),
-            row.gift_message.into_cell(),
-            row.promised_on.into_cell(),
-            row.placed_at.into_cell(),
-            row.updated_at.into_cell(),
-            row.carrier.into_cell(),
-            row.tracking_number.into_cell(),
-            row.last_event_at.into_cell(),
+            Cell::Value(self.order_id.into_value()),
+            self.customer_id.into_cell(),
+            self.order_number.into_cell(),
+            self.status.into_cell(),
+            self.channel.into_cell(),
+            self.currency.into_cell(),
+            self.subtotal.into_cell(),
+            self.tax.into_cell(),
+            self.shipping.into_cell(),
+            self.discount.into_cell(),
+            self.total.into_cell(),
+            self.line_count.into_cell(),
+            self.contact_email.into_cell(),
+            self.ship_street.into_cell(),
+            self.ship_country.into_cell(),
+            self.session_id.into_cell(),
+            self.gift_message.into_cell(),
+            self.promised_on.into_cell(),
+            self.placed_at.into_cell(),
+            self.updated_at.into_cell(),
+            self.carrier.into_cell(),
+            self.tracking_number.into_cell(),
+            self.last_event_at.into_cell(),
         ])
     }
     fn key(&self) -> Vec<Value> {

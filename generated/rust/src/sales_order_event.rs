@@ -178,20 +178,19 @@ impl<'a> generated::Row<'a> for SalesOrderEvent<'a> {
             _ => {}
         }
     }
-    fn take_cells(&mut self) -> Vec<Cell> {
-        let row = std::mem::take(self);
+    fn into_cells(self) -> Vec<Cell> {
         Vec::from([
-            Cell::Value(row.event_id.into_value()),
-            row.order_id.into_cell(),
-            row.sequence.into_cell(),
-            row.status.into_cell(),
-            row.occurred_at.into_cell(),
-            row.producer.into_cell(),
-            row.carrier.into_cell(),
-            row.tracking_number.into_cell(),
-            row.location.into_cell(),
-            row.scanner_id.into_cell(),
-            row.remark.into_cell(),
+            Cell::Value(self.event_id.into_value()),
+            self.order_id.into_cell(),
+            self.sequence.into_cell(),
+            self.status.into_cell(),
+            self.occurred_at.into_cell(),
+            self.producer.into_cell(),
+            self.carrier.into_cell(),
+            self.tracking_number.into_cell(),
+            self.location.into_cell(),
+            self.scanner_id.into_cell(),
+            self.remark.into_cell(),
         ])
     }
     fn key(&self) -> Vec<Value> {

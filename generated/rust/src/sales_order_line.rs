@@ -173,22 +173,21 @@ impl<'a> generated::Row<'a> for SalesOrderLine<'a> {
             _ => {}
         }
     }
-    fn take_cells(&mut self) -> Vec<Cell> {
-        let row = std::mem::take(self);
+    fn into_cells(self) -> Vec<Cell> {
         Vec::from([
-            Cell::Value(row.order_id.into_value()),
-            Cell::Value(row.line_no.into_value()),
-            row.sku.into_cell(),
-            row.product_name.into_cell(),
-            row.quantity.into_cell(),
-            row.unit_price.into_cell(),
-            row.discount.into_cell(),
-            row.line_total.into_cell(),
-            row.tax_rate.into_cell(),
-            row.location.into_cell(),
-            row.state.into_cell(),
-            row.created_at.into_cell(),
-            row.updated_at.into_cell(),
+            Cell::Value(self.order_id.into_value()),
+            Cell::Value(self.line_no.into_value()),
+            self.sku.into_cell(),
+            self.product_name.into_cell(),
+            self.quantity.into_cell(),
+            self.unit_price.into_cell(),
+            self.discount.into_cell(),
+            self.line_total.into_cell(),
+            self.tax_rate.into_cell(),
+            self.location.into_cell(),
+            self.state.into_cell(),
+            self.created_at.into_cell(),
+            self.updated_at.into_cell(),
         ])
     }
     fn key(&self) -> Vec<Value> {

@@ -170,22 +170,21 @@ impl<'a> generated::Row<'a> for StockInventoryLevel<'a> {
             _ => {}
         }
     }
-    fn take_cells(&mut self) -> Vec<Cell> {
-        let row = std::mem::take(self);
+    fn into_cells(self) -> Vec<Cell> {
         Vec::from([
-            Cell::Value(row.sku.into_value()),
-            Cell::Value(row.location.into_value()),
-            row.product_name.into_cell(),
-            row.category.into_cell(),
-            row.on_hand.into_cell(),
-            row.reserved.into_cell(),
-            row.safety_stock.into_cell(),
-            row.reorder_point.into_cell(),
-            row.unit_cost.into_cell(),
-            row.bin.into_cell(),
-            row.condition.into_cell(),
-            row.counted_on.into_cell(),
-            row.updated_at.into_cell(),
+            Cell::Value(self.sku.into_value()),
+            Cell::Value(self.location.into_value()),
+            self.product_name.into_cell(),
+            self.category.into_cell(),
+            self.on_hand.into_cell(),
+            self.reserved.into_cell(),
+            self.safety_stock.into_cell(),
+            self.reorder_point.into_cell(),
+            self.unit_cost.into_cell(),
+            self.bin.into_cell(),
+            self.condition.into_cell(),
+            self.counted_on.into_cell(),
+            self.updated_at.into_cell(),
         ])
     }
     fn key(&self) -> Vec<Value> {

@@ -251,9 +251,9 @@ fn row(entity: &EntitySpec) -> TokenStream {
     let cells = entity.fields.iter().enumerate().map(|(ix, field)| {
         let ident = names::ident(&field.name);
         if is_key(&ix) {
-            quote!(Cell::Value(row.#ident.into_value()))
+            quote!(Cell::Value(self.#ident.into_value()))
         } else {
-            quote!(row.#ident.into_cell())
+            quote!(self.#ident.into_cell())
         }
     });
     let key = entity.key.iter().filter_map(|ix| entity.fields.get(*ix)).map(|field| {
@@ -279,8 +279,7 @@ fn row(entity: &EntitySpec) -> TokenStream {
                     _ => {}
                 }
             }
-            fn take_cells(&mut self) -> Vec<Cell> {
-                let row = std::mem::take(self);
+            fn into_cells(self) -> Vec<Cell> {
                 Vec::from([#(#cells),*])
             }
             fn key(&self) -> Vec<Value> {

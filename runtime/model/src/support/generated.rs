@@ -14,8 +14,10 @@ pub trait Row<'a> {
     /// Reads one field.
     fn set(&mut self, field: FieldIx, raw: Raw<'a>, check: &mut Check);
 
-    /// Moves everything out, one cell per field. Fields of the key are always set.
-    fn take_cells(&mut self) -> Vec<Cell>;
+    /// One cell per field. Fields of the key are always set.
+    fn into_cells(self) -> Vec<Cell>
+    where
+        Self: Sized;
 
     /// The values of the key.
     fn key(&self) -> Vec<Value>;
@@ -70,8 +72,8 @@ pub trait Generated: Send + Sync + 'static {
     }
 
     /// The same as an untyped record.
-    fn record(mut row: Self::Row<'_>) -> Record {
-        Record { cells: row.take_cells() }
+    fn record(row: Self::Row<'_>) -> Record {
+        Record { cells: row.into_cells() }
     }
 
     /// Checks a typed record that was not read but built, against every rule of its fields and of the capture.
@@ -79,7 +81,7 @@ pub trait Generated: Send + Sync + 'static {
     /// # Errors
     /// Every rule that it breaks.
     fn validate(row: &Self::Row<'_>) -> Result<(), Violations> {
-        let cells = row.clone().take_cells();
+        let cells = row.clone().into_cells();
         drive::validate(Self::ENTITY, &cells, |check| row.quality(check), row.key())
     }
 }
