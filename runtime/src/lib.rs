@@ -27,6 +27,7 @@ pub mod keys;
 pub mod landing;
 pub mod ledger;
 pub mod quarantine;
+pub mod reconcile;
 pub mod source;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]

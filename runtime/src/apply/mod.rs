@@ -117,7 +117,7 @@ impl ApplyLane {
     }
 
     async fn work(&mut self) -> Result<Stepped> {
-        let applied = self.applied().await?;
+        let applied = self.last_applied().await?;
         let mut done = Stepped::default();
         let commits = self.next(applied).await?;
         if !commits.is_empty() {
@@ -132,11 +132,12 @@ impl ApplyLane {
         Ok(done)
     }
 
-    /// The last applied commit.
-    ///
-    /// # Errors
-    /// Of the warehouse; `Gap` where landing ends before it.
-    pub async fn applied(&mut self) -> Result<CommitNumber> {
+    /// The last applied commit, as far as this lane knows; none before its first step and after a failure.
+    pub fn applied(&self) -> Option<CommitNumber> {
+        self.applied
+    }
+
+    async fn last_applied(&mut self) -> Result<CommitNumber> {
         if let Some(applied) = self.applied {
             return Ok(applied);
         }
@@ -200,7 +201,7 @@ impl ApplyLane {
         if due.is_empty() {
             return Ok(0);
         }
-        let fence = self.applied().await?;
+        let fence = self.last_applied().await?;
         let mut cycles = match self.cycles.take() {
             Some(cycles) => cycles,
             None => self.warehouse.cycles().await?,

@@ -70,6 +70,20 @@ impl DuckWarehouse {
         Ok(Self { worker, sql, entities: Arc::new(entities), epoch: Epoch(0) })
     }
 
+    /// A second instance over the same open database, which must be opened under its own epoch: DuckDB lets one process have a
+    /// file, and within it this is how two instances meet.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    pub async fn beside(&self) -> Result<Self> {
+        Ok(Self {
+            worker: self.worker.beside().await?,
+            sql: self.sql.clone(),
+            entities: Arc::clone(&self.entities),
+            epoch: Epoch(0),
+        })
+    }
+
     fn file(&self, landing: &dyn Landing, file: &DataFile) -> Result<BatchFile> {
         let path = landing.local_path(file).ok_or_else(|| {
             RuntimeError::new(

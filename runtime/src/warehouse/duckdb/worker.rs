@@ -18,11 +18,22 @@ pub(super) struct Worker {
 impl Worker {
     /// Starts the thread and opens the database in it.
     pub(super) async fn start(options: DuckOptions) -> Result<Self> {
+        Self::with(move || connect(&options)).await
+    }
+
+    /// Another connection to the same database, with a thread of its own.
+    pub(super) async fn beside(&self) -> Result<Self> {
+        let clone = |db: &Connection| db.try_clone().map_err(|error| failed("connecting", error));
+        let connection = self.call(clone).await?;
+        Self::with(move || Ok(connection)).await
+    }
+
+    async fn with(connect: impl FnOnce() -> Result<Connection> + Send + 'static) -> Result<Self> {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let (opened, answer) = oneshot::channel();
         std::thread::Builder::new()
             .name("duckdb".to_owned())
-            .spawn(move || match connect(&options) {
+            .spawn(move || match connect() {
                 Ok(connection) => {
                     // Nobody waits any more: the caller was dropped, and so is the sender of jobs.
                     let _ = opened.send(Ok(()));

@@ -1,0 +1,333 @@
+//! The embedded warehouse over the generated SQL and real landing files: the same rows as the reference fold, one fence, no
+//! effect of repeats, and nothing read that was not landed.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use covenant_compiler::emit::duckdb;
+use covenant_compiler::plan::Plan;
+use covenant_compiler::tree::OutputTree;
+use covenant_model::change::{
+    Change, Key, Op, Origin, Protect, ProtectError, Site, change_of, delete_of,
+};
+use covenant_model::record::{Cell, Record};
+use covenant_model::spec::{ApplyForm, EntitySpec};
+use covenant_model::value::Value;
+use covenant_model::version::{Incarnation, Lsn, Position, Revision, Version};
+use covenant_runtime::apply::ApplyLane;
+use covenant_runtime::env::Env;
+use covenant_runtime::error::ErrorKind;
+use covenant_runtime::fault::NoFaults;
+use covenant_runtime::landing::objects::ObjectLanding;
+use covenant_runtime::landing::{CommitNumber, Epoch, Landing, LandingCommit};
+use covenant_runtime::warehouse::Warehouse;
+use covenant_runtime::warehouse::duckdb::{DuckOptions, DuckWarehouse};
+use covenant_runtime::warehouse::memory::{MemoryStore, MemoryWarehouse};
+use covenant_runtime::warehouse::sql::SqlFiles;
+use covenant_tests::small::{self, field};
+
+/// Landing commits of a run.
+const COMMITS: u64 = 30;
+/// Changes of a commit.
+const CHANGES: u64 = 12;
+/// Rows.
+const KEYS: u64 = 17;
+
+struct Plainly;
+
+impl Protect for Plainly {
+    fn encrypt(&self, site: &Site<'_>, _: &Value) -> Result<(String, String), ProtectError> {
+        Ok((format!("v1|{}", site.version), format!("token {}", site.version)))
+    }
+    fn token(&self, site: &Site<'_>, _: &Value) -> Result<String, ProtectError> {
+        Ok(format!("token {}", site.version))
+    }
+}
+
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+fn key(number: u64) -> Key {
+    Key(vec![Value::Int((number % 3) as i64 - 1), Value::Text(format!("P'{number}"))])
+}
+
+fn said(entity: &EntitySpec, dice: &mut Dice, place: u64) -> Vec<Change> {
+    let number = dice.below(KEYS);
+    let store = dice.below(3) > 0;
+    let version = Version::new(
+        Incarnation::FIRST,
+        Position::streamed(Lsn(dice.below(40) + place / 8), place as u32 + 1),
+        Revision(0),
+    );
+    // rows move only upwards, so that moves form a forest
+    let from = (store && dice.below(6) == 0 && number > 0).then(|| dice.below(number));
+    let origin = Origin {
+        source: if store { "store" } else { "carrier" },
+        version,
+        committed_at_us: 1_767_225_600_000_000 + place as i64 * 1_000,
+        op: Op::Upsert,
+        moved_from: from.map(key),
+    };
+    if store && from.is_none() && dice.below(6) == 0 {
+        let gone = Origin { op: Op::Delete, ..origin };
+        return vec![delete_of(entity, key(number), &gone)];
+    }
+    let mut record = Record::absent(entity.fields.len());
+    let mut set = |at: usize, value: Value| record.cells[at] = Cell::Value(value);
+    for (at, value) in entity.key.iter().zip(key(number).0) {
+        set(*at, value);
+    }
+    let rank = dice.below(4) as usize;
+    set(field::STATUS, Value::Text(small::STATES[rank].to_owned()));
+    set(field::FIRST_DEPOT, Value::Text(format!("depot {place}")));
+    if store {
+        set(field::WEIGHT, Value::Decimal(i128::from(place) - 100));
+        set(
+            field::ORDER,
+            if dice.below(3) == 0 { Value::Null } else { Value::Text("o;\n".into()) },
+        );
+        set(field::EMAIL, Value::Text(format!("mail {place}")));
+        set(field::BORN, Value::Date(1));
+        if dice.below(2) == 0 {
+            set(field::LARGE, Value::Text(format!("photo {place}")));
+        }
+    } else {
+        let at = dice.below(9) as i64 * 1_000_003 - 2_000_000;
+        set(field::SEEN_AT, if dice.below(4) == 0 { Value::Null } else { Value::Timestamp(at) });
+    }
+    let mut all = vec![change_of(entity, &record, &origin, &Plainly).unwrap()];
+    if let Some(from) = from {
+        let gone = Origin { op: Op::Delete, moved_from: None, ..origin };
+        all.push(delete_of(entity, key(from), &gone));
+    }
+    all
+}
+
+async fn land(landing: &dyn Landing, entity: &EntitySpec, changes: &[Change]) -> LandingCommit {
+    let newest = landing.newest().await.unwrap().map_or(CommitNumber(0), |commit| commit.number);
+    let previous = landing.digest_at(newest).await.unwrap();
+    let commit = LandingCommit {
+        number: newest.next(),
+        epoch: Epoch(1),
+        previous_sha256: previous.unwrap_or_default(),
+        written_at_us: 0,
+        files: vec![landing.put_changes(entity, changes).await.unwrap()],
+        quarantine: None,
+        positions: Default::default(),
+        resolutions: Vec::new(),
+    };
+    landing.commit(&commit).await.unwrap();
+    commit
+}
+
+struct Set {
+    plan: Plan,
+    folder: tempfile::TempDir,
+    landing: Arc<ObjectLanding>,
+}
+
+impl Set {
+    fn new(apply: ApplyForm) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let landing = Arc::new(ObjectLanding::local(&folder.path().join("landing")).unwrap());
+        Self { plan: small::plan(apply), folder, landing }
+    }
+
+    fn entity(&self) -> &EntitySpec {
+        &self.plan.entities[0]
+    }
+
+    async fn commits(&self, seed: u64) -> Vec<LandingCommit> {
+        let mut dice = Dice(seed);
+        let mut commits = Vec::new();
+        for number in 0..COMMITS {
+            let places = number * CHANGES..(number + 1) * CHANGES;
+            let changes: Vec<_> =
+                places.flat_map(|place| said(self.entity(), &mut dice, place)).collect();
+            commits.push(land(self.landing.as_ref(), self.entity(), &changes).await);
+        }
+        commits
+    }
+
+    fn sql(&self) -> SqlFiles {
+        let mut tree = OutputTree::default();
+        duckdb::emit(&self.plan, &mut tree).unwrap();
+        SqlFiles::from_texts(tree.iter().map(|(path, text)| (path.to_owned(), text.to_owned())))
+    }
+
+    async fn duck(&self, path: Option<&Path>) -> DuckWarehouse {
+        let options = path.map_or_else(DuckOptions::in_memory, DuckOptions::file);
+        DuckWarehouse::new(options, self.sql(), &self.plan.entities).await.unwrap()
+    }
+
+    fn memory(&self) -> MemoryWarehouse {
+        MemoryWarehouse::new(MemoryStore::default(), &self.plan.entities, Arc::new(NoFaults))
+    }
+}
+
+async fn rows(
+    warehouse: &mut dyn Warehouse,
+    entity: &EntitySpec,
+) -> Vec<(Key, covenant_model::join::RowState)> {
+    let mut all: Vec<(Key, _)> = Vec::new();
+    loop {
+        let after = all.last().map(|(key, _)| key.clone());
+        // a small page, so that paging is tested
+        let page = warehouse.scan(entity, after.as_ref(), 5).await.unwrap();
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+#[tokio::test]
+async fn the_generated_sql_gives_the_reference_rows_in_any_batching() {
+    for (seed, apply) in [(1, ApplyForm::Merge), (2, ApplyForm::DeleteInsert)] {
+        let set = Set::new(apply);
+        let commits = set.commits(seed).await;
+        let mut memory = set.memory();
+        memory.open(Epoch(1)).await.unwrap();
+        memory.apply(set.landing.as_ref(), &commits).await.unwrap();
+        let expected = rows(&mut memory, set.entity()).await;
+        assert!(expected.len() >= KEYS as usize - 2);
+        for batch in [1, 7, commits.len()] {
+            let mut duck = set.duck(None).await;
+            duck.open(Epoch(1)).await.unwrap();
+            for part in commits.chunks(batch) {
+                duck.apply(set.landing.as_ref(), part).await.unwrap();
+            }
+            let mut found = rows(&mut duck, set.entity()).await;
+            found.sort_by(|a, b| a.0.cmp(&b.0));
+            assert_eq!(found, expected, "{apply:?}, batches of {batch}");
+            let counts = duck.counts(set.entity()).await.unwrap();
+            assert_eq!(counts, memory.counts(set.entity()).await.unwrap(), "{apply:?}, {batch}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn applying_again_changes_nothing_and_holes_are_refused() {
+    let set = Set::new(ApplyForm::DeleteInsert);
+    let commits = set.commits(3).await;
+    let mut duck = set.duck(None).await;
+    duck.open(Epoch(1)).await.unwrap();
+    duck.apply(set.landing.as_ref(), &commits[..10]).await.unwrap();
+    let before = (rows(&mut duck, set.entity()).await, duck.counts(set.entity()).await.unwrap());
+    let again = duck.apply(set.landing.as_ref(), &commits[..10]).await.unwrap();
+    assert_eq!((again.upto, again.rows_changed), (CommitNumber(10), 0));
+    let hole = duck.apply(set.landing.as_ref(), &commits[11..12]).await.unwrap_err();
+    assert_eq!(hole.kind, ErrorKind::Gap);
+    let after = (rows(&mut duck, set.entity()).await, duck.counts(set.entity()).await.unwrap());
+    assert_eq!(before, after);
+    // an overlap applies what is new only
+    let rest = duck.apply(set.landing.as_ref(), &commits[8..12]).await.unwrap();
+    assert_eq!(
+        (rest.upto, rest.changes),
+        (CommitNumber(12), commits[10].files[0].rows + commits[11].files[0].rows)
+    );
+}
+
+#[tokio::test]
+async fn a_zombie_of_an_earlier_epoch_writes_nothing() {
+    let set = Set::new(ApplyForm::Merge);
+    let commits = set.commits(5).await;
+    let mut zombie = set.duck(None).await;
+    zombie.open(Epoch(1)).await.unwrap();
+    zombie.apply(set.landing.as_ref(), &commits[..2]).await.unwrap();
+    let mut newer = zombie.beside().await.unwrap();
+    newer.open(Epoch(2)).await.unwrap();
+    // the zombie wakes up with the next batch, and with an older one, in its hands
+    let error = zombie.apply(set.landing.as_ref(), &commits[2..3]).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Fenced, "{error}");
+    assert_eq!(newer.applied().await.unwrap(), CommitNumber(2));
+    newer.apply(set.landing.as_ref(), &commits[2..10]).await.unwrap();
+    let before = rows(&mut newer, set.entity()).await;
+    let late = zombie.apply(set.landing.as_ref(), &commits[1..10]).await.unwrap();
+    assert_eq!(late.rows_changed, 0);
+    let model = &set.plan.models[0];
+    assert_eq!(zombie.run_model(model, 9).await.unwrap_err().kind, ErrorKind::Fenced);
+    assert_eq!(zombie.open(Epoch(1)).await.unwrap_err().kind, ErrorKind::Fenced);
+    assert_eq!(rows(&mut newer, set.entity()).await, before);
+}
+
+#[tokio::test]
+async fn a_file_that_was_tampered_with_is_not_loaded() {
+    let set = Set::new(ApplyForm::Merge);
+    let commits = set.commits(6).await;
+    let path = set.landing.local_path(&commits[1].files[0]).unwrap();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let last = bytes.len() / 2;
+    bytes[last] ^= 1;
+    std::fs::write(&path, bytes).unwrap();
+    let mut duck = set.duck(None).await;
+    duck.open(Epoch(1)).await.unwrap();
+    let error = duck.apply(set.landing.as_ref(), &commits[..2]).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::Corrupt, "{error}");
+    // all or nothing: the first commit of the batch is not there either
+    assert_eq!(duck.applied().await.unwrap(), CommitNumber(0));
+    assert!(rows(&mut duck, set.entity()).await.is_empty());
+}
+
+#[tokio::test]
+async fn another_type_in_the_warehouse_is_refused_with_both_sides_named() {
+    let set = Set::new(ApplyForm::Merge);
+    let path = set.folder.path().join("warehouse.duckdb");
+    let mut duck = set.duck(Some(&path)).await;
+    duck.open(Epoch(1)).await.unwrap();
+    drop(duck);
+    let db = loop {
+        // the thread of the dropped warehouse may still hold the file
+        if let Ok(db) = ::duckdb::Connection::open(&path) {
+            break db;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    db.execute_batch(
+        "DROP VIEW YARD.PARCELS; ALTER TABLE YARD.PARCELS_STATE ALTER weight TYPE VARCHAR;",
+    )
+    .unwrap();
+    drop(db);
+    let mut duck = set.duck(Some(&path)).await;
+    let error = duck.open(Epoch(2)).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::SchemaMismatch);
+    let text = error.to_string();
+    assert!(text.contains("DECIMAL(10,2)") && text.contains("VARCHAR"), "{text}");
+}
+
+#[tokio::test]
+async fn the_lane_catches_up_and_models_run_in_numbered_cycles() {
+    let set = Set::new(ApplyForm::DeleteInsert);
+    set.commits(7).await;
+    let path = set.folder.path().join("warehouse.duckdb");
+    let models = set.plan.models.clone();
+    let landing: Arc<dyn Landing> = Arc::clone(&set.landing) as _;
+    let duck = Box::new(set.duck(Some(&path)).await);
+    let mut lane =
+        ApplyLane::open(Arc::clone(&landing), duck, models.clone(), Env::system(), Epoch(1))
+            .await
+            .unwrap();
+    let done = lane.step().await.unwrap();
+    assert_eq!((done.commits, done.models), (COMMITS, 1));
+    assert!(lane.step().await.unwrap().idle());
+    assert_eq!(lane.applied(), Some(CommitNumber(COMMITS)));
+    let samples = lane.freshness()["yard.parcel"].quantiles().samples;
+    assert_eq!(samples, lane.totals().changes);
+    // the same inputs again: nothing to run; new inputs: the next number
+    lane.run_models_now();
+    assert_eq!(lane.step().await.unwrap().models, 0);
+    let change = said(set.entity(), &mut Dice(9), 1_000);
+    land(set.landing.as_ref(), set.entity(), &change).await;
+    lane.run_models_now();
+    assert_eq!(lane.step().await.unwrap().models, 1);
+    let cycles = lane.warehouse().cycles().await.unwrap();
+    let cycle = cycles[&models[0].name];
+    assert_eq!((cycle.number, cycle.commit), (2, CommitNumber(COMMITS + 1)));
+}
