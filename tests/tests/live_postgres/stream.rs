@@ -8,8 +8,9 @@ use covenant_runtime::landing::SourcePosition;
 use covenant_runtime::source::postgres::connect::Endpoint;
 use covenant_runtime::source::postgres::gap::accept;
 use covenant_runtime::source::postgres::lineage::Start;
+use covenant_runtime::source::postgres::reader::PostgresReader;
 use covenant_runtime::source::postgres::stream::{inspect, open};
-use covenant_runtime::source::{ChangeStream, StreamItem};
+use covenant_runtime::source::{ChangeStream, StreamItem, TableReader};
 
 const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, note text, big text);
      ALTER TABLE t ALTER big SET STORAGE EXTERNAL;";
@@ -281,4 +282,36 @@ async fn an_accepted_gap_streams_on_under_the_next_incarnation() {
     assert_eq!(opened.position, after);
     db.run("INSERT INTO t VALUES (2)").await;
     assert_eq!(show(&transaction(&mut opened.stream).await), "1:t+(2,null,null)");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_the_server_ends_is_unavailable_and_can_be_opened_again() {
+    let db = Database::new("ended", TABLE).await;
+    let mut opened = db.open(None).await;
+    let mut reader = PostgresReader::new(db.endpoint());
+    db.run("INSERT INTO t VALUES (1)").await;
+    let first = transaction(&mut opened.stream).await;
+    reader.snapshot().await.unwrap();
+    db.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+         WHERE datname = 'ended' AND pid <> pg_backend_pid()",
+    )
+    .await;
+    let error = loop {
+        match tokio::time::timeout(PATIENCE, opened.stream.next()).await.unwrap() {
+            Ok(StreamItem::Passed(_)) => {}
+            Ok(StreamItem::Transaction(other)) => panic!("unexpected {other:?}"),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+    // the reader fails at most once
+    if let Err(error) = reader.snapshot().await {
+        assert_eq!(error.kind, ErrorKind::Unavailable, "{error}");
+        reader.snapshot().await.unwrap();
+    }
+    let landed = opened.position.clone();
+    drop(opened);
+    let mut opened = db.open(Some(&landed)).await;
+    assert_eq!(transaction(&mut opened.stream).await, first);
 }

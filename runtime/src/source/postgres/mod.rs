@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`pgoutput`] | decodes messages of pgoutput, protocol 1; pure |
 //! | [`assemble`] | puts messages together to whole transactions; pure |
+//! | [`feed`] | events of the session to items: the keepalive rule; pure |
 //! | [`lineage`] | start check: does the slot continue where landing ends; pure |
 //! | [`gap`] | accepting a gap: the next incarnation |
 //! | [`slot`] | reads and creates the slot |
@@ -17,6 +18,7 @@
 
 pub mod assemble;
 pub mod connect;
+pub mod feed;
 pub mod gap;
 pub mod lineage;
 pub mod pgoutput;

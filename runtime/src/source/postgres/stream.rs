@@ -6,13 +6,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use covenant_model::position::Acknowledged;
 use covenant_model::version::{Incarnation, Lsn};
-use pgwire_replication::{ReplicationClient, ReplicationEvent};
+use pgwire_replication::ReplicationClient;
 use tokio::time::Instant;
 
-use super::assemble::{AssembleError, Assembler, TRANSACTION_BYTES};
+use super::assemble::{AssembleError, TRANSACTION_BYTES};
 use super::connect::{ADVICE_GAP, Endpoint};
+use super::feed::Feed;
 use super::lineage::{self, Identity, Landed, Start};
-use super::pgoutput::{self, EPOCH_2000_US, Message};
 use super::slot;
 use crate::env::Clock;
 use crate::error::{ErrorKind, Result, RuntimeError};
@@ -69,9 +69,7 @@ pub struct Opened {
 pub struct PostgresStream {
     endpoint: Endpoint,
     session: ReplicationClient,
-    assembler: Assembler,
-    /// End of what was handed out.
-    delivered: Lsn,
+    feed: Feed,
     heard_at: Instant,
     /// Set once the silence is too long; see [`SILENCE_GRACE`].
     last_chance: Option<Instant>,
@@ -127,8 +125,7 @@ pub async fn open(
     let stream = PostgresStream {
         endpoint: endpoint.clone(),
         session,
-        assembler: Assembler::new(settings.transaction_bytes),
-        delivered: lsn,
+        feed: Feed::new(lsn, settings.transaction_bytes),
         heard_at: Instant::now(),
         last_chance: None,
     };
@@ -244,20 +241,23 @@ impl ChangeStream for PostgresStream {
             };
             self.heard_at = Instant::now();
             self.last_chance = None;
-            if let Some(item) = self.take(event)? {
-                return Ok(item);
+            match self.feed.take(event) {
+                Ok(None) => {}
+                Ok(Some(item)) => return Ok(item),
+                Err(error) => return Err(self.broken(&error)),
             }
         }
     }
 
     async fn acknowledge(&mut self, to: Acknowledged) -> Result<()> {
-        if to.0 > self.delivered {
+        if to.0 > self.feed.delivered() {
             return Err(RuntimeError::new(
                 ErrorKind::Bug,
                 self.endpoint.place(),
                 format!(
                     "{} was to be acknowledged, but only {} was delivered",
-                    to.0, self.delivered
+                    to.0,
+                    self.feed.delivered()
                 ),
                 "Report this",
             ));
@@ -276,48 +276,6 @@ impl PostgresStream {
             return deadline;
         }
         *self.last_chance.get_or_insert(now + SILENCE_GRACE)
-    }
-
-    fn take(&mut self, event: ReplicationEvent) -> Result<Option<StreamItem>> {
-        let message = match event {
-            ReplicationEvent::KeepAlive { wal_end, .. } => {
-                return Ok(self.keepalive(Lsn(wal_end.0)));
-            }
-            ReplicationEvent::Begin { final_lsn, xid, commit_time_micros } => Message::Begin {
-                commit: Lsn(final_lsn.0),
-                committed_at_us: commit_time_micros.saturating_add(EPOCH_2000_US),
-                xid,
-            },
-            ReplicationEvent::Commit { lsn, end_lsn, commit_time_micros } => Message::Commit {
-                commit: Lsn(lsn.0),
-                end: Lsn(end_lsn.0),
-                committed_at_us: commit_time_micros.saturating_add(EPOCH_2000_US),
-            },
-            ReplicationEvent::Message { .. } => Message::Emitted,
-            ReplicationEvent::XLogData { data, .. } => {
-                pgoutput::decode(&data).map_err(|error| self.broken(&error.into()))?
-            }
-            ReplicationEvent::StoppedAt { .. } => {
-                return Err(self.ended("the stream has stopped"));
-            }
-        };
-        let transaction = self.assembler.push(message).map_err(|error| self.broken(&error))?;
-        let Some(transaction) = transaction else { return Ok(None) };
-        self.delivered = self.delivered.max(transaction.end);
-        if transaction.changes.is_empty() {
-            // only messages: nothing to land, but the stream has passed it
-            return Ok(Some(StreamItem::Passed(transaction.end)));
-        }
-        Ok(Some(StreamItem::Transaction(transaction)))
-    }
-
-    /// With a transaction open, the end of the log says nothing about what has been delivered.
-    fn keepalive(&mut self, wal_end: Lsn) -> Option<StreamItem> {
-        if self.assembler.is_open() || wal_end <= self.delivered {
-            return None;
-        }
-        self.delivered = wal_end;
-        Some(StreamItem::Passed(wal_end))
     }
 
     fn ended(&self, what: &str) -> RuntimeError {
