@@ -3,6 +3,7 @@
 //!
 //! Paths are relative to the output folder (`generated/`): `rust/…`, `schemas/…`, `duckdb/…`.
 
+pub mod docs;
 pub mod duckdb;
 mod json;
 pub mod orchestration;
@@ -64,6 +65,7 @@ pub fn add(tree: &mut OutputTree, path: &str, text: impl Into<String>) -> Result
 /// The first failure; nothing must then be written.
 pub fn emit_all(plan: &Plan) -> Result<OutputTree, EmitError> {
     let mut tree = OutputTree::default();
+    docs::emit(plan, &mut tree)?;
     duckdb::emit(plan, &mut tree)?;
     rust::emit(plan, &mut tree)?;
     schemas::emit(plan, &mut tree)?;

@@ -6,5 +6,5 @@ mod ident;
 mod query;
 
 pub(crate) use entity::EntityTables;
-pub(crate) use ident::{Dialect, text_literal};
+pub(crate) use ident::{Dialect, slug, text_literal};
 pub(crate) use query::{ModelTable, model_tables};

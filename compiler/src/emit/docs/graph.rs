@@ -1,0 +1,241 @@
+//! The lineage graph: systems, entities, models, sinks, and where each stands in the picture.
+
+use std::collections::BTreeMap;
+
+use covenant_model::spec::{EntitySpec, SourceSpec, SystemSpec};
+use serde::Serialize;
+
+use super::catalogue::duration;
+use crate::emit::sql::slug;
+use crate::plan::Plan;
+
+/// Width and height of a box, and the distances between boxes, in pixels.
+const BOX_WIDTH: usize = 216;
+const BOX_HEIGHT: usize = 48;
+const COLUMN_STEP: usize = 312;
+const ROW_STEP: usize = 72;
+const MARGIN: usize = 28;
+/// Room for the headings above the columns.
+const HEADING: usize = 36;
+
+/// A box.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Node {
+    /// Unique, letters and underscores.
+    pub(super) id: String,
+    /// `source`, `entity`, `model`, `sink`
+    pub(super) kind: &'static str,
+    pub(super) title: String,
+    pub(super) subtitle: String,
+    /// Whether personal data stands in it.
+    pub(super) personal: bool,
+    pub(super) column: usize,
+    pub(super) x: usize,
+    pub(super) y: usize,
+    pub(super) width: usize,
+    pub(super) height: usize,
+}
+
+/// An arrow.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Edge {
+    pub(super) from: String,
+    pub(super) to: String,
+    /// SVG path.
+    pub(super) path: String,
+}
+
+/// A heading above a column.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Heading {
+    pub(super) text: &'static str,
+    pub(super) x: usize,
+    pub(super) y: usize,
+}
+
+/// The whole picture.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Graph {
+    pub(super) nodes: Vec<Node>,
+    pub(super) edges: Vec<Edge>,
+    pub(super) headings: Vec<Heading>,
+    pub(super) width: usize,
+    pub(super) height: usize,
+}
+
+impl Graph {
+    /// Draws a plan, left to right.
+    pub(super) fn new(plan: &Plan) -> Self {
+        let depths = model_depths(plan);
+        let sink_column = 2 + depths.values().max().map_or(0, |deepest| deepest + 1);
+        let mut nodes = sources(plan);
+        nodes.extend(plan.entities.iter().map(entity));
+        for model in &plan.models {
+            let depth = depths.get(&model.name).copied().unwrap_or(0);
+            let every = duration(model.refresh_s);
+            let about = format!("{} columns · every {every}", model.fields.len());
+            let personal = model.fields.iter().any(|field| field.pii.is_some());
+            nodes.push(node("model", 2 + depth, &model.name, about, personal));
+        }
+        nodes.extend(sinks(plan, sink_column));
+        let (width, height) = place(&mut nodes, sink_column);
+        let edges = arrows(plan, &nodes);
+        let headings = [("Sources", 0), ("Entities", 1), ("Models", 2), ("Sinks", sink_column)]
+            .into_iter()
+            .filter(|(text, _)| *text != "Models" || !plan.models.is_empty())
+            .map(|(text, column)| Heading { text, x: MARGIN + column * COLUMN_STEP, y: MARGIN })
+            .collect();
+        Self { nodes, edges, headings, width, height }
+    }
+}
+
+fn node(kind: &'static str, column: usize, title: &str, subtitle: String, personal: bool) -> Node {
+    Node {
+        id: format!("{kind}_{}", slug(title)),
+        kind,
+        title: title.to_owned(),
+        subtitle,
+        personal,
+        column,
+        x: 0,
+        y: 0,
+        width: BOX_WIDTH,
+        height: BOX_HEIGHT,
+    }
+}
+
+fn sources(plan: &Plan) -> Vec<Node> {
+    let read = |name: &str| {
+        plan.entities.iter().any(|entity| entity.sources.values().any(|s| system_of(s) == name))
+    };
+    let shown = |(name, spec): (&String, &SystemSpec)| {
+        let about = match spec {
+            SystemSpec::Postgres { .. } => "PostgreSQL, logical replication",
+            SystemSpec::Stream { .. } => "event stream",
+            SystemSpec::Salesforce { .. } => "Salesforce, change events",
+            SystemSpec::Snowflake { .. } => "Snowflake",
+        };
+        read(name).then(|| node("source", 0, name, about.to_owned(), false))
+    };
+    plan.project.systems.iter().filter_map(shown).collect()
+}
+
+fn system_of(source: &SourceSpec) -> &str {
+    match source {
+        SourceSpec::Postgres { system, .. }
+        | SourceSpec::Stream { system, .. }
+        | SourceSpec::Salesforce { system, .. } => system,
+    }
+}
+
+fn entity(entity: &EntitySpec) -> Node {
+    let personal = entity.fields.iter().any(|field| field.pii.is_some());
+    let groups = entity.groups.len();
+    let plural = if groups == 1 { "" } else { "s" };
+    let about = format!("{} fields · {groups} merge group{plural}", entity.fields.len());
+    node("entity", 1, &entity.name, about, personal)
+}
+
+fn warehouse_title(database: &str) -> String {
+    format!("Snowflake {database}")
+}
+
+fn object_title(object: &str) -> String {
+    format!("Salesforce {object}")
+}
+
+fn sinks(plan: &Plan, column: usize) -> Vec<Node> {
+    let mut tables: BTreeMap<&str, usize> = BTreeMap::new();
+    let warehouses = plan
+        .entities
+        .iter()
+        .filter_map(|entity| entity.warehouse.as_ref())
+        .chain(plan.models.iter().map(|model| &model.warehouse));
+    for sink in warehouses {
+        *tables.entry(&sink.database).or_default() += 1;
+    }
+    let mut nodes: Vec<Node> = tables
+        .into_iter()
+        .map(|(database, count)| {
+            node("sink", column, &warehouse_title(database), format!("{count} tables"), false)
+        })
+        .collect();
+    for entity in &plan.entities {
+        if let Some(sink) = &entity.salesforce {
+            let about = format!("{} fields by {}", sink.fields.len(), sink.external_id);
+            let title = object_title(&sink.object);
+            nodes.push(node("sink", column, &title, about, sink.reveal.is_some()));
+        }
+    }
+    nodes
+}
+
+/// Longest way of a model to an entity, counted in models.
+fn model_depths(plan: &Plan) -> BTreeMap<String, usize> {
+    let mut depths: BTreeMap<String, usize> = BTreeMap::new();
+    for model in &plan.models {
+        let inputs = model.inputs.iter().filter_map(|input| depths.get(input));
+        let depth = inputs.max().map_or(0, |deepest| deepest + 1);
+        depths.insert(model.name.clone(), depth);
+    }
+    depths
+}
+
+/// Every column stands centred beside the tallest one.
+fn place(nodes: &mut [Node], last_column: usize) -> (usize, usize) {
+    let mut counts = vec![0usize; last_column + 1];
+    for node in nodes.iter() {
+        if let Some(count) = counts.get_mut(node.column) {
+            *count += 1;
+        }
+    }
+    let tallest = counts.iter().copied().max().unwrap_or(0);
+    let mut seen = vec![0usize; last_column + 1];
+    for node in nodes.iter_mut() {
+        let count = counts.get(node.column).copied().unwrap_or(0);
+        let Some(row) = seen.get_mut(node.column) else { continue };
+        node.x = MARGIN + node.column * COLUMN_STEP;
+        node.y = MARGIN + HEADING + *row * ROW_STEP + (tallest - count) * ROW_STEP / 2;
+        *row += 1;
+    }
+    let width = 2 * MARGIN + last_column * COLUMN_STEP + BOX_WIDTH;
+    (width, 2 * MARGIN + HEADING + tallest.saturating_sub(1) * ROW_STEP + BOX_HEIGHT)
+}
+
+fn arrows(plan: &Plan, nodes: &[Node]) -> Vec<Edge> {
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    let id = |kind: &str, name: &str| format!("{kind}_{}", slug(name));
+    for entity in &plan.entities {
+        let me = id("entity", &entity.name);
+        for source in entity.sources.values() {
+            pairs.push((id("source", system_of(source)), me.clone()));
+        }
+        if let Some(sink) = &entity.warehouse {
+            pairs.push((me.clone(), id("sink", &warehouse_title(&sink.database))));
+        }
+        if let Some(sink) = &entity.salesforce {
+            pairs.push((me.clone(), id("sink", &object_title(&sink.object))));
+        }
+    }
+    for model in &plan.models {
+        let me = id("model", &model.name);
+        for input in &model.inputs {
+            let kind = if plan.entity(input).is_some() { "entity" } else { "model" };
+            pairs.push((id(kind, input), me.clone()));
+        }
+        pairs.push((me, id("sink", &warehouse_title(&model.warehouse.database))));
+    }
+    pairs.sort_unstable();
+    pairs.dedup();
+    pairs.into_iter().filter_map(|(from, to)| arrow(nodes, from, to)).collect()
+}
+
+fn arrow(nodes: &[Node], from: String, to: String) -> Option<Edge> {
+    let start = nodes.iter().find(|node| node.id == from)?;
+    let end = nodes.iter().find(|node| node.id == to)?;
+    let (x1, y1) = (start.x + start.width, start.y + start.height / 2);
+    let (x2, y2) = (end.x, end.y + end.height / 2);
+    let bend = x2.saturating_sub(x1) / 2;
+    let path = format!("M{x1} {y1} C{} {y1} {} {y2} {x2} {y2}", x1 + bend, x2.saturating_sub(bend));
+    Some(Edge { from, to, path })
+}
