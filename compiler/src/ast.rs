@@ -1,4 +1,5 @@
-//! Contracts as written: values read, names not yet looked up. Places are in [`crate::parse::SpanMap`], by path.
+//! Contracts as written: values read, names not yet looked up. Places are in
+//! [`crate::parse::SpanMap`], by path.
 
 use covenant_model::spec::{
     Compatibility, KeyChange, KeyReuse, MergeRule, OnDelete, OnFail, Protection, Reserved,
@@ -16,7 +17,8 @@ pub struct Ast {
     pub entities: Vec<EntityDecl>,
     /// Sorted by file.
     pub models: Vec<ModelDecl>,
-    /// Names of entities and models in files that could not be parsed: others may refer to them all the same.
+    /// Names of entities and models in files that could not be parsed: others may refer to them all
+    /// the same.
     pub unreadable: Vec<String>,
     /// Where everything stands.
     pub spans: SpanMap,

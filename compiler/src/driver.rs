@@ -1,5 +1,5 @@
-//! The only module that touches files: reads contracts, writes generated files. It never touches a file that no build has
-//! written.
+//! The only module that touches files: reads contracts, writes generated files. It never touches a
+//! file that no build has written.
 
 #![expect(clippy::disallowed_methods, reason = "the one module of the compiler that may do IO")]
 
@@ -60,7 +60,8 @@ impl DriverError {
     }
 }
 
-/// Reads the contracts that others are compared with: those of a folder, or else those that `contracts` held at a git revision.
+/// Reads the contracts that others are compared with: those of a folder, or else those that
+/// `contracts` held at a git revision.
 ///
 /// # Errors
 /// Where anything cannot be read, or the revision is unknown.
@@ -69,8 +70,8 @@ pub fn read_base(base: &str, contracts: &Path) -> Result<SourceSet, DriverError>
     if folder.is_dir() { read_contracts(folder) } else { git::read(base, contracts) }
 }
 
-/// Reads every `.yaml` and `.yml` file below a folder. Paths in the result begin with the folder as given, so that they
-/// can be opened from where the command ran.
+/// Reads every `.yaml` and `.yml` file below a folder. Paths in the result begin with the folder as
+/// given, so that they can be opened from where the command ran.
 ///
 /// # Errors
 /// Where anything cannot be read: nothing is known then about what was not.
@@ -180,8 +181,9 @@ pub fn compare(out: &Path, tree: &OutputTree) -> Result<Changes, DriverError> {
     Ok(changes)
 }
 
-/// Makes the output folder what the tree says: first every changed file is written beside its place, and only when all
-/// of them are, they are moved there. So a full disk leaves the folder as it was.
+/// Makes the output folder what the tree says: first every changed file is written beside its
+/// place, and only when all of them are, they are moved there. So a full disk leaves the folder as
+/// it was.
 ///
 /// # Errors
 /// Where something cannot be written.

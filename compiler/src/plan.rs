@@ -1,4 +1,5 @@
-//! The plan: what checked contracts mean, with merge groups, lineage and order derived. Every target is emitted from it.
+//! The plan: what checked contracts mean, with merge groups, lineage and order derived. Every
+//! target is emitted from it.
 
 mod groups;
 mod hash;
@@ -35,8 +36,9 @@ impl Plan {
     }
 }
 
-/// What a source calls a field: by declaration, and for key fields, which every source must carry, the Salesforce field
-/// of the source's `key` or else the field's own name. `None` where the source does not tell the field.
+/// What a source calls a field: by declaration, and for key fields, which every source must carry,
+/// the Salesforce field of the source's `key` or else the field's own name. `None` where the source
+/// does not tell the field.
 pub fn source_name<'e>(entity: &'e EntitySpec, source: &str, ix: FieldIx) -> Option<&'e str> {
     let field = entity.fields.get(ix)?;
     if let Some(name) = field.from.get(source) {
@@ -86,8 +88,9 @@ fn model_spec(model: &ModelIr) -> ModelSpec {
     spec
 }
 
-/// New keys that fall anywhere among the old ones touch every part of a table: there DELETE and INSERT of whole rows is
-/// four times as fast as MERGE. UUIDs do, unless the contract says otherwise.
+/// New keys that fall anywhere among the old ones touch every part of a table: there DELETE and
+/// INSERT of whole rows is four times as fast as MERGE. UUIDs do, unless the contract says
+/// otherwise.
 fn apply_form<'t>(
     scattered: Option<bool>,
     mut key: impl Iterator<Item = &'t LogicalType>,

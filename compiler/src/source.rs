@@ -1,4 +1,5 @@
-//! The contract files of one run, and places in them. Read by the driver; everything behind it sees text only.
+//! The contract files of one run, and places in them. Read by the driver; everything behind it sees
+//! text only.
 
 /// Index into a [`SourceSet`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,7 +7,8 @@ use super::{Cx, finding, is_key};
 use crate::diagnostic::codes;
 use crate::ir::EntityIr;
 
-/// 500 characters take at most 2,000 bytes, which is where PostgreSQL begins to store values out of line.
+/// 500 characters take at most 2,000 bytes, which is where PostgreSQL begins to store values out of
+/// line.
 const INLINE_CHARS_MAX: u32 = 500;
 
 pub(super) fn check(cx: &Cx<'_>) {

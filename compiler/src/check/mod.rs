@@ -1,5 +1,6 @@
-//! Does what was resolved make sense? One problem, one file. Only this stage makes a [`Checked`] value, and only without
-//! errors: planning and emitting cannot be reached by contracts that do not hold together.
+//! Does what was resolved make sense? One problem, one file. Only this stage makes a [`Checked`]
+//! value, and only without errors: planning and emitting cannot be reached by contracts that do not
+//! hold together.
 
 mod bounds;
 mod ids;

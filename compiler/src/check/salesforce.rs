@@ -1,4 +1,5 @@
-//! Salesforce mappings: no loops, no target twice, lookups that lead somewhere, names that Salesforce takes.
+//! Salesforce mappings: no loops, no target twice, lookups that lead somewhere, names that
+//! Salesforce takes.
 
 use std::collections::BTreeMap;
 
@@ -137,7 +138,8 @@ fn targets(cx: &Cx<'_>, spec: &EntitySpec, sink: &SalesforceSink) {
 /// Most characters of an API name without its suffix.
 const API_NAME_CHARS_MAX: usize = 40;
 
-/// Letters, digits and single underscores, beginning with a letter, not ending with an underscore; perhaps a suffix.
+/// Letters, digits and single underscores, beginning with a letter, not ending with an underscore;
+/// perhaps a suffix.
 fn is_api_name(name: &str, suffixes: &[&str]) -> bool {
     let bare = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     bare.len() <= API_NAME_CHARS_MAX

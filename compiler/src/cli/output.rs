@@ -18,7 +18,8 @@ pub(super) fn remark(text: &str) {
     let _ = writeln!(out, "{text}");
 }
 
-/// Prints findings: for people to standard error, so that a dump can be piped; for programs to standard output.
+/// Prints findings: for people to standard error, so that a dump can be piped; for programs to
+/// standard output.
 pub(super) fn findings(diagnostics: &Diagnostics, sources: &SourceSet, format: Format) {
     match format {
         Format::Human => {

@@ -1,6 +1,7 @@
-//! Every code, once. `CV` and four digits; the first is the family: 0 io and command line, 1 parse, 2 resolve, 3 check,
-//! 5 plan. (4 is left free: breaking rules carry the codes of their own catalogue; 6 too: what goes wrong in emitting is a
-//! bug.) A code is never used again for something else.
+//! Every code, once. `CV` and four digits; the first is the family: 0 io and command line, 1 parse,
+//! 2 resolve, 3 check, 5 plan. (4 is left free: breaking rules carry the codes of their own
+//! catalogue; 6 too: what goes wrong in emitting is a bug.) A code is never used again for
+//! something else.
 
 use super::Severity;
 

@@ -5,7 +5,8 @@ use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snip
 use super::{Diagnostic, Diagnostics, Severity};
 use crate::source::{FileId, SourceSet, Span};
 
-/// Every finding, an empty line between; empty without findings. Without colours: for files, pipes and snapshots.
+/// Every finding, an empty line between; empty without findings. Without colours: for files, pipes
+/// and snapshots.
 pub fn render(diagnostics: &Diagnostics, sources: &SourceSet) -> String {
     all(diagnostics, sources, &Renderer::plain())
 }

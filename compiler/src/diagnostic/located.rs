@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::{Diagnostic, Diagnostics, Severity};
 use crate::source::{SourceSet, Span};
 
-/// A range in a file. Lines and columns count from 1, columns in characters; the end is behind the last character.
+/// A range in a file. Lines and columns count from 1, columns in characters; the end is behind the
+/// last character.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Region {
     /// Path as the command was given it.

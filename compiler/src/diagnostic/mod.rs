@@ -1,5 +1,5 @@
-//! What the compiler has to say about contracts: one value, rendered as text, JSON, SARIF or GitHub annotations.
-//! Internal errors are not diagnostics: see [`crate::InternalError`].
+//! What the compiler has to say about contracts: one value, rendered as text, JSON, SARIF or GitHub
+//! annotations. Internal errors are not diagnostics: see [`crate::InternalError`].
 
 pub mod codes;
 pub mod github;
@@ -149,7 +149,8 @@ impl Diagnostics {
     }
 }
 
-/// Where every stage puts its findings. Shared by reference: a stage never has to thread it mutably.
+/// Where every stage puts its findings. Shared by reference: a stage never has to thread it
+/// mutably.
 #[derive(Debug, Default)]
 pub struct Sink {
     all: RefCell<Vec<Diagnostic>>,

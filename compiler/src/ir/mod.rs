@@ -1,4 +1,5 @@
-//! Contracts with every name looked up. Merge groups, hashes, order and jobs are not there yet: the plan derives them.
+//! Contracts with every name looked up. Merge groups, hashes, order and jobs are not there yet: the
+//! plan derives them.
 
 use std::collections::BTreeSet;
 
@@ -24,7 +25,8 @@ pub struct Ir {
 pub struct EntityIr {
     /// What it means.
     pub spec: EntitySpec,
-    /// Fields with errors already reported: what is said of them may be a stand-in, so that checks leave them alone.
+    /// Fields with errors already reported: what is said of them may be a stand-in, so that checks
+    /// leave them alone.
     pub unsound: BTreeSet<FieldIx>,
     /// Whether the key could be read in full.
     pub key_sound: bool,
@@ -37,7 +39,8 @@ pub struct EntityIr {
 pub struct ModelIr {
     /// What it means.
     pub spec: ModelSpec,
-    /// The query in the parser's own formatting: the same for queries that differ in white space only.
+    /// The query in the parser's own formatting: the same for queries that differ in white space
+    /// only.
     pub canonical_query: String,
     /// Whether the query could be read in full.
     pub query_sound: bool,

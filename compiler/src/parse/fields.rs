@@ -26,7 +26,8 @@ fn field(map: &Reader<'_>, entry: &Entry, entity: bool) -> FieldDecl {
     }
     let what = format!("field `{}`", entry.key);
     let mut found = FieldDecl::named(&entry.key);
-    // The name is there even where nothing else can be read, so that what refers to it is not reported too.
+    // The name is there even where nothing else can be read, so that what refers to it is not
+    // reported too.
     let Some(inner) = Reader::open(map.sink(), &entry.value, entry.key_span, &what) else {
         return found;
     };

@@ -1,5 +1,6 @@
-//! Text -> [`Ast`]. Knows the grammar of contracts, no systems, no meaning. A file with errors gives as much of a tree as
-//! can be had, so that the later stages can report what they find in the same run.
+//! Text -> [`Ast`]. Knows the grammar of contracts, no systems, no meaning. A file with errors
+//! gives as much of a tree as can be had, so that the later stages can report what they find in the
+//! same run.
 
 mod common;
 mod entity;
@@ -43,7 +44,8 @@ pub fn parse(sources: &SourceSet, sink: &Sink) -> Ast {
     ast
 }
 
-/// The name that a file which is not YAML means to declare, so that what refers to it is not reported too.
+/// The name that a file which is not YAML means to declare, so that what refers to it is not
+/// reported too.
 fn declared_name(text: &str) -> Option<String> {
     text.lines()
         .find_map(|line| line.strip_prefix("entity:").or_else(|| line.strip_prefix("model:")))
@@ -96,12 +98,14 @@ fn document(ast: &mut Ast, id: FileId, source: &SourceFile, node: &Node, sink: &
     }
 }
 
-/// The byte in the file at which a line and column (from 1, in characters) of a multi-line text stand. `None` where the
-/// text was folded or escaped, so that lines of the text are not lines of the file.
+/// The byte in the file at which a line and column (from 1, in characters) of a multi-line text
+/// stand. `None` where the text was folded or escaped, so that lines of the text are not lines of
+/// the file.
 pub fn position_in_text(source: &SourceFile, text: Span, line: u64, column: u64) -> Option<usize> {
     let (line, column) = (usize::try_from(line).ok()?, usize::try_from(column).ok()?);
     let shown = source.text.get(text.start..text.end)?;
-    // Block texts: the value begins on the line behind `|`, wherever the parser lets the span begin.
+    // Block texts: the value begins on the line behind `|`, wherever the parser lets the span
+    // begin.
     let line_of_start = source.place(text.start).line;
     let before = source.text.get(source.line_start(line_of_start)..text.start)?;
     let (first, indent) = if shown.starts_with('|') {

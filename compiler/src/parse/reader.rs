@@ -1,4 +1,5 @@
-//! Typed reading of YAML nodes: what is missing, of another kind, or unknown is reported, and reading goes on.
+//! Typed reading of YAML nodes: what is missing, of another kind, or unknown is reported, and
+//! reading goes on.
 
 use std::cell::RefCell;
 

@@ -163,7 +163,8 @@ pub fn seconds(text: &str) -> Option<u64> {
     number.checked_mul(unit_s).filter(|seconds| *seconds > 0)
 }
 
-/// `90d`, `18 months`, `3y`: days, an average month having 30.44 and an average year 365.25; rounded up.
+/// `90d`, `18 months`, `3y`: days, an average month having 30.44 and an average year 365.25;
+/// rounded up.
 pub fn days(text: &str) -> Option<u32> {
     let (number, unit) = number_and_unit(text)?;
     let centidays = match unit {
@@ -197,7 +198,8 @@ pub fn age_filter(text: &str) -> Option<FilterDecl> {
     })
 }
 
-/// Lower-case letters, digits and `_`, beginning with a letter: names that every target takes unquoted.
+/// Lower-case letters, digits and `_`, beginning with a letter: names that every target takes
+/// unquoted.
 pub fn is_name(text: &str) -> bool {
     text.len() <= NAME_CHARS_MAX
         && text.starts_with(|first: char| first.is_ascii_lowercase())

@@ -15,8 +15,8 @@ pub struct Spans {
 }
 
 /// Spans by path: the name of the entity, the model, or `project`, then the keys, `/` between them:
-/// `sales.order/fields/status/type`. Items of a list stand under their `name`, or else their number from 0:
-/// `sales.order/quality/total_adds_up`, `sales.order/key/0`.
+/// `sales.order/fields/status/type`. Items of a list stand under their `name`, or else their number
+/// from 0: `sales.order/quality/total_adds_up`, `sales.order/key/0`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SpanMap {
     all: BTreeMap<String, Spans>,
@@ -67,8 +67,8 @@ impl SpanMap {
         }
     }
 
-    /// Where the value at a path stands; where there is none, the key of what surrounds it. Every path of a known
-    /// contract has an answer.
+    /// Where the value at a path stands; where there is none, the key of what surrounds it. Every
+    /// path of a known contract has an answer.
     pub fn value(&self, path: &str) -> Option<Span> {
         self.near(path).map(|(spans, exact)| if exact { spans.value } else { spans.key })
     }

@@ -1,6 +1,7 @@
-//! YAML text -> a tree in which every node and key knows its place. Strict: one document, no duplicate keys, no anchors,
-//! aliases or tags, bounded size and depth. A tree of our own (over the events of serde-saphyr's parser), because serde
-//! stops at the first error and contracts want all of them at once.
+//! YAML text -> a tree in which every node and key knows its place. Strict: one document, no
+//! duplicate keys, no anchors, aliases or tags, bounded size and depth. A tree of our own (over the
+//! events of serde-saphyr's parser), because serde stops at the first error and contracts want all
+//! of them at once.
 
 #![expect(
     clippy::wildcard_enum_match_arm,
@@ -14,7 +15,8 @@ use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle};
 use crate::diagnostic::{Diagnostic, Sink, codes};
 use crate::source::{FileId, SourceFile, Span};
 
-/// A contract is a page of text; more is a mistake (a data file, a bundle) and not worth parsing. In bytes.
+/// A contract is a page of text; more is a mistake (a data file, a bundle) and not worth parsing.
+/// In bytes.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
 /// The language itself nests 6 deep.
 pub const DEPTH_MAX: usize = 16;
@@ -130,7 +132,8 @@ impl<'a> Builder<'a> {
         Span { file: self.file, start: range.start, end }
     }
 
-    /// Block nodes end where the next one begins; white space and line ends are not part of what is shown.
+    /// Block nodes end where the next one begins; white space and line ends are not part of what is
+    /// shown.
     fn trimmed(&self, start: usize, end: usize) -> usize {
         match self.source.text.get(start..end) {
             Some(text) => start + text.trim_end().len(),

@@ -1,4 +1,5 @@
-//! Merge groups: which fields are written together under one guard. See `covenant_model::spec::GroupSpec`.
+//! Merge groups: which fields are written together under one guard. See
+//! `covenant_model::spec::GroupSpec`.
 
 use std::collections::BTreeMap;
 
@@ -8,14 +9,16 @@ use crate::diagnostic::{Diagnostic, Sink, codes};
 use crate::ir::{EntityIr, Ir};
 use crate::source::{FileId, Span};
 
-/// Whether a field has a merge group at all: not the key's, which is what groups belong to, and not what is never landed.
+/// Whether a field has a merge group at all: not the key's, which is what groups belong to, and not
+/// what is never landed.
 pub(super) fn has_group(spec: &EntitySpec, ix: usize, field: &FieldSpec) -> bool {
     let dropped = field.pii.as_ref().is_some_and(|pii| pii.protect == Protection::Drop);
     !spec.key.contains(&ix) && !dropped
 }
 
-/// Whether a field is a group of its own: because a change may leave it out (an older value that arrives late would
-/// otherwise be refused for good), or because its rule compares more than versions.
+/// Whether a field is a group of its own: because a change may leave it out (an older value that
+/// arrives late would otherwise be refused for good), or because its rule compares more than
+/// versions.
 pub(super) fn stands_alone(spec: &EntitySpec, field: &FieldSpec) -> bool {
     let from_salesforce = field
         .from
@@ -24,7 +27,8 @@ pub(super) fn stands_alone(spec: &EntitySpec, field: &FieldSpec) -> bool {
     field.merge != MergeRule::Latest || field.large || field.optional || from_salesforce
 }
 
-/// Fills `groups`, and `group` of every field: owners' groups first, by their first field; all in field order.
+/// Fills `groups`, and `group` of every field: owners' groups first, by their first field; all in
+/// field order.
 pub(super) fn derive(spec: &mut EntitySpec) {
     let mut groups: Vec<GroupSpec> = Vec::new();
     let mut of_owner: BTreeMap<String, usize> = BTreeMap::new();

@@ -6,7 +6,8 @@ use crate::diagnostic::{Diagnostic, Sink, codes};
 use crate::ir::{Ir, ModelIr};
 use crate::source::{FileId, Span};
 
-/// Models so that each comes after those it reads; `None` where they form a cycle, which is reported.
+/// Models so that each comes after those it reads; `None` where they form a cycle, which is
+/// reported.
 pub(super) fn models<'a>(ir: &'a Ir, sink: &Sink) -> Option<Vec<&'a ModelIr>> {
     let mut open: Vec<&ModelIr> = ir.models.iter().collect();
     let mut done: BTreeSet<&str> = ir.entities.iter().map(|one| one.spec.name.as_str()).collect();

@@ -1,5 +1,5 @@
-//! [`Ast`] -> [`Ir`]: every name is looked up, defaults are filled in, rules and queries are read. What cannot be found is
-//! reported here; whether what was found makes sense is for the checks.
+//! [`Ast`] -> [`Ir`]: every name is looked up, defaults are filled in, rules and queries are read.
+//! What cannot be found is reported here; whether what was found makes sense is for the checks.
 
 mod entity;
 mod expr;

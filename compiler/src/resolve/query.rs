@@ -148,7 +148,8 @@ impl Reading<'_> {
         }
     }
 
-    /// The parser ends its messages with a place in the query: taken off, and turned into one in the file.
+    /// The parser ends its messages with a place in the query: taken off, and turned into one in
+    /// the file.
     fn placed(&self, message: &str) -> (String, Span) {
         let place = message.split_once(" at Line: ").and_then(|(text, place)| {
             let (line, column) = place.split_once(", Column: ")?;
@@ -377,7 +378,8 @@ fn constraint(join: &JoinOperator) -> Option<&JoinConstraint> {
         | JoinOperator::RightOuter(constraint)
         | JoinOperator::FullOuter(constraint)
         | JoinOperator::CrossJoin(constraint) => Some(constraint),
-        // Semi, anti, apply and as-of joins are dialect matters; their conditions hold no output columns.
+        // Semi, anti, apply and as-of joins are dialect matters; their conditions hold no output
+        // columns.
         _ => None,
     }
 }

@@ -10,7 +10,8 @@ use super::sources::sink_shape;
 use crate::ast::{EntityDecl, SinkDecl};
 use crate::diagnostic::{Diagnostic, codes};
 
-/// Hidden number field with the delivery revision; the generated validation rule refuses a lower one.
+/// Hidden number field with the delivery revision; the generated validation rule refuses a lower
+/// one.
 const REVISION_FIELD: &str = "Covenant_Revision__c";
 /// Checkbox that `on_delete: flag` sets.
 const DELETED_FIELD: &str = "Covenant_Deleted__c";

@@ -13,8 +13,8 @@ use super::{Lineage, Output, Reading, Relation, Scope, Visible, fold};
 use crate::diagnostic::{codes, nearest};
 
 impl Reading<'_> {
-    /// Reports what the expression reads and does not find; gives what it is computed from, and whether it is a column as it is. Names of `outputs` may be
-    /// used too (ORDER BY, GROUP BY).
+    /// Reports what the expression reads and does not find; gives what it is computed from, and
+    /// whether it is a column as it is. Names of `outputs` may be used too (ORDER BY, GROUP BY).
     pub(super) fn expr(
         &mut self,
         expr: &Expr,
@@ -130,7 +130,8 @@ fn joined(parts: &[Ident]) -> String {
     parts.iter().map(|part| part.value.as_str()).collect::<Vec<_>>().join(".")
 }
 
-/// Walks an expression. A subquery is read on its own, with the scopes around it, and not walked into.
+/// Walks an expression. A subquery is read on its own, with the scopes around it, and not walked
+/// into.
 struct Walk<'r, 'a, 'b> {
     reading: &'r mut Reading<'a>,
     scopes: &'b [Scope],
