@@ -22,10 +22,12 @@ pub mod source;
 pub mod tree;
 
 use check::Checked;
-use diagnostic::{Diagnostics, Sink};
+use diagnostic::{Diagnostic, Diagnostics, Sink, codes};
+use emit::EmitError;
 use ir::Ir;
 use plan::Plan;
-use source::SourceSet;
+use source::{FileId, SourceSet, Span};
+use tree::OutputTree;
 
 /// A bug of the compiler, never of a contract: asks for a report, ends with exit code 3.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -57,4 +59,41 @@ pub fn compile(sources: SourceSet) -> Compiled {
     let checked = check::check(ir, &sink);
     let plan = checked.as_ref().and_then(|checked| plan::plan(checked, &sink));
     Compiled { sources, ast, checked, plan, diagnostics: sink.finish() }
+}
+
+/// Runs every stage: what was compiled, and the generated files where there are no errors.
+///
+/// # Errors
+/// A bug of an emitter.
+pub fn generate(sources: SourceSet) -> Result<(Compiled, Option<OutputTree>), InternalError> {
+    let mut compiled = compile(sources);
+    let Some(plan) = &compiled.plan else { return Ok((compiled, None)) };
+    match emit::emit_all(plan) {
+        Ok(tree) => Ok((compiled, Some(tree))),
+        Err(EmitError::Inexpressible { target, what, why }) => {
+            let finding = Diagnostic::new(
+                &codes::INEXPRESSIBLE,
+                place_of(&compiled, &what),
+                format!("target {target} cannot express {what}"),
+            );
+            let all = compiled.diagnostics.iter().cloned().chain([finding.why(why)]);
+            compiled.diagnostics = Diagnostics::new(all.collect());
+            Ok((compiled, None))
+        }
+        Err(error @ (EmitError::PathTaken { .. } | EmitError::Render { .. })) => {
+            Err(InternalError(error.to_string()))
+        }
+    }
+}
+
+/// Where `sales.order.total` is declared: the field, the key of the contract, or the contract.
+fn place_of(compiled: &Compiled, what: &str) -> Span {
+    let nowhere = Span::file_start(FileId::FIRST);
+    let Some(checked) = &compiled.checked else { return nowhere };
+    let spans = &checked.get().spans;
+    let (area, rest) = what.split_once('.').unwrap_or((what, ""));
+    let (name, member) = rest.split_once('.').unwrap_or((rest, ""));
+    let dataset = format!("{area}.{name}");
+    let paths = [format!("{dataset}/fields/{member}"), format!("{dataset}/{member}"), dataset];
+    paths.iter().find_map(|path| spans.get(path)).map(|found| found.key).unwrap_or(nowhere)
 }

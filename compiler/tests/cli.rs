@@ -107,6 +107,25 @@ fn build_then_check_then_stale() {
 }
 
 #[test]
+fn what_a_target_cannot_express_is_a_finding() {
+    let folder = project();
+    let path = folder.path().join("contracts/sales/order.yaml");
+    let wide = std::fs::read_to_string(&path).unwrap();
+    let wide = wide.replace(
+        "total: {id: 4, type: \"decimal(12,2)\"",
+        "total: {id: 4, type: \"decimal(30,2)\"",
+    );
+    std::fs::write(path, wide).unwrap();
+    for command in ["check", "build"] {
+        let output = covenant(folder.path(), &[command]);
+        assert_eq!(code(&output), 1);
+        let said = text(&output.stderr);
+        assert!(said.contains("error[CV6001]") && said.contains("sales/order.yaml:25:"), "{said}");
+    }
+    assert!(!folder.path().join("generated").exists());
+}
+
+#[test]
 fn explain_says_why() {
     let folder = project();
     let output = covenant(folder.path(), &["explain", "cv3005"]);

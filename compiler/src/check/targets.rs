@@ -33,6 +33,7 @@ pub(super) fn check(cx: &Cx<'_>) {
             warehouse(cx, name, &model.spec.warehouse, &mut taken, false);
             freshness(cx, name, &model.spec.expect, vec![&model.spec.warehouse.system]);
             schedule(cx, &model.spec);
+            inputs(cx, &model.spec);
         } else if !has_sinks(cx, name) {
             cx.report(
                 finding(
@@ -107,6 +108,31 @@ fn goes_somewhere(cx: &Cx<'_>, spec: &EntitySpec) {
                 .why("it is captured and landed, and nobody can read it")
                 .help("add `sinks`"),
         );
+    }
+}
+
+fn inputs(cx: &Cx<'_>, model: &ModelSpec) {
+    for input in &model.inputs {
+        let entity = cx.ir.entity(input).and_then(|entity| entity.spec.warehouse.as_ref());
+        let other = cx.ir.model(input).filter(|other| other.has_sink);
+        let table = entity.or(other.map(|other| &other.spec.warehouse));
+        let stored = table.is_some_and(|table| table.system == model.warehouse.system);
+        // A sink with errors is none yet; that has been reported.
+        let declared = format!("{input}/sinks/{}", model.warehouse.system);
+        if !stored && cx.ir.spans.get(&declared).is_none() {
+            cx.report(
+                finding(
+                    &codes::INPUT_NOT_STORED,
+                    cx.value(&format!("{}/query", model.name)),
+                    format!(
+                        "{} reads {input}, which `{}` does not hold",
+                        model.name, model.warehouse.system
+                    ),
+                )
+                .label(cx.value(input), "declared here")
+                .help(format!("add `sinks: {{{}: {{table: ...}}}}` to it", model.warehouse.system)),
+            );
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, codes, nearest};
 use crate::driver::{self, DriverError};
 use crate::plan::Plan;
 use crate::source::{SourceSet, Span};
-use crate::{Compiled, InternalError, compat, compile, emit};
+use crate::tree::OutputTree;
+use crate::{Compiled, InternalError, compat, compile};
 
 /// What every command on contracts needs.
 pub(super) struct Context {
@@ -53,46 +54,72 @@ pub(super) fn internal(error: &InternalError) -> Outcome {
     Outcome::Internal
 }
 
-pub(super) fn check(context: &Context) -> Outcome {
-    compiled(context, |compiled, plan| {
-        if context.format == Format::Human {
-            remark(&format!(
-                "{} files, {} entities and {} models hold together",
-                compiled.sources.len(),
-                plan.entities.len(),
-                plan.models.len()
-            ));
+/// Runs every stage. Findings are not printed yet where there are files.
+fn generated(context: &Context) -> Result<(Compiled, OutputTree), Outcome> {
+    let sources =
+        driver::read_contracts(&context.contracts).map_err(|error| unreadable(context, &error))?;
+    let (compiled, tree) = crate::generate(sources).map_err(|error| internal(&error))?;
+    match tree {
+        Some(tree) => Ok((compiled, tree)),
+        None => {
+            findings(&compiled.diagnostics, &compiled.sources, context.format);
+            if compiled.diagnostics.has_errors() {
+                Err(Outcome::Findings)
+            } else {
+                Err(internal(&InternalError("no files, and no error either".to_owned())))
+            }
         }
-        Outcome::Fine
-    })
+    }
+}
+
+pub(super) fn check(context: &Context) -> Outcome {
+    let compiled = match generated(context) {
+        Ok((compiled, _)) => compiled,
+        Err(outcome) => return outcome,
+    };
+    findings(&compiled.diagnostics, &compiled.sources, context.format);
+    if context.format == Format::Human
+        && let Some(plan) = &compiled.plan
+    {
+        remark(&format!(
+            "{} files, {} entities and {} models hold together",
+            compiled.sources.len(),
+            plan.entities.len(),
+            plan.models.len()
+        ));
+    }
+    Outcome::Fine
 }
 
 pub(super) fn build(context: &Context, out: &Path, check: bool) -> Outcome {
-    compiled(context, |_, plan| {
-        let tree = match emit::emit_all(plan) {
-            Ok(tree) => tree,
-            Err(error) => return internal(&InternalError(error.to_string())),
-        };
-        let changes = match driver::compare(out, &tree) {
-            Ok(changes) => changes,
-            Err(error) => return unreadable(context, &error),
-        };
-        if check {
-            return stale(context, out, &changes);
-        }
-        if let Err(error) = driver::write(out, &tree, &changes) {
-            return unreadable(context, &error);
-        }
-        if context.format == Format::Human {
-            remark(&format!(
-                "{} files: {} written, {} removed, the others as they were",
-                tree.iter().count(),
-                changes.write.len(),
-                changes.remove.len()
-            ));
-        }
-        Outcome::Fine
-    })
+    let (compiled, tree) = match generated(context) {
+        Ok(both) => both,
+        Err(outcome) => return outcome,
+    };
+    let changes = match driver::compare(out, &tree) {
+        Ok(changes) => changes,
+        Err(error) => return unreadable(context, &error),
+    };
+    if check && changes != driver::Changes::default() {
+        // One document: warnings about contracts wait until the files are fresh.
+        return stale(context, out, &changes);
+    }
+    findings(&compiled.diagnostics, &compiled.sources, context.format);
+    if check {
+        return Outcome::Fine;
+    }
+    if let Err(error) = driver::write(out, &tree, &changes) {
+        return unreadable(context, &error);
+    }
+    if context.format == Format::Human {
+        remark(&format!(
+            "{} files: {} written, {} removed, the others as they were",
+            tree.iter().count(),
+            changes.write.len(),
+            changes.remove.len()
+        ));
+    }
+    Outcome::Fine
 }
 
 fn stale(context: &Context, out: &Path, changes: &driver::Changes) -> Outcome {
@@ -115,16 +142,15 @@ fn stale(context: &Context, out: &Path, changes: &driver::Changes) -> Outcome {
             .help("run `covenant build` and commit the result"),
         );
     }
-    let fresh = all.is_empty();
-    if context.format == Format::Human && !fresh {
+    if context.format == Format::Human {
         for one in &all {
             remark(&format!("error[{}]: {}", one.code, one.headline));
         }
         remark("\nrun `covenant build` and commit the result");
-    } else if !fresh {
+    } else {
         findings(&Diagnostics::new(all), &sources, context.format);
     }
-    if fresh { Outcome::Fine } else { Outcome::Findings }
+    Outcome::Findings
 }
 
 pub(super) fn explain(code: Option<&str>) -> Outcome {

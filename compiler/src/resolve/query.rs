@@ -71,6 +71,13 @@ pub(super) fn read(
             return Read::default();
         }
     };
+    if text.contains(';') {
+        let headline = "a query holds no semicolon, not even at its end".to_owned();
+        reading.report(&codes::BAD_QUERY, whole, headline, |at| {
+            at.why("it becomes part of statements, which semicolons end")
+        });
+        return Read::default();
+    }
     let [Statement::Query(query)] = statements.as_slice() else {
         let headline = "a model is one SELECT".to_owned();
         reading.report(&codes::BAD_QUERY, whole, headline, |at| at);
@@ -288,14 +295,13 @@ impl Reading<'_> {
                 let alias = alias.as_ref().map(|alias| fold(&alias.name)).unwrap_or_default();
                 scope.push(Relation { alias, columns: Some(columns) });
             }
-            TableFactor::NestedJoin { table_with_joins, .. } => {
-                self.table(table_with_joins, outer, scope);
-            }
-            // Table functions, PIVOT and the like: dialects differ, and none has readable lineage.
+            // Table functions, PIVOT, joins in parentheses: dialects differ, and most have no readable lineage.
             other => {
                 let headline = format!("`{other}` cannot be read by a model");
                 self.report(&codes::BAD_QUERY, self.whole, headline, |at| {
-                    at.help("read entities, models and subqueries")
+                    at.help(
+                        "read entities, models and subqueries, and join them without parentheses",
+                    )
                 });
                 scope.push(Relation { alias: String::new(), columns: None });
             }
@@ -333,12 +339,6 @@ impl Reading<'_> {
     }
 
     fn joins(&mut self, table: &TableWithJoins, scopes: &[Scope]) {
-        let joined = table.joins.iter().map(|join| &join.relation);
-        for factor in std::iter::once(&table.relation).chain(joined) {
-            if let TableFactor::NestedJoin { table_with_joins, .. } = factor {
-                self.joins(table_with_joins, scopes);
-            }
-        }
         for join in &table.joins {
             match constraint(&join.join_operator) {
                 Some(JoinConstraint::On(expr)) => drop(self.expr(expr, scopes, &[])),

@@ -129,4 +129,7 @@ codes! {
     MODEL_TYPE = 3041, Error, "field cannot hold the column it shows",
         "The field shows a column as it is, and its type is not the column's, nor a wider one of the same kind: \
          values would be cut, rounded or refused. Declare the column's type, or convert in the query with `CAST`.";
+    INPUT_NOT_STORED = 3042, Error, "model reads what its warehouse does not hold",
+        "A model is computed in its warehouse, from tables there. An entity or model that it reads has no table in \
+         that warehouse. Give it one under `sinks`, or do not read it.";
 }

@@ -38,7 +38,10 @@ impl Reading<'_> {
     fn column(&mut self, parts: &[Ident], scopes: &[Scope], outputs: &[Output]) -> Option<Visible> {
         let (qualifier, name) = match parts {
             [name] => (None, name),
-            [qualifier, name] => (Some(fold(qualifier)), name),
+            [qualifier, name] => {
+                self.like_a_table(qualifier, name);
+                (Some(fold(qualifier)), name)
+            }
             [.., last] => {
                 let span = self.span(last);
                 let headline = format!("`{}` has too many parts", joined(parts));
@@ -73,6 +76,17 @@ impl Reading<'_> {
         }
         self.missing(qualifier.as_deref(), name, scopes);
         None
+    }
+
+    /// Targets find tables by their names; a column that is written like one would be taken for it.
+    fn like_a_table(&mut self, qualifier: &Ident, name: &Ident) {
+        let full = format!("{}.{}", fold(qualifier), fold(name));
+        if self.catalog.contains_key(&full) {
+            let span = self.span(name);
+            let headline =
+                format!("the column `{full}` reads like the entity or model of that name");
+            self.report(&codes::BAD_QUERY, span, headline, |at| at.help("choose another alias"));
+        }
     }
 
     fn found(&mut self, name: &Ident, found: Vec<Visible>) -> Option<Visible> {
