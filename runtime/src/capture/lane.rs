@@ -1,5 +1,5 @@
 //! The capture lane: accepts what sources deliver, and says what may be acknowledged. One owner drives it; nothing here
-//! waits but opening and committing.
+//! waits but opening and committing. What is not PostgreSQL comes in by [`super::accept`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,44 +9,22 @@ use covenant_model::codec::ColumnMap;
 use covenant_model::position::{Accepted, Acknowledged, Durable, Overtaken, Progress, Received};
 use covenant_model::version::{Incarnation, Lsn};
 
+use super::accept::join;
 use super::batch::{Batch, BatchSeq, Limits};
 use super::commit::Sealed;
 use super::dedup::Window;
-use super::derive::{CrmInput, Derived, Deriver, EventInput, RowInput};
+use super::derive::{Derived, Deriver, RowInput};
 use super::registry::{Binding, Registry};
 use super::stats::CaptureStats;
 use crate::backfill::lane::ReadyChunk;
-use crate::crm::ModifiedRecord;
 use crate::env::Clock;
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::keys::protector::Protector;
-use crate::landing::{
-    CommitNumber, Epoch, Landing, LandingCommit, Quarantined, Resolution, Settled, SourcePosition,
-};
+use crate::landing::{CommitNumber, Epoch, Landing, LandingCommit, SourcePosition};
 use crate::source::{Relation, RowOp, Transaction};
 
 /// Bytes that a change costs beside its source's bytes.
 const CHANGE_OVERHEAD_BYTES: usize = 128;
-
-/// What became of an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EventOutcome {
-    /// Its changes are in the batch.
-    Accepted,
-    /// The very same bytes came before; the batch named by [`EventsAccepted::batch`] is not older than theirs.
-    Duplicate,
-    /// At least one entity refused it; it is in quarantine, as durable as the rest.
-    Quarantined,
-}
-
-/// What became of several events.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EventsAccepted {
-    /// Once this batch is durable, all of them are.
-    pub batch: BatchSeq,
-    /// In order.
-    pub outcomes: Vec<EventOutcome>,
-}
 
 /// Where a relation's bindings find their columns.
 struct Maps {
@@ -71,7 +49,7 @@ pub struct CaptureLane {
     pub(super) open: Batch,
     pub(super) sealed: Option<Sealed>,
     pub(super) durable: BatchSeq,
-    window: Window,
+    pub(super) window: Window,
     maps: BTreeMap<(String, String, String), Maps>,
     pub(super) stats: CaptureStats,
 }
@@ -268,122 +246,6 @@ impl CaptureLane {
         Ok(())
     }
 
-    /// Events of a stream, in order of arrival.
-    ///
-    /// # Errors
-    /// `Rejected` where nobody listens to the stream; protection errors: none of the events is then accepted.
-    pub fn accept_events(
-        &mut self,
-        stream: &str,
-        events: &[bytes::Bytes],
-    ) -> Result<EventsAccepted> {
-        let registry = self.registry().clone();
-        let Some((system, bindings)) = registry.on_stream(stream) else {
-            return Err(unknown_stream(stream));
-        };
-        let name = stream_position_name(system, stream);
-        let (incarnation, landed) = self.stream(&name);
-        let received_at_us = self.clock.now_us();
-        let mut whole = Derived::default();
-        let mut accepted = EventsAccepted { batch: BatchSeq(0), outcomes: Vec::new() };
-        let mut fresh = Vec::new();
-        let mut bytes = 0;
-        for json in events {
-            let digest = self.deriver.protector().short_digest(&[stream.as_bytes(), json]);
-            let seen = self.window.seen(&digest);
-            if let Some(batch) = seen.or_else(|| fresh.contains(&digest).then_some(self.open.seq)) {
-                accepted.batch = accepted.batch.max(batch);
-                accepted.outcomes.push(EventOutcome::Duplicate);
-                continue;
-            }
-            let event = EventInput { stream, json, incarnation, received_at_us };
-            let refused_before = whole.quarantined.len();
-            for binding in bindings {
-                join(&mut whole, self.deriver.event(binding, &event)?);
-            }
-            let refused = whole.quarantined.len() > refused_before;
-            accepted.batch = accepted.batch.max(self.open.seq);
-            accepted.outcomes.push(match refused {
-                true => EventOutcome::Quarantined,
-                false => EventOutcome::Accepted,
-            });
-            bytes += json.len();
-            fresh.push(digest);
-        }
-        let duplicates = events.len() - fresh.len();
-        self.open.stats.duplicates += duplicates as u64;
-        let count = landed + fresh.len() as u64;
-        for digest in fresh {
-            self.window.remember(digest, self.open.seq);
-        }
-        self.take(whole, bytes);
-        self.positions.insert(name, SourcePosition::Stream { incarnation, events: count });
-        self.moved();
-        Ok(accepted)
-    }
-
-    /// Records of a Salesforce object that were modified before `window_end_us`.
-    ///
-    /// # Errors
-    /// Protection errors: none of the records is then accepted.
-    pub fn accept_crm(
-        &mut self,
-        system: &str,
-        object: &str,
-        records: &[ModifiedRecord],
-        window_end_us: i64,
-    ) -> Result<()> {
-        let registry = self.registry().clone();
-        let (incarnation, mut polled_to_us) = self.crm(system);
-        let mut whole = Derived::default();
-        for record in records {
-            for binding in registry.on_object(system, object) {
-                let input = CrmInput { object, record, incarnation };
-                join(&mut whole, self.deriver.crm(binding, &input)?);
-            }
-        }
-        let bytes = records.iter().map(|record| record.json.len()).sum();
-        self.take(whole, bytes);
-        let to = polled_to_us.entry(object.to_owned()).or_insert(window_end_us);
-        *to = (*to).max(window_end_us);
-        let position = SourcePosition::Salesforce { incarnation, polled_to_us };
-        self.positions.insert(system.to_owned(), position);
-        self.moved();
-        Ok(())
-    }
-
-    /// A quarantined record once more, with its original version. Gives the reasons where it is still refused: it then stays
-    /// where it is, and nothing is landed.
-    ///
-    /// # Errors
-    /// See [`Deriver::again`].
-    pub fn accept_retry(
-        &mut self,
-        record: &Quarantined,
-        who: &str,
-        why: &str,
-    ) -> Result<Result<BatchSeq, Vec<covenant_model::record::Violation>>> {
-        let derived = self.deriver.again(record)?;
-        if !derived.quarantined.is_empty() {
-            let refused = derived.quarantined.into_iter();
-            return Ok(Err(refused.flat_map(|record| record.reasons).collect()));
-        }
-        self.take(derived, record.payload.len());
-        Ok(Ok(self.settle(record, Settled::Retried, who, why)))
-    }
-
-    /// Gives a quarantined record up.
-    pub fn accept_discard(&mut self, record: &Quarantined, who: &str, why: &str) -> BatchSeq {
-        self.settle(record, Settled::Discarded, who, why)
-    }
-
-    fn settle(&mut self, record: &Quarantined, how: Settled, who: &str, why: &str) -> BatchSeq {
-        let at_us = self.clock.now_us();
-        let (id, who, why) = (record.id.clone(), who.to_owned(), why.to_owned());
-        self.open.resolve(Resolution { id, how, who, why, at_us }, at_us);
-        self.open.seq
-    }
-
     /// What the source may be told to forget. Call after a commit, and tell it to the stream.
     ///
     /// # Errors
@@ -434,7 +296,7 @@ impl CaptureLane {
         Ok(())
     }
 
-    fn take(&mut self, derived: Derived, bytes: usize) {
+    pub(super) fn take(&mut self, derived: Derived, bytes: usize) {
         self.open.bytes += bytes + derived.changes.len() * CHANGE_OVERHEAD_BYTES;
         let registry = self.deriver.registry().clone();
         let name = |at: usize| {
@@ -443,7 +305,7 @@ impl CaptureLane {
         self.open.add(derived, &name, self.clock.now_us());
     }
 
-    fn moved(&mut self) {
+    pub(super) fn moved(&mut self) {
         let now = self.clock.now_us();
         self.open.moved_at_us.get_or_insert(now);
     }
@@ -457,32 +319,6 @@ impl CaptureLane {
                 | SourcePosition::Backfill { .. },
             )
             | None => Err(unknown_source(system)),
-        }
-    }
-
-    fn stream(&self, name: &str) -> (Incarnation, u64) {
-        match self.positions.get(name) {
-            Some(SourcePosition::Stream { incarnation, events }) => (*incarnation, *events),
-            Some(
-                SourcePosition::Postgres { .. }
-                | SourcePosition::Salesforce { .. }
-                | SourcePosition::Backfill { .. },
-            )
-            | None => (Incarnation::FIRST, 0),
-        }
-    }
-
-    fn crm(&self, system: &str) -> (Incarnation, BTreeMap<String, i64>) {
-        match self.positions.get(system) {
-            Some(SourcePosition::Salesforce { incarnation, polled_to_us }) => {
-                (*incarnation, polled_to_us.clone())
-            }
-            Some(
-                SourcePosition::Postgres { .. }
-                | SourcePosition::Stream { .. }
-                | SourcePosition::Backfill { .. },
-            )
-            | None => (Incarnation::FIRST, BTreeMap::new()),
         }
     }
 
@@ -506,17 +342,6 @@ impl CaptureLane {
         self.moved();
         Ok(())
     }
-}
-
-/// The name of a stream's position in a manifest.
-pub fn stream_position_name(system: &str, stream: &str) -> String {
-    format!("{system}/{stream}")
-}
-
-fn join(whole: &mut Derived, part: Derived) {
-    whole.changes.extend(part.changes);
-    whole.quarantined.extend(part.quarantined);
-    whole.ignored += part.ignored;
 }
 
 fn bytes_of(op: &RowOp) -> usize {
@@ -577,15 +402,6 @@ fn unknown_source(system: &str) -> RuntimeError {
         "capture",
         format!("source {system} delivers, but its start was never set"),
         "Please report it.",
-    )
-}
-
-fn unknown_stream(stream: &str) -> RuntimeError {
-    RuntimeError::new(
-        ErrorKind::Rejected,
-        "capture",
-        format!("no contract listens to stream {stream}"),
-        "Check the stream's name, or add a source to a contract.",
     )
 }
 

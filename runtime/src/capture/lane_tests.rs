@@ -5,7 +5,7 @@ use covenant_model::change::Key;
 use covenant_model::value::Value;
 use covenant_model::version::{Incarnation, Lsn, Position};
 
-use super::lane::EventOutcome;
+use super::accept::EventOutcome;
 use super::test_support::*;
 use super::{CaptureLane, Limits, Registry};
 use crate::backfill::lane::ReadyChunk;

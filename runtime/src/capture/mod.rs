@@ -14,12 +14,14 @@
 //! | [`derive`] | one raw record to changes, or to a quarantined record with every reason |
 //! | [`batch`] | what is accepted but not yet durable, and its bounds |
 //! | [`lane`] | the state machine: accept, commit, acknowledge |
+//! | [`accept`] | events, polled records and retries into the lane |
 //! | [`commit`] | sealing a batch, and settling a commit whose outcome is unknown |
 //! | [`dedup`] | a bounded window over events that came before |
 //! | [`stats`] | counters of what has become durable |
 //!
 //! Deliberately absent: sockets, tasks, timers. Whoever drives the lane owns those.
 
+pub mod accept;
 pub mod batch;
 pub mod commit;
 pub mod dedup;
@@ -36,8 +38,9 @@ mod lane_tests;
 #[cfg(test)]
 pub(crate) mod test_support;
 
+pub use accept::{EventOutcome, EventsAccepted};
 pub use batch::{BatchSeq, Limits};
 pub use commit::Committed;
-pub use lane::{CaptureLane, EventOutcome, EventsAccepted};
+pub use lane::CaptureLane;
 pub use registry::Registry;
 pub use stats::CaptureStats;

@@ -25,8 +25,8 @@ pub const BODY_BYTES: usize = 1 << 20;
 pub const REPLY_TIMEOUT: Duration = Duration::from_secs(30);
 /// When a producer should come again, seconds.
 pub const RETRY_AFTER_S: u64 = 1;
-/// Environment variable with the bearer token of the ingest.
-pub const TOKEN_ENV: &str = "COVENANT_INGEST_TOKEN";
+/// Environment variable with the bearer token that the ingest shares with the API.
+pub const TOKEN_ENV: &str = "COVENANT_HTTP_TOKEN";
 
 /// Who may send events.
 #[derive(Clone)]
