@@ -1,5 +1,6 @@
 //! The ledger's fold is the join: any permutation, duplication and split of a change set into commits, with the ledger closed
 //! and opened between them, gives the state of [`covenant_model::join::Table`].
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 mod support;
 

@@ -1,5 +1,6 @@
 //! The delivery lane and the real client against the Salesforce simulator: expired tokens, edge pages, lost and late answers,
 //! locked rows, parents that come later, and an instance that has been overtaken.
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 #[path = "../../runtime/tests/support/mod.rs"]
 mod support;

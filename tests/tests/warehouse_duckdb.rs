@@ -1,5 +1,6 @@
 //! The embedded warehouse over the generated SQL and real landing files: the same rows as the reference fold, one fence, no
 //! effect of repeats, and nothing read that was not landed.
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 use std::path::Path;
 use std::sync::Arc;

@@ -108,7 +108,7 @@ impl Warehouse for DuckWarehouse {
     }
 
     async fn applied(&mut self) -> Result<CommitNumber> {
-        self.worker.call(|db| apply::applied(db)).await
+        self.worker.call(apply::applied).await
     }
 
     async fn apply(&mut self, landing: &dyn Landing, commits: &[LandingCommit]) -> Result<Applied> {
@@ -140,7 +140,7 @@ impl Warehouse for DuckWarehouse {
     }
 
     async fn cycles(&mut self) -> Result<BTreeMap<String, Cycle>> {
-        self.worker.call(|db| read::cycles(db)).await
+        self.worker.call(read::cycles).await
     }
 
     async fn counts(&mut self, entity: &EntitySpec) -> Result<TableCounts> {
