@@ -43,12 +43,17 @@ impl Source {
         run(&admin, &format!("CREATE DATABASE {DATABASE}"), "the database").await?;
         let shop = connect(&cluster.url(ADMIN, DATABASE)).await?;
         run(&shop, ACME_SCHEMA, "Acme's schema").await?;
-        let mut role = None;
+        let mut files = Vec::new();
         for file in sql_files(&generated.join("postgres"))? {
             let sql = std::fs::read_to_string(&file).at("demo", file.display(), REGENERATE)?;
-            run(&shop, &sql, &file.display().to_string()).await?;
-            role = role.or_else(|| role_of(&sql));
+            files.push((role_of(&sql), file, sql));
         }
+        // The role comes first: other files grant it something.
+        files.sort_by_key(|(role, _, _)| role.is_none());
+        for (_, file, sql) in &files {
+            run(&shop, sql, &file.display().to_string()).await?;
+        }
+        let role = files.into_iter().find_map(|(role, _, _)| role);
         let role = role.ok_or_else(|| {
             let what = format!("no CREATE ROLE in {}", generated.join("postgres").display());
             SandboxError::new("source database", what, REGENERATE)
@@ -84,13 +89,15 @@ async fn run(client: &Client, sql: &str, what: &str) -> Result<()> {
     client.batch_execute(sql).await.at("source database", format!("{what} was refused"), "")
 }
 
-/// In the order of their names.
+/// All below the folder, in the order of their names.
 fn sql_files(dir: &Path) -> Result<Vec<PathBuf>> {
     let told = format!("{} cannot be read", dir.display());
     let mut files = Vec::new();
     for entry in std::fs::read_dir(dir).at("demo", &told, REGENERATE)? {
         let path = entry.at("demo", &told, REGENERATE)?.path();
-        if path.extension().is_some_and(|ending| ending == "sql") {
+        if path.is_dir() {
+            files.extend(sql_files(&path)?);
+        } else if path.extension().is_some_and(|ending| ending == "sql") {
             files.push(path);
         }
     }

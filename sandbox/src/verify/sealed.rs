@@ -68,3 +68,30 @@ impl Unseal for KeyFile {
             .map_err(|error| error.to_string())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use covenant_model::version::Version;
+    use covenant_runtime::env::SystemChance;
+
+    use super::*;
+
+    #[test]
+    fn what_capture_seals_is_opened_and_its_token_is_ours() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("sandbox.key");
+        let keys = LocalKeys::open_or_create(&path, &SystemChance).unwrap();
+        let capture = Protector::new(Arc::new(keys)).unwrap();
+        let key = Key(vec![Value::Text("C100000001".into())]);
+        let version = Version::from_packed(7).unwrap();
+        let (entity, field, class) = ("sales.customer", "email", "contact");
+        let site = Site { entity, field, class, key: &key, version };
+        let plain = Value::Text("ann@mail.example".into());
+        let (sealed, token) = capture.encrypt(&site, &plain).unwrap();
+
+        let verifier = KeyFile::open(&path).unwrap();
+        assert_eq!(verifier.open(entity, field, &sealed).as_deref(), Ok("ann@mail.example"));
+        assert_eq!(verifier.token(class, "ann@mail.example").as_deref(), Ok(token.as_str()));
+        assert!(verifier.open(entity, "phone", &sealed).is_err(), "bound to its field");
+    }
+}
