@@ -10,9 +10,9 @@ use crate::emit::sql::slug;
 use crate::plan::Plan;
 
 /// Width and height of a box, and the distances between boxes, in pixels.
-const BOX_WIDTH: usize = 216;
+const BOX_WIDTH: usize = 240;
 const BOX_HEIGHT: usize = 48;
-const COLUMN_STEP: usize = 312;
+const COLUMN_STEP: usize = 336;
 const ROW_STEP: usize = 72;
 const MARGIN: usize = 28;
 /// Room for the headings above the columns.
