@@ -60,15 +60,46 @@ WITH incoming AS (
   SELECT
     m.to_customer_id AS customer_id,
     max(b._g_store) AS _g_store,
-    arg_max({display_name: b.display_name, display_name_token: b.display_name_token, first_name: b.first_name, first_name_token: b.first_name_token, last_name: b.last_name, last_name_token: b.last_name_token, email: b.email, email_token: b.email_token, phone: b.phone, phone_token: b.phone_token, street: b.street, city: b.city, postal_code: b.postal_code, country: b.country, language: b.language, segment: b.segment, credit_limit: b.credit_limit, loyalty_points: b.loyalty_points, marketing_opt_in: b.marketing_opt_in, created_at: b.created_at, updated_at: b.updated_at}, b._g_store) AS _w_store,
+    arg_max({
+      display_name: b.display_name,
+      display_name_token: b.display_name_token,
+      first_name: b.first_name,
+      first_name_token: b.first_name_token,
+      last_name: b.last_name,
+      last_name_token: b.last_name_token,
+      email: b.email,
+      email_token: b.email_token,
+      phone: b.phone,
+      phone_token: b.phone_token,
+      street: b.street,
+      city: b.city,
+      postal_code: b.postal_code,
+      country: b.country,
+      language: b.language,
+      segment: b.segment,
+      credit_limit: b.credit_limit,
+      loyalty_points: b.loyalty_points,
+      marketing_opt_in: b.marketing_opt_in,
+      created_at: b.created_at,
+      updated_at: b.updated_at
+    }, b._g_store) AS _w_store,
     max(b._g_notes) AS _g_notes,
-    arg_max({notes: b.notes, notes_token: b.notes_token}, b._g_notes) AS _w_notes,
+    arg_max({
+      notes: b.notes,
+      notes_token: b.notes_token
+    }, b._g_notes) AS _w_notes,
     max(b._g_tier) AS _g_tier,
-    arg_max({tier: b.tier}, b._g_tier) AS _w_tier,
+    arg_max({
+      tier: b.tier
+    }, b._g_tier) AS _w_tier,
     max(b._g_account_owner) AS _g_account_owner,
-    arg_max({account_owner: b.account_owner}, b._g_account_owner) AS _w_account_owner,
+    arg_max({
+      account_owner: b.account_owner
+    }, b._g_account_owner) AS _w_account_owner,
     max(b._g_next_review_on) AS _g_next_review_on,
-    arg_max({next_review_on: b.next_review_on}, b._g_next_review_on) AS _w_next_review_on
+    arg_max({
+      next_review_on: b.next_review_on
+    }, b._g_next_review_on) AS _w_next_review_on
   FROM SALES.CUSTOMERS_MOVES AS m
   JOIN SALES.CUSTOMERS_STATE AS b ON b.customer_id = m.from_customer_id
   WHERE m._commit = getvariable('commit') OR b._commit = getvariable('commit')

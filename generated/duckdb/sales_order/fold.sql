@@ -45,17 +45,47 @@ WITH incoming AS (
     max(b._exists) AS _exists,
     arg_max(b._alive, b._exists) AS _alive,
     max(b._g_store) AS _g_store,
-    arg_max({customer_id: b.customer_id, order_number: b.order_number, channel: b.channel, currency: b.currency, subtotal: b.subtotal, tax: b.tax, shipping: b.shipping, discount: b.discount, total: b.total, line_count: b.line_count, contact_email: b.contact_email, contact_email_token: b.contact_email_token, ship_street: b.ship_street, ship_country: b.ship_country, session_id: b.session_id, promised_on: b.promised_on, placed_at: b.placed_at, updated_at: b.updated_at}, b._g_store) AS _w_store,
+    arg_max({
+      customer_id: b.customer_id,
+      order_number: b.order_number,
+      channel: b.channel,
+      currency: b.currency,
+      subtotal: b.subtotal,
+      tax: b.tax,
+      shipping: b.shipping,
+      discount: b.discount,
+      total: b.total,
+      line_count: b.line_count,
+      contact_email: b.contact_email,
+      contact_email_token: b.contact_email_token,
+      ship_street: b.ship_street,
+      ship_country: b.ship_country,
+      session_id: b.session_id,
+      promised_on: b.promised_on,
+      placed_at: b.placed_at,
+      updated_at: b.updated_at
+    }, b._g_store) AS _w_store,
     max(b._g_status) AS _g_status,
-    arg_max({status: b.status}, b._g_status) AS _w_status,
+    arg_max({
+      status: b.status
+    }, b._g_status) AS _w_status,
     max(b._g_gift_message) AS _g_gift_message,
-    arg_max({gift_message: b.gift_message, gift_message_token: b.gift_message_token}, b._g_gift_message) AS _w_gift_message,
+    arg_max({
+      gift_message: b.gift_message,
+      gift_message_token: b.gift_message_token
+    }, b._g_gift_message) AS _w_gift_message,
     max(b._g_carrier) AS _g_carrier,
-    arg_max({carrier: b.carrier}, b._g_carrier) AS _w_carrier,
+    arg_max({
+      carrier: b.carrier
+    }, b._g_carrier) AS _w_carrier,
     max(b._g_tracking_number) AS _g_tracking_number,
-    arg_max({tracking_number: b.tracking_number}, b._g_tracking_number) AS _w_tracking_number,
+    arg_max({
+      tracking_number: b.tracking_number
+    }, b._g_tracking_number) AS _w_tracking_number,
     max(b._g_last_event_at) AS _g_last_event_at,
-    arg_max({last_event_at: b.last_event_at}, b._g_last_event_at) AS _w_last_event_at
+    arg_max({
+      last_event_at: b.last_event_at
+    }, b._g_last_event_at) AS _w_last_event_at
   FROM COVENANT.BATCH_SALES_ORDER AS b
   GROUP BY b.order_id
 )

@@ -32,17 +32,34 @@ WITH incoming AS (
     max(b._exists) AS _exists,
     arg_max(b._alive, b._exists) AS _alive,
     max(b._g_events) AS _g_events,
-    arg_max({order_id: b.order_id, sequence: b.sequence, status: b.status, occurred_at: b.occurred_at, producer: b.producer}, b._g_events) AS _w_events,
+    arg_max({
+      order_id: b.order_id,
+      sequence: b.sequence,
+      status: b.status,
+      occurred_at: b.occurred_at,
+      producer: b.producer
+    }, b._g_events) AS _w_events,
     max(b._g_carrier) AS _g_carrier,
-    arg_max({carrier: b.carrier}, b._g_carrier) AS _w_carrier,
+    arg_max({
+      carrier: b.carrier
+    }, b._g_carrier) AS _w_carrier,
     max(b._g_tracking_number) AS _g_tracking_number,
-    arg_max({tracking_number: b.tracking_number}, b._g_tracking_number) AS _w_tracking_number,
+    arg_max({
+      tracking_number: b.tracking_number
+    }, b._g_tracking_number) AS _w_tracking_number,
     max(b._g_location) AS _g_location,
-    arg_max({location: b.location}, b._g_location) AS _w_location,
+    arg_max({
+      location: b.location
+    }, b._g_location) AS _w_location,
     max(b._g_scanner_id) AS _g_scanner_id,
-    arg_max({scanner_id: b.scanner_id}, b._g_scanner_id) AS _w_scanner_id,
+    arg_max({
+      scanner_id: b.scanner_id
+    }, b._g_scanner_id) AS _w_scanner_id,
     max(b._g_remark) AS _g_remark,
-    arg_max({remark: b.remark, remark_token: b.remark_token}, b._g_remark) AS _w_remark
+    arg_max({
+      remark: b.remark,
+      remark_token: b.remark_token
+    }, b._g_remark) AS _w_remark
   FROM COVENANT.BATCH_SALES_ORDER_EVENT AS b
   GROUP BY b.event_id
 )

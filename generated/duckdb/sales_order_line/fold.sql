@@ -29,7 +29,19 @@ WITH incoming AS (
     max(b._exists) AS _exists,
     arg_max(b._alive, b._exists) AS _alive,
     max(b._g_store) AS _g_store,
-    arg_max({sku: b.sku, product_name: b.product_name, quantity: b.quantity, unit_price: b.unit_price, discount: b.discount, line_total: b.line_total, tax_rate: b.tax_rate, location: b.location, state: b.state, created_at: b.created_at, updated_at: b.updated_at}, b._g_store) AS _w_store
+    arg_max({
+      sku: b.sku,
+      product_name: b.product_name,
+      quantity: b.quantity,
+      unit_price: b.unit_price,
+      discount: b.discount,
+      line_total: b.line_total,
+      tax_rate: b.tax_rate,
+      location: b.location,
+      state: b.state,
+      created_at: b.created_at,
+      updated_at: b.updated_at
+    }, b._g_store) AS _w_store
   FROM COVENANT.BATCH_SALES_ORDER_LINE AS b
   GROUP BY b.order_id, b.line_no
 )

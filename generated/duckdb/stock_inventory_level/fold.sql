@@ -29,7 +29,19 @@ WITH incoming AS (
     max(b._exists) AS _exists,
     arg_max(b._alive, b._exists) AS _alive,
     max(b._g_store) AS _g_store,
-    arg_max({product_name: b.product_name, category: b.category, on_hand: b.on_hand, reserved: b.reserved, safety_stock: b.safety_stock, reorder_point: b.reorder_point, unit_cost: b.unit_cost, bin: b.bin, condition: b.condition, counted_on: b.counted_on, updated_at: b.updated_at}, b._g_store) AS _w_store
+    arg_max({
+      product_name: b.product_name,
+      category: b.category,
+      on_hand: b.on_hand,
+      reserved: b.reserved,
+      safety_stock: b.safety_stock,
+      reorder_point: b.reorder_point,
+      unit_cost: b.unit_cost,
+      bin: b.bin,
+      condition: b.condition,
+      counted_on: b.counted_on,
+      updated_at: b.updated_at
+    }, b._g_store) AS _w_store
   FROM COVENANT.BATCH_STOCK_INVENTORY_LEVEL AS b
   GROUP BY b.sku, b.location
 )
