@@ -112,7 +112,7 @@ fn resolve_names(
         }
     }
     .map_err(|error| format!("the query cannot be read: {error}"))?;
-    if tokens.iter().any(|token| *token == Token::SemiColon) {
+    if tokens.contains(&Token::SemiColon) {
         return Err("a model is one query: remove the semicolon".to_owned());
     }
     let mut out = String::with_capacity(query.len());
@@ -157,23 +157,18 @@ fn table_at<'a>(
 
 /// As written. The crate prints a line comment's own line feed a second time.
 fn text_of(token: &Token) -> String {
-    match token {
-        Token::Whitespace(Whitespace::SingleLineComment { prefix, comment }) => {
-            format!("{prefix}{comment}")
-        }
-        other => other.to_string(),
+    if let Token::Whitespace(Whitespace::SingleLineComment { prefix, comment }) = token {
+        return format!("{prefix}{comment}");
     }
+    token.to_string()
 }
 
 fn opens_table(token: &Token) -> bool {
-    match token {
-        Token::Word(word) => {
-            word.quote_style.is_none()
-                && ["from", "join"].iter().any(|open| word.value.eq_ignore_ascii_case(open))
-        }
-        Token::Comma => true,
-        _ => false,
+    if let Token::Word(word) = token {
+        let opens = ["from", "join"].iter().any(|open| word.value.eq_ignore_ascii_case(open));
+        return word.quote_style.is_none() && opens;
     }
+    *token == Token::Comma
 }
 
 #[cfg(test)]
