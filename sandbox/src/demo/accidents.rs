@@ -49,11 +49,12 @@ pub async fn kill(
     screen: Screen,
 ) -> Result<()> {
     let started = tokio::time::Instant::now();
-    for (nth, (at, dead)) in times.iter().enumerate() {
-        tokio::time::sleep_until(started + *at).await;
+    for (at, dead) in times {
+        tokio::time::sleep_until(started + at).await;
         runtime.kill()?;
-        screen.say(&format!("SIGKILL {} of {}: the runtime is dead", nth + 1, times.len()));
-        tokio::time::sleep(*dead).await;
+        let ms = dead.as_millis();
+        screen.say(&format!("SIGKILL {}: the runtime is dead for {ms} ms", runtime.kills()));
+        tokio::time::sleep(dead).await;
         runtime.revive()?;
     }
     Ok(())

@@ -98,8 +98,8 @@ impl<M: AccountManagers> Shop<M> {
             return Ok(Some(at));
         }
         let sql = format!(
-            "SELECT customer_id FROM public.customers WHERE notes IS NOT NULL AND customer_id >= {} \
-             ORDER BY customer_id LIMIT 1",
+            "SELECT customer_id FROM public.customers \
+             WHERE notes IS NOT NULL AND customer_id >= {} ORDER BY customer_id LIMIT 1",
             literal(&self.world.customers[at])
         );
         let found =

@@ -84,7 +84,8 @@ impl<M: AccountManagers> Shop<M> {
         let order_id = self.world.orders[at].order_id.clone();
         let wrap = if self.world.has_gift_wrap { ", gift_wrap = true" } else { "" };
         let update = format!(
-            "UPDATE public.orders SET status = '{}', updated_at = now(){wrap} WHERE order_id = '{order_id}'",
+            "UPDATE public.orders SET status = '{}', updated_at = now(){wrap} \
+             WHERE order_id = '{order_id}'",
             status(rank)
         );
         self.transaction(&[update], 1).await?;

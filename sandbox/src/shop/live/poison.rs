@@ -45,7 +45,7 @@ impl<M: AccountManagers> Shop<M> {
         if self.world.poisoned.iter().any(already) {
             return Ok(());
         }
-        // Deleting the order would delete the poisoned line: the pair is left alone until it is repaired.
+        // Deleting the order would delete its poisoned line: both are left alone until repaired.
         let order = self.world.orders.swap_remove(at);
         self.world.untouchable.insert(order.customer_id.clone());
         let row = Target { table: ORDER_LINES, key, order: Some(order) };
