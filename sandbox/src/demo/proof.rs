@@ -18,7 +18,7 @@ use crate::verify::warehouse::Warehouse;
 use crate::verify::{Unseal, crm};
 
 /// Models must not be empty: their content follows from rows that are compared.
-const MODELS: [&str; 2] = ["MARTS.DAILY_SALES", "MARTS.INVENTORY_POSITION"];
+pub const MODELS: [&str; 2] = ["MARTS.DAILY_SALES", "MARTS.INVENTORY_POSITION"];
 /// Findings of one kind that are told.
 const FINDINGS_MAX: usize = 5;
 
