@@ -17,7 +17,7 @@ use crate::verify::told::{KEY_SEPARATOR, Told, key_text};
 use crate::verify::warehouse::Warehouse;
 use crate::verify::{Unseal, crm};
 
-/// Models must not be empty: their content follows from rows that are compared.
+/// Models: told, not judged, since they run every few minutes and follow from rows that are compared.
 pub const MODELS: [&str; 2] = ["MARTS.DAILY_SALES", "MARTS.INVENTORY_POSITION"];
 /// Findings of one kind that are told.
 const FINDINGS_MAX: usize = 5;
@@ -84,10 +84,7 @@ pub async fn report(evidence: &Evidence<'_>) -> Result<Report> {
     quarantine(evidence, &mut report);
     events(evidence.told, &mut report);
     for model in MODELS {
-        match warehouse.count(model)? {
-            0 => report.findings.push(format!("{model} is empty")),
-            rows => report.notes.push(format!("{model} has {rows} rows")),
-        }
+        report.notes.push(format!("{model} has {} rows", warehouse.count(model)?));
     }
     Ok(report)
 }

@@ -14,8 +14,10 @@ use crate::verify::freshness::Seen;
 
 /// How often the status is read: also how exactly the moment of visibility is known.
 const POLL: Duration = Duration::from_millis(150);
-/// Everything must have been quiet for this long: longer than a round of polling Salesforce.
-const QUIET_FOR: Duration = Duration::from_secs(8);
+/// Quiet enough to open the shop.
+pub const QUIET_BRIEFLY: Duration = Duration::from_secs(3);
+/// Quiet for longer than a round of polling Salesforce (10 s, and 3 s of lag): the last edit there has come back too.
+pub const QUIET_FOR_GOOD: Duration = Duration::from_secs(17);
 
 /// The last status, and when what became visible.
 #[derive(Clone, Debug, Default)]
@@ -127,11 +129,17 @@ pub async fn ready(api: &Api, runtime: &Runtime, bound: Duration) -> Result<()> 
     Err(runtime.failed(&format!("it was not ready after {} s", bound.as_secs())))
 }
 
-/// Waits until everything that the source has committed before this call has reached both targets, and nothing moves.
+/// Waits until everything that the source has committed before this call has reached both targets, and nothing has moved for
+/// `quiet_for`.
 ///
 /// # Errors
 /// Where that takes longer than `bound`: tells what was still open.
-pub async fn quiet(source: &Client, watched: &Watched, bound: Duration) -> Result<()> {
+pub async fn quiet(
+    source: &Client,
+    watched: &Watched,
+    quiet_for: Duration,
+    bound: Duration,
+) -> Result<()> {
     let written = source.query_one("SELECT pg_current_wal_insert_lsn()::text", &[]).await.at(
         "source database",
         "its position cannot be read",
@@ -150,7 +158,7 @@ pub async fn quiet(source: &Client, watched: &Watched, bound: Duration) -> Resul
             }
             None => {
                 let since = *quiet_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= QUIET_FOR {
+                if since.elapsed() >= quiet_for {
                     return Ok(());
                 }
             }
