@@ -1,0 +1,196 @@
+//! One instance of the runtime: the real lanes over systems that outlive it.
+
+use covenant_model::version::{Incarnation, Lsn};
+use covenant_runtime::apply::ApplyLane;
+use covenant_runtime::backfill::lane::{AlwaysOpen, BackfillLane, Job, LaneSettings};
+use covenant_runtime::capture::{BatchSeq, CaptureLane, Limits};
+use covenant_runtime::deliver::{DeliverLane, Parts};
+use covenant_runtime::error::Result;
+use covenant_runtime::keys::audit::MemoryAudit;
+use covenant_runtime::keys::seams::DeliveryReveal;
+use covenant_runtime::landing::SourcePosition;
+use covenant_runtime::source::StreamItem;
+use covenant_runtime::source::poll::PollLane;
+use covenant_runtime::warehouse::memory::MemoryWarehouse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Mutation;
+use super::parts::{ACME, Turned};
+use super::world::World;
+
+pub(crate) const STORE: &str = "store";
+pub(crate) const CRM: &str = "salesforce";
+pub(crate) const STREAM: &str = "order-events";
+/// Calls a day: never the limit here.
+const DAILY_SHARE: u64 = 1_000_000;
+
+/// The lanes of one instance. Dropping it is SIGKILL.
+pub(crate) struct Process {
+    pub(crate) capture: CaptureLane,
+    pub(crate) backfill: BackfillLane,
+    /// None until the warehouse could be opened.
+    pub(crate) apply: Option<ApplyLane>,
+    pub(crate) deliver: Option<DeliverLane>,
+    pub(crate) poll: PollLane,
+    /// Where the replication stream stands.
+    pub(crate) stream_at: Lsn,
+    /// Events of batches whose durability their producer waits for.
+    pub(crate) waiting: Vec<(BatchSeq, Vec<usize>)>,
+}
+
+impl Process {
+    /// Starts from what landing says.
+    pub(crate) async fn start(world: &World) -> Result<Self> {
+        let clock = Arc::clone(&world.env.clock);
+        let mut capture = CaptureLane::open(
+            Arc::clone(&ACME.registry),
+            Arc::clone(&ACME.protector),
+            world.landing(),
+            Arc::clone(&clock),
+            Limits::default(),
+        )
+        .await?;
+        if capture.position(STORE).is_none() {
+            capture.adopt(STORE, start_of_slot())?;
+        }
+        let settings = LaneSettings { chunk_rows: 3, held_chunks: 2, ..LaneSettings::default() };
+        let mut backfill = BackfillLane::new(clock, Arc::new(AlwaysOpen), settings);
+        for job in &world.jobs {
+            backfill.resume(job.clone(), capture.position(&job.id))?;
+        }
+        let polled = match capture.position(CRM) {
+            Some(SourcePosition::Salesforce { polled_to_us, .. }) => polled_to_us.clone(),
+            Some(_) | None => BTreeMap::new(),
+        };
+        let objects = ACME.registry.objects();
+        let poll = PollLane::new(world.crm.clone(), world.env.clone(), objects, polled);
+        let mut process = Self {
+            capture,
+            backfill,
+            apply: None,
+            deliver: None,
+            poll,
+            stream_at: Lsn(0),
+            waiting: Vec::new(),
+        };
+        process.open_stream(world);
+        Ok(process)
+    }
+
+    /// Where landing ends, or where the slot stands if that is later: so does the server.
+    pub(crate) fn open_stream(&mut self, world: &World) {
+        let durable = self.capture.progress(STORE).map_or(Lsn(0), |at| at.durable().0);
+        self.stream_at = durable.max(world.server.lock().confirmed);
+    }
+
+    /// Opens what is not open yet.
+    pub(crate) async fn apply_lane(&mut self, world: &World) -> Result<&mut ApplyLane> {
+        if self.apply.is_none() {
+            let faults = world.trouble.clone();
+            let warehouse = MemoryWarehouse::new(world.store.clone(), &ACME.entities, faults);
+            let epoch = self.capture.epoch();
+            let (landing, env) = (world.landing(), world.env.clone());
+            let lane = ApplyLane::open(landing, Box::new(warehouse), Vec::new(), env, epoch);
+            self.apply = Some(lane.await?);
+        }
+        Ok(self.apply.as_mut().unwrap())
+    }
+
+    pub(crate) fn deliver_lane(&mut self, world: &World) -> Result<&mut DeliverLane> {
+        if self.deliver.is_none() {
+            let parts = Parts {
+                landing: world.landing(),
+                ledger: Box::new(world.ledger.clone()),
+                crm: world.crm.clone(),
+                reveal: Arc::new(reveal()),
+                sealer: Arc::new(Turned),
+                env: world.env.clone(),
+                epoch: self.capture.epoch(),
+                daily_share: DAILY_SHARE,
+            };
+            self.deliver = Some(DeliverLane::new(parts, &ACME.entities)?);
+        }
+        Ok(self.deliver.as_mut().unwrap())
+    }
+
+    /// Takes the next item of the stream; false where there is none.
+    pub(crate) fn pull(&mut self, world: &World) -> Result<bool> {
+        let next = world.server.lock().next_item(self.stream_at);
+        let Some((item, at)) = next else { return Ok(false) };
+        match &item {
+            StreamItem::Transaction(transaction) => {
+                self.backfill.observe_transaction(transaction.xid, transaction.commit);
+                self.capture.accept_transaction(STORE, transaction)?;
+                self.backfill.passed(transaction.end);
+            }
+            StreamItem::Passed(to) => {
+                self.capture.accept_passed(STORE, *to)?;
+                self.backfill.passed(*to);
+            }
+        }
+        self.stream_at = at;
+        Ok(true)
+    }
+
+    /// One step of the backfill; rows that it hands out.
+    pub(crate) async fn backfill_step(&mut self, world: &World) -> Result<Option<usize>> {
+        let mut reader = world.server.clone();
+        let Some(mut chunk) = self.backfill.step(&mut reader).await? else { return Ok(None) };
+        if world.mutation == Mutation::StampWithTheRead {
+            chunk.bound = Lsn(chunk.read_at_us as u64);
+        }
+        self.capture.accept_chunk(STORE, &chunk)?;
+        Ok(Some(chunk.rows.len()))
+    }
+
+    /// Polls what is due; records found.
+    pub(crate) async fn poll_step(&mut self) -> Result<usize> {
+        let Some(polled) = self.poll.step().await? else { return Ok(0) };
+        let (system, object) = (polled.system.as_str(), polled.object.as_str());
+        self.capture.accept_crm(system, object, &polled.records, polled.window_end_us)?;
+        Ok(polled.records.len())
+    }
+
+    /// What the slot may be told.
+    pub(crate) fn acknowledge(&mut self, world: &World) -> Result<()> {
+        let mut to = self.capture.acknowledge(STORE)?.0;
+        if world.mutation == Mutation::AcknowledgeAccepted {
+            to = self.capture.progress(STORE).map_or(to, |at| at.accepted().0);
+        }
+        let mut server = world.server.lock();
+        server.confirmed = server.confirmed.max(to);
+        Ok(())
+    }
+}
+
+pub(crate) fn reveal() -> DeliveryReveal {
+    let audit = Arc::new(MemoryAudit::default());
+    DeliveryReveal::new(Arc::clone(&ACME.protector), audit, "simulation")
+}
+
+fn start_of_slot() -> SourcePosition {
+    SourcePosition::Postgres {
+        incarnation: Incarnation::FIRST,
+        system_id: "7".to_owned(),
+        timeline: 1,
+        slot: "covenant".to_owned(),
+        lsn: super::postgres::SLOT_START,
+    }
+}
+
+/// A read of a whole table.
+pub(crate) fn job(number: usize, table: super::rows::Table) -> Job {
+    let columns = super::rows::relation(table, ACME.entity(table.entity()));
+    Job {
+        id: format!("backfill-{number}"),
+        entity: table.entity().to_owned(),
+        request: covenant_runtime::source::ChunkRequest {
+            schema: "public".to_owned(),
+            table: table.name().to_owned(),
+            columns: columns.columns.iter().map(|column| column.name.clone()).collect(),
+            key: vec![table.key_column().to_owned()],
+            range: None,
+        },
+    }
+}
