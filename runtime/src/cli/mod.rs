@@ -120,7 +120,7 @@ pub fn main(codecs: Vec<Box<dyn EntityCodec>>) -> ExitCode {
 async fn dispatch(command: Command, config: Config, codecs: Vec<Box<dyn EntityCodec>>) -> u8 {
     let ended = match command {
         Command::Run => crate::app::run::run(config, codecs).await.map(|()| OK),
-        Command::Doctor => crate::app::doctor::doctor(&config, &codecs).await.map(|report| {
+        Command::Doctor => crate::app::doctor::doctor(&config, codecs).await.map(|report| {
             print!("{report}");
             if report.has_errors() { FINDINGS } else { OK }
         }),

@@ -1,0 +1,138 @@
+//! Preflight of every system: everything that would break later, said before anything starts.
+
+use std::fmt;
+use std::sync::Arc;
+
+use covenant_model::codec::EntityCodec;
+use covenant_model::spec::SystemSpec;
+
+use super::config::Config;
+use super::run::salesforce;
+use super::start::{Started, start};
+use crate::env::Env;
+use crate::error::Result;
+use crate::finding::{Finding, Severity};
+use crate::landing::Landing;
+use crate::source::postgres::preflight;
+
+/// What was checked and found.
+#[derive(Debug, Default)]
+pub struct Report {
+    checked: Vec<String>,
+    findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Whether the runtime would refuse to start.
+    pub fn has_errors(&self) -> bool {
+        self.findings.iter().any(|finding| finding.severity == Severity::Error)
+    }
+
+    /// What was found.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
+    fn unreachable(&mut self, place: &str, error: &crate::error::RuntimeError) {
+        self.findings.push(Finding {
+            severity: Severity::Error,
+            place: place.to_owned(),
+            what: error.what.clone(),
+            why: "Nothing can be read or written there".into(),
+            advice: error.advice.clone(),
+        });
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for checked in &self.checked {
+            writeln!(f, "checked {checked}")?;
+        }
+        for finding in &self.findings {
+            writeln!(f, "{finding}")?;
+        }
+        let errors =
+            self.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+        if errors == 0 {
+            writeln!(f, "ready to run")
+        } else {
+            writeln!(f, "{errors} errors: the runtime would refuse to start")
+        }
+    }
+}
+
+/// `covenant-runtime doctor`.
+///
+/// # Errors
+/// Where the configuration or the manifest cannot be read at all.
+pub async fn doctor(config: &Config, codecs: Vec<Box<dyn EntityCodec>>) -> Result<Report> {
+    let started = start(config, codecs, Env::system())?;
+    check(config, &started).await
+}
+
+/// All checks. Systems that cannot be reached are findings, so that one does not hide the others.
+///
+/// # Errors
+/// Where landing cannot be read.
+pub async fn check(config: &Config, started: &Started) -> Result<Report> {
+    let mut report = Report::default();
+    report.checked.push(format!("manifest {}", config.manifest.display()));
+    let newest = started.landing.newest().await?;
+    report.checked.push(format!("landing in {}", config.data_dir.display()));
+    if let Some(store) = &started.store {
+        let landed = newest.as_ref().and_then(|commit| commit.positions.get(&store.system));
+        let entities = &started.manifest.entities;
+        let found =
+            preflight::check(&store.endpoint, &store.system, &store.settings, entities, landed).await;
+        match found {
+            Ok(found) => report.findings.extend(found),
+            Err(error) => report.unreachable(store.endpoint.place(), &error),
+        }
+        report.checked.push(store.endpoint.place().to_owned());
+    }
+    check_salesforce(config, started, &mut report).await?;
+    report.findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.place.cmp(&b.place)));
+    Ok(report)
+}
+
+async fn check_salesforce(config: &Config, started: &Started, report: &mut Report) -> Result<()> {
+    let Some(org) = salesforce(config, started)? else { return Ok(()) };
+    let org = Arc::new(org);
+    if let Err(error) = org.ping().await {
+        report.unreachable("salesforce", &error);
+        return Ok(());
+    }
+    for entity in &started.manifest.entities {
+        let Some(sink) = &entity.salesforce else { continue };
+        let place = format!("salesforce {}", sink.object);
+        let known = match org.describe(&sink.object).await {
+            Ok(known) => known,
+            Err(error) => {
+                report.unreachable(&place, &error);
+                continue;
+            }
+        };
+        let lookups = |target: &str| target.strip_suffix("__r").map(|stem| format!("{stem}__c"));
+        let mut wanted: Vec<String> = sink
+            .fields
+            .iter()
+            .map(|field| lookups(&field.target).unwrap_or_else(|| field.target.clone()))
+            .collect();
+        wanted.push(sink.external_id.clone());
+        wanted.push(sink.revision_field.clone());
+        for field in wanted.iter().filter(|field| !known.contains(*field)) {
+            report.findings.push(Finding {
+                severity: Severity::Error,
+                place: place.clone(),
+                what: format!("the contract of {} writes {field}, and the org does not have it", entity.name),
+                why: "Every record would be refused".into(),
+                advice: "Deploy generated/salesforce to the org, and assign its permission set.".into(),
+            });
+        }
+    }
+    let kinds = started.manifest.project.systems.values();
+    let declared = kinds.filter(|system| matches!(system, SystemSpec::Salesforce { .. })).count();
+    report.checked.push(format!("salesforce ({declared} org)"));
+    Ok(())
+}

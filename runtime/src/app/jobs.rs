@@ -1,0 +1,174 @@
+//! Backfill jobs: the initial load of every table, and what operators ask for. A job's name says all about it, so that a restart
+//! needs nothing but the positions in landing.
+
+use std::collections::BTreeMap;
+
+use covenant_model::manifest::Manifest;
+use covenant_model::spec::{EntitySpec, SourceSpec};
+
+use super::http::BackfillRequest;
+use crate::backfill::lane::Job;
+use crate::landing::SourcePosition;
+use crate::source::ChunkRequest;
+
+/// First part of the name of an initial load.
+const INITIAL: &str = "initial";
+/// First part of the name of a backfill that was asked for.
+const ASKED: &str = "backfill";
+/// Between the parts of a name; none of them holds it.
+const SEPARATOR: char = '/';
+
+/// The initial loads of everything that is read from `system`, parents first: what refers to another entity comes after it.
+pub fn initial(manifest: &Manifest, system: &str) -> Vec<Job> {
+    let mut entities: Vec<&EntitySpec> =
+        manifest.entities.iter().filter(|entity| table(entity, system).is_some()).collect();
+    entities.sort_by_key(|entity| (depth(manifest, entity, 0), entity.name.clone()));
+    let job = |entity: &&EntitySpec| {
+        let request = request(entity, system, None)?;
+        let id = format!("{INITIAL}{SEPARATOR}{}", entity.name);
+        Some(Job { id, entity: entity.name.clone(), request })
+    };
+    entities.iter().filter_map(job).collect()
+}
+
+/// Longest chain of references; a cycle of references ends here.
+const DEPTH_MAX: usize = 16;
+
+fn depth(manifest: &Manifest, entity: &EntitySpec, so_far: usize) -> usize {
+    if so_far >= DEPTH_MAX {
+        return so_far;
+    }
+    let parents = entity.fields.iter().filter_map(|field| field.references.as_deref());
+    parents
+        .filter(|parent| *parent != entity.name)
+        .filter_map(|parent| manifest.entity(parent))
+        .map(|parent| depth(manifest, parent, so_far + 1))
+        .max()
+        .unwrap_or(so_far)
+}
+
+/// The job that an operator asks for. The same request names the same job while that one is under way, and the next one after it.
+///
+/// # Errors
+/// What is wrong with the request, for the operator.
+pub fn asked(
+    manifest: &Manifest,
+    system: &str,
+    wanted: &BackfillRequest,
+    known: &BTreeMap<String, SourcePosition>,
+) -> Result<Job, String> {
+    let names = || {
+        let names: Vec<&str> = manifest.entities.iter().map(|entity| entity.name.as_str()).collect();
+        names.join(", ")
+    };
+    let entity = manifest
+        .entity(&wanted.entity)
+        .ok_or_else(|| format!("there is no entity `{}`; there are {}", wanted.entity, names()))?;
+    if table(entity, system).is_none() {
+        return Err(format!("{} is not read from a table of {system}", entity.name));
+    }
+    let range = match (&wanted.column, &wanted.from, &wanted.to) {
+        (None, None, None) => None,
+        (Some(column), Some(from), Some(to)) => Some(checked_range(entity, system, column, from, to)?),
+        _ => return Err("a range needs all three: column, from and to".into()),
+    };
+    let (column, from, to) = range.clone().unwrap_or_default();
+    let stem = [ASKED, &entity.name, &column, &from, &to].join(&SEPARATOR.to_string());
+    let mut number = 1;
+    loop {
+        let id = format!("{stem}{SEPARATOR}{number}");
+        let done = matches!(known.get(&id), Some(SourcePosition::Backfill { done: true, .. }));
+        if !done {
+            let request = request(entity, system, range).ok_or("the entity has no table")?;
+            return Ok(Job { id, entity: entity.name.clone(), request });
+        }
+        number += 1;
+    }
+}
+
+fn checked_range(
+    entity: &EntitySpec,
+    system: &str,
+    column: &str,
+    from: &str,
+    to: &str,
+) -> Result<(String, String, String), String> {
+    let known = column_of(entity, system, column);
+    let known = known.ok_or_else(|| format!("{} has no field `{column}` of {system}", entity.name))?;
+    for bound in [from, to] {
+        if bound.contains(SEPARATOR) || bound.chars().any(char::is_control) || bound.len() > 64 {
+            return Err(format!("`{SEPARATOR}` and control characters cannot stand in a bound"));
+        }
+    }
+    Ok((known, from.to_owned(), to.to_owned()))
+}
+
+/// The jobs that landing says are not done.
+pub fn unfinished(
+    manifest: &Manifest,
+    system: &str,
+    positions: &BTreeMap<String, SourcePosition>,
+) -> Vec<Job> {
+    let open = |position: &SourcePosition| {
+        matches!(position, SourcePosition::Backfill { done: false, .. })
+    };
+    let mut jobs: Vec<Job> = initial(manifest, system)
+        .into_iter()
+        .filter(|job| positions.get(&job.id).is_some_and(open))
+        .collect();
+    let named = positions.iter().filter(|(_, position)| open(position));
+    jobs.extend(named.filter_map(|(id, _)| parse(manifest, system, id)));
+    jobs
+}
+
+fn parse(manifest: &Manifest, system: &str, id: &str) -> Option<Job> {
+    let parts: Vec<&str> = id.split(SEPARATOR).collect();
+    let [ASKED, entity, column, from, to, _number] = parts.as_slice() else { return None };
+    let entity = manifest.entity(entity)?;
+    let range = (!column.is_empty())
+        .then(|| ((*column).to_owned(), (*from).to_owned(), (*to).to_owned()));
+    let request = request(entity, system, range)?;
+    Some(Job { id: id.to_owned(), entity: entity.name.clone(), request })
+}
+
+fn table<'e>(entity: &'e EntitySpec, system: &str) -> Option<(&'e str, &'e str, &'e str)> {
+    entity.sources.iter().find_map(|(source, spec)| match spec {
+        SourceSpec::Postgres { system: of, schema, table } if of == system => {
+            Some((source.as_str(), schema.as_str(), table.as_str()))
+        }
+        SourceSpec::Postgres { .. } | SourceSpec::Stream { .. } | SourceSpec::Salesforce { .. } => {
+            None
+        }
+    })
+}
+
+/// The column of a field of that name, or the column itself.
+fn column_of(entity: &EntitySpec, system: &str, field: &str) -> Option<String> {
+    let (source, _, _) = table(entity, system)?;
+    let columns = entity.fields.iter().filter_map(|spec| Some((spec, spec.from.get(source)?)));
+    let mut found = columns.filter(|(spec, column)| spec.name == field || column.as_str() == field);
+    found.next().map(|(_, column)| column.clone())
+}
+
+fn request(
+    entity: &EntitySpec,
+    system: &str,
+    range: Option<(String, String, String)>,
+) -> Option<ChunkRequest> {
+    let (source, schema, table) = table(entity, system)?;
+    let column = |ix: usize| {
+        let field = entity.fields.get(ix)?;
+        Some(field.from.get(source).unwrap_or(&field.name).clone())
+    };
+    let is_told = |ix: &usize| {
+        let told = entity.fields.get(*ix).is_some_and(|field| field.from.contains_key(source));
+        told || entity.key.contains(ix)
+    };
+    Some(ChunkRequest {
+        schema: schema.to_owned(),
+        table: table.to_owned(),
+        columns: (0..entity.fields.len()).filter(is_told).filter_map(column).collect(),
+        key: entity.key.iter().filter_map(|ix| column(*ix)).collect(),
+        range,
+    })
+}

@@ -1,0 +1,127 @@
+//! The apply and delivery lanes as things that can be driven, and what they tell the board.
+
+use async_trait::async_trait;
+
+use super::drive::{Lane, Progress};
+use crate::apply::ApplyLane;
+use crate::deliver::DeliverLane;
+use crate::error::Result;
+use crate::telemetry::freshness::Freshness;
+use crate::telemetry::metric_names;
+use crate::telemetry::status::{Board, FreshnessStatus, ModelStatus};
+
+/// Landing -> warehouse.
+pub struct Apply {
+    /// The lane.
+    pub lane: ApplyLane,
+    /// Last commit that it has applied, for the gate of backfills.
+    pub applied: std::sync::Arc<std::sync::atomic::AtomicU64>,
+}
+
+#[async_trait]
+impl Lane for Apply {
+    fn name(&self) -> String {
+        "apply.warehouse".into()
+    }
+
+    async fn step(&mut self) -> Result<Progress> {
+        let done = self.lane.step().await?;
+        if let Some(upto) = self.lane.applied() {
+            self.applied.store(upto.0, std::sync::atomic::Ordering::Relaxed);
+        }
+        metrics::counter!(metric_names::ROWS_APPLIED).increment(done.rows_changed);
+        Ok(if done.idle() { Progress::Idle } else { Progress::Worked })
+    }
+
+    fn report(&mut self, board: &Board) {
+        let totals = self.lane.totals().clone();
+        let applied = self.lane.applied().map_or(0, |commit| commit.0);
+        metrics::gauge!(metric_names::LANE_COMMIT, "lane" => "apply.warehouse").set(applied as f64);
+        board.update(|status| {
+            let lane = status.lanes.entry("apply.warehouse".into()).or_default();
+            lane.commit = applied;
+            lane.detail =
+                format!("{} changes, {} rows changed", totals.changes, totals.rows_changed);
+            for (name, ran) in self.lane.models() {
+                let model = ModelStatus { cycle: ran.cycle, rows: ran.rows, ran_at_us: ran.at_us };
+                status.models.insert(name.clone(), model);
+            }
+        });
+        for (entity, freshness) in self.lane.freshness() {
+            show(board, &format!("warehouse {entity}"), freshness);
+        }
+    }
+}
+
+/// Landing -> ledger -> Salesforce.
+pub struct Deliver {
+    /// The lane.
+    pub lane: DeliverLane,
+    /// Last commit that it has folded.
+    pub folded: u64,
+}
+
+#[async_trait]
+impl Lane for Deliver {
+    fn name(&self) -> String {
+        "deliver.salesforce".into()
+    }
+
+    async fn step(&mut self) -> Result<Progress> {
+        let done = self.lane.step().await?;
+        self.folded = self.lane.ledger().folded()?.0;
+        Ok(if done.idle() { Progress::Idle } else { Progress::Worked })
+    }
+
+    fn report(&mut self, board: &Board) {
+        let totals = self.lane.totals().clone();
+        let counts = self.lane.counts().unwrap_or_else(|error| {
+            tracing::warn!(%error, "the delivery ledger could not be counted");
+            Default::default()
+        });
+        let held = self.lane.held().clone();
+        let folded = self.folded;
+        let name = "deliver.salesforce";
+        metrics::gauge!(metric_names::LANE_COMMIT, "lane" => name).set(folded as f64);
+        for (entity, rows) in &counts {
+            let states =
+                [("waiting", rows.waiting), ("parked", rows.parked), ("quarantined", rows.quarantined)];
+            for (state, count) in states {
+                let entity = entity.clone();
+                metrics::gauge!(metric_names::DELIVERY_ROWS, "entity" => entity, "state" => state)
+                    .set(count as f64);
+            }
+        }
+        board.update(|status| {
+            let lane = status.lanes.entry(name.into()).or_default();
+            lane.commit = folded;
+            lane.detail = format!(
+                "{} written, {} unchanged, {} refused, {} removed",
+                totals.written, totals.unchanged, totals.refused, totals.removed
+            );
+            if !held.is_empty() {
+                let waiting: Vec<String> =
+                    held.iter().map(|(object, rows)| format!("{rows} of {object}")).collect();
+                lane.detail += &format!("; removals held by the breaker: {}", waiting.join(", "));
+            }
+            status.delivery = counts;
+        });
+        for (entity, freshness) in self.lane.freshness() {
+            show(board, &format!("salesforce {entity}"), freshness);
+        }
+    }
+}
+
+fn show(board: &Board, target: &str, freshness: &Freshness) {
+    let latency = freshness.quantiles();
+    let quantiles = [("0.5", latency.p50_ms), ("0.99", latency.p99_ms)];
+    for (quantile, ms) in quantiles {
+        let target = target.to_owned();
+        metrics::gauge!(metric_names::FRESHNESS_SECONDS, "target" => target, "quantile" => quantile)
+            .set(ms as f64 / 1000.0);
+    }
+    board.update(|status| {
+        let entry: &mut FreshnessStatus = status.freshness.entry(target.to_owned()).or_default();
+        entry.latency = latency;
+    });
+}

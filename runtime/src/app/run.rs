@@ -1,0 +1,373 @@
+//! `covenant-runtime run`: every lane on tokio, from start to drained.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use axum::middleware;
+use covenant_model::codec::EntityCodec;
+use covenant_model::manifest::Manifest;
+use covenant_model::spec::SystemSpec;
+use metrics_exporter_prometheus::PrometheusBuilder;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinHandle;
+
+use super::backfill_task::{BackfillTask, CHUNKS_QUEUE, JOBS_QUEUE, Lag, MARKS_QUEUE};
+use super::capture_task::{CaptureTask, Inputs, Outputs};
+use super::config::Config;
+use super::drive::{Drive, Lane, Phase};
+use super::http::{CONTROL_QUEUE, Control, Shared, guard, probes, router};
+use super::lanes::{Apply, Deliver};
+use super::poll_task::PollTask;
+use super::start::{Started, start};
+use super::{doctor, signals};
+use crate::apply::ApplyLane;
+use crate::capture::{CaptureLane, Limits};
+use crate::crm::salesforce::{Grant, Salesforce};
+use crate::deliver::{DeliverLane, Parts};
+use crate::env::Env;
+use crate::error::{ErrorKind, Result, RuntimeError};
+use crate::keys::DeliveryReveal;
+use crate::landing::{Epoch, Landing, SourcePosition};
+use crate::ledger::sqlite::SqliteLedger;
+use crate::source::events;
+use crate::source::poll::{PollLane, PolledObject, Polled};
+use crate::source::postgres::reader::PostgresReader;
+use crate::telemetry::status::Board;
+use crate::warehouse::duckdb::{DuckOptions, DuckWarehouse};
+
+/// How long lanes may take to finish what is landed once the process is asked to end; the rest is done by the next start.
+const DRAIN_MAX: Duration = Duration::from_secs(25);
+/// Polls that may wait for capture.
+const POLLED_QUEUE: usize = 4;
+/// Lane of the delivery, as the audit names it.
+const DELIVERY: &str = "deliver.salesforce";
+
+/// Runs until SIGTERM or SIGINT, or until a lane finds that going on could lose data.
+///
+/// # Errors
+/// What stopped it; everything durable stays as it is, and the next start goes on from there.
+pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>) -> Result<()> {
+    let started = start(&config, codecs, Env::system())?;
+    let report = doctor::check(&config, &started).await?;
+    for finding in report.findings() {
+        tracing::warn!("{finding}");
+    }
+    if report.has_errors() {
+        return Err(RuntimeError::new(
+            ErrorKind::SchemaMismatch,
+            "preflight",
+            format!("a system is not what the contracts say\n{report}"),
+            "Do what the findings say, and look again with `covenant-runtime doctor`.",
+        ));
+    }
+    let recorder = PrometheusBuilder::new().install_recorder().map_err(|error| {
+        RuntimeError::new(ErrorKind::Bug, "metrics", error, "Please report it.")
+    })?;
+    let board = Board::default();
+    let (phase, phases) = watch::channel(Phase::Running);
+    let (events, event_inbox) = events::queue();
+    let (control, control_inbox) = mpsc::channel(CONTROL_QUEUE);
+    let shared = Shared {
+        board: board.clone(),
+        control,
+        metrics: recorder,
+        token: config.http_token.clone(),
+    };
+    let app = router(shared)
+        .merge(events::router(events))
+        .layer(middleware::from_fn_with_state(config.http_token.clone(), guard))
+        .merge(probes(board.clone()));
+    let server = serve(&config, app, phases.clone()).await?;
+    let lanes = Lanes::open(&config, started, board.clone(), event_inbox, control_inbox, phases).await?;
+    board.update(|status| status.ready = true);
+    tracing::info!(address = %config.http, "running");
+    let ended = lanes.run(phase).await;
+    board.update(|status| status.ready = false);
+    server.abort();
+    ended
+}
+
+/// The Salesforce org that is configured, if the project has one.
+///
+/// # Errors
+/// `Config`.
+pub fn salesforce(config: &Config, started: &Started) -> Result<Option<Salesforce>> {
+    let Some(org) = &config.salesforce else { return Ok(None) };
+    let version = started.manifest.project.systems.values().find_map(|system| match system {
+        SystemSpec::Salesforce { api_version, .. } => Some(api_version.clone()),
+        SystemSpec::Postgres { .. } | SystemSpec::Stream { .. } | SystemSpec::Snowflake { .. } => {
+            None
+        }
+    });
+    let Some(version) = version else { return Ok(None) };
+    let grant = Grant::ClientCredentials {
+        client_id: org.client_id.clone(),
+        client_secret: org.client_secret.clone(),
+    };
+    Salesforce::new(&org.url, &version, grant, started.env.clone()).map(Some)
+}
+
+async fn serve(
+    config: &Config,
+    app: axum::Router,
+    mut phase: watch::Receiver<Phase>,
+) -> Result<JoinHandle<()>> {
+    let listener = tokio::net::TcpListener::bind(config.http).await.map_err(|error| {
+        let place = format!("http {}", config.http);
+        let advice = "Is another runtime running? Set COVENANT_HTTP_ADDR to a free address.";
+        RuntimeError::new(ErrorKind::Config, place, error, advice)
+    })?;
+    Ok(tokio::spawn(async move {
+        let stopping = async move {
+            while *phase.borrow() != Phase::Stopping {
+                if phase.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        if let Err(error) = axum::serve(listener, app).with_graceful_shutdown(stopping).await {
+            tracing::error!(%error, "the API has ended");
+        }
+    }))
+}
+
+/// Every task, opened and not yet running.
+struct Lanes {
+    capture: CaptureTask,
+    backfill: Option<BackfillTask>,
+    poll: Option<PollTask>,
+    apply: Box<dyn Lane>,
+    deliver: Option<Box<dyn Lane>>,
+    board: Board,
+    env: Env,
+    wake: Arc<Notify>,
+}
+
+impl Lanes {
+    async fn open(
+        config: &Config,
+        started: Started,
+        board: Board,
+        events: mpsc::Receiver<events::EventBatch>,
+        control: mpsc::Receiver<Control>,
+        phase: watch::Receiver<Phase>,
+    ) -> Result<Self> {
+        let org = salesforce(config, &started)?.map(Arc::new);
+        let env = started.env.clone();
+        let landing: Arc<dyn Landing> = started.landing.clone();
+        let lane = CaptureLane::open(
+            started.registry.clone(),
+            started.protector.clone(),
+            landing.clone(),
+            env.clock.clone(),
+            Limits::default(),
+        )
+        .await?;
+        let epoch = lane.epoch();
+        introduce(&board, &started.manifest, epoch, &env);
+        let landed = Arc::new(AtomicU64::new(0));
+        let applied = Arc::new(AtomicU64::new(0));
+        let wake = Arc::new(Notify::new());
+        let (marks, mark_inbox) = mpsc::channel(MARKS_QUEUE);
+        let (jobs, job_inbox) = mpsc::channel(JOBS_QUEUE);
+        let (chunks, chunk_inbox) = mpsc::channel(CHUNKS_QUEUE);
+        let (polled, polled_inbox) = mpsc::channel(POLLED_QUEUE);
+        let apply = open_apply(config, &started, epoch, applied.clone()).await?;
+        let deliver = match &org {
+            Some(org) => Some(open_delivery(config, &started, org.clone(), epoch)?),
+            None => None,
+        };
+        let poll = org.map(|org| poll_task(&lane, org, &env, polled, &board, phase.clone()));
+        // Without a database the other end of the marks would be gone at once.
+        let backfill = started.store.as_ref().map(|store| BackfillTask {
+            reader: Box::new(PostgresReader::new(store.endpoint.clone())),
+            marks: mark_inbox,
+            jobs: job_inbox,
+            chunks,
+            gate: Arc::new(Lag { landed: landed.clone(), applied }),
+            board: board.clone(),
+            env: env.clone(),
+            phase: phase.clone(),
+        });
+        let inputs = Inputs { chunks: chunk_inbox, events, polled: polled_inbox, control, phase };
+        let outputs = Outputs { marks, jobs, wake: wake.clone(), landed, board: board.clone() };
+        let manifest = Arc::new(started.manifest);
+        let store = started.store;
+        let capture =
+            CaptureTask::new(lane, manifest, store, landing, env.clone(), inputs, outputs);
+        Ok(Self { capture, backfill, poll, apply, deliver, board, env, wake })
+    }
+
+    /// Runs all tasks; ends them in order: first what takes in, then what brings out.
+    async fn run(self, phase: watch::Sender<Phase>) -> Result<()> {
+        // Lanes that bring out drain only once capture has committed its last batch.
+        let (out_phase, out_phases) = watch::channel(Phase::Running);
+        let drive = Drive {
+            board: self.board.clone(),
+            env: self.env.clone(),
+            wake: self.wake.clone(),
+            phase: out_phases,
+        };
+        let mut capture = spawn(self.capture.run());
+        let mut others: Vec<JoinHandle<Result<()>>> = vec![spawn(drive.clone().run(self.apply))];
+        others.extend(self.deliver.map(|lane| spawn(drive.clone().run(lane))));
+        let mut inner: Vec<JoinHandle<Result<()>>> = Vec::new();
+        inner.extend(self.backfill.map(|task| spawn(task.run())));
+        inner.extend(self.poll.map(|task| spawn(task.run())));
+        let mut ended = tokio::select! {
+            () = signals::asked_to_end() => Ok(()),
+            result = &mut capture => joined(result),
+            result = first(&mut others) => result,
+            result = first(&mut inner) => result,
+        };
+        let asked = ended.is_ok();
+        phase.send_replace(if asked { Phase::Draining } else { Phase::Stopping });
+        if !capture.is_finished() {
+            ended = ended.and(within(&mut capture).await);
+        }
+        self.wake.notify_waiters();
+        out_phase.send_replace(if asked { Phase::Draining } else { Phase::Stopping });
+        for task in others.iter_mut().chain(&mut inner).filter(|task| !task.is_finished()) {
+            ended = ended.and(within(task).await);
+        }
+        phase.send_replace(Phase::Stopping);
+        out_phase.send_replace(Phase::Stopping);
+        ended
+    }
+}
+
+/// A lane blocks its thread while SQLite or DuckDB work, so it gets one of its own.
+fn spawn(task: impl Future<Output = Result<()>> + Send + 'static) -> JoinHandle<Result<()>> {
+    let handle = Handle::current();
+    tokio::task::spawn_blocking(move || handle.block_on(task))
+}
+
+fn joined(result: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+    result.unwrap_or_else(|error| {
+        Err(RuntimeError::new(ErrorKind::Bug, "lane", error, "Please report it."))
+    })
+}
+
+/// The first of the tasks that ends; never, without tasks.
+async fn first(tasks: &mut [JoinHandle<Result<()>>]) -> Result<()> {
+    if tasks.is_empty() {
+        return std::future::pending().await;
+    }
+    let (result, _, _) = futures::future::select_all(tasks.iter_mut()).await;
+    joined(result)
+}
+
+async fn within(task: &mut JoinHandle<Result<()>>) -> Result<()> {
+    match tokio::time::timeout(DRAIN_MAX, task).await {
+        Ok(result) => joined(result),
+        // The same as a crash: nothing that is durable depends on it.
+        Err(_) => {
+            tracing::warn!("a lane did not finish in time; the next start goes on from landing");
+            Ok(())
+        }
+    }
+}
+
+fn introduce(board: &Board, manifest: &Manifest, epoch: Epoch, env: &Env) {
+    let started_at_us = env.clock.now_us();
+    board.update(|status| {
+        status.project.clone_from(&manifest.project.name);
+        status.version = env!("CARGO_PKG_VERSION").to_owned();
+        status.epoch = epoch.0;
+        status.started_at_us = started_at_us;
+        for entity in &manifest.entities {
+            let sinks = [
+                ("warehouse", entity.warehouse.as_ref().map(|sink| &sink.system)),
+                ("salesforce", entity.salesforce.as_ref().map(|sink| &sink.system)),
+            ];
+            for (kind, system) in sinks {
+                let Some(system) = system else { continue };
+                let entry = status.freshness.entry(format!("{kind} {}", entity.name)).or_default();
+                entry.slo_s = entity.expect.freshness_s.get(system).copied();
+            }
+        }
+    });
+}
+
+async fn open_apply(
+    config: &Config,
+    started: &Started,
+    epoch: Epoch,
+    applied: Arc<AtomicU64>,
+) -> Result<Box<dyn Lane>> {
+    let options = DuckOptions::file(&config.data_dir.join("warehouse.duckdb"));
+    let entities = &started.manifest.entities;
+    let warehouse = DuckWarehouse::new(options, started.sql.clone(), entities).await?;
+    let lane = ApplyLane::open(
+        started.landing.clone(),
+        Box::new(warehouse),
+        started.manifest.models.clone(),
+        started.env.clone(),
+        epoch,
+    )
+    .await?;
+    Ok(Box::new(Apply { lane, applied }))
+}
+
+fn open_delivery(
+    config: &Config,
+    started: &Started,
+    org: Arc<Salesforce>,
+    epoch: Epoch,
+) -> Result<Box<dyn Lane>> {
+    let path = config.data_dir.join("ledger.sqlite");
+    let ledger = SqliteLedger::open(&path, started.protector.clone())?;
+    let reveal =
+        DeliveryReveal::new(started.protector.clone(), started.audit.clone(), DELIVERY);
+    let parts = Parts {
+        landing: started.landing.clone(),
+        ledger: Box::new(ledger),
+        crm: org,
+        reveal: Arc::new(reveal),
+        sealer: started.protector.clone(),
+        env: started.env.clone(),
+        epoch,
+        daily_share: daily_share(&started.manifest),
+    };
+    Ok(Box::new(Deliver { lane: DeliverLane::new(parts, &started.manifest.entities)?, folded: 0 }))
+}
+
+/// API calls a day that the project may use.
+fn daily_share(manifest: &Manifest) -> u64 {
+    let shares = manifest.project.systems.values().filter_map(|system| match system {
+        SystemSpec::Salesforce { daily_calls, share_percent, .. } => {
+            Some(u64::from(*daily_calls) * u64::from(*share_percent) / 100)
+        }
+        SystemSpec::Postgres { .. } | SystemSpec::Stream { .. } | SystemSpec::Snowflake { .. } => {
+            None
+        }
+    });
+    shares.max().unwrap_or(0)
+}
+
+fn poll_task(
+    lane: &CaptureLane,
+    org: Arc<Salesforce>,
+    env: &Env,
+    polled: mpsc::Sender<Polled>,
+    board: &Board,
+    phase: watch::Receiver<Phase>,
+) -> PollTask {
+    let objects: Vec<PolledObject> = lane
+        .registry()
+        .objects()
+        .into_iter()
+        .map(|(system, object, fields)| PolledObject { system, object, fields })
+        .collect();
+    let mut polled_to_us: BTreeMap<String, i64> = BTreeMap::new();
+    for position in lane.positions().values() {
+        if let SourcePosition::Salesforce { polled_to_us: known, .. } = position {
+            polled_to_us.extend(known.clone());
+        }
+    }
+    let lane = PollLane::new(org, env.clone(), objects, polled_to_us);
+    PollTask { lane, polled, board: board.clone(), env: env.clone(), phase }
+}
