@@ -17,6 +17,7 @@ pub mod app;
 pub mod apply;
 pub mod backfill;
 pub mod capture;
+pub mod cli;
 pub mod crm;
 pub mod deliver;
 pub mod env;

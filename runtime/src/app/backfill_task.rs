@@ -202,7 +202,8 @@ impl BackfillTask {
     fn tell(&self, chunk: &ReadyChunk) {
         let now_us = self.env.clock.now_us();
         let entity = chunk.entity.clone();
-        metrics::gauge!(metric_names::BACKFILL_ROWS, "entity" => entity).set(chunk.rows_total as f64);
+        metrics::gauge!(metric_names::BACKFILL_ROWS, "entity" => entity)
+            .set(chunk.rows_total as f64);
         self.board.update(|status| {
             if let Some(shown) = status.backfills.get_mut(&chunk.job) {
                 shown.rows = chunk.rows_total;

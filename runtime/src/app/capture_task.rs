@@ -1,7 +1,7 @@
 //! Gives capture time: takes in from every source, commits when it is due, tells sources what they may forget, and answers whoever
 //! waits for durability. One task owns the lane, so that there is one writer of landing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,12 +16,12 @@ use super::http::Control;
 use super::jobs;
 use super::start::Store;
 use crate::backfill::lane::ReadyChunk;
-use crate::capture::{BatchSeq, CaptureLane, Committed};
+use crate::capture::{CaptureLane, Committed};
 use crate::env::{Backoff, Env};
 use crate::error::{ErrorKind, Reaction, Result, RuntimeError};
 use crate::landing::{Landing, SourcePosition};
 use crate::quarantine::Quarantine;
-use crate::source::events::{EventBatch, Receipt};
+use crate::source::events::pump::Pump;
 use crate::source::poll::Polled;
 use crate::source::postgres::stream::{self, PostgresStream};
 use crate::source::{ChangeStream, StreamItem};
@@ -32,8 +32,6 @@ use crate::telemetry::status::{Board, LaneState};
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often the board is told, at most.
 const TELL_EVERY_US: i64 = 500_000;
-/// Batches of events that wait for their commit; more are not taken in until one is done.
-const WAITING_MAX: usize = 4_096;
 /// Name on the board.
 const NAME: &str = "capture";
 
@@ -41,8 +39,8 @@ const NAME: &str = "capture";
 pub struct Inputs {
     /// Ready chunks of table reads.
     pub chunks: mpsc::Receiver<ReadyChunk>,
-    /// Events from HTTP.
-    pub events: mpsc::Receiver<EventBatch>,
+    /// Events from HTTP, and whoever waits for their durability.
+    pub events: Pump,
     /// What polls of Salesforce found.
     pub polled: mpsc::Receiver<Polled>,
     /// Commands.
@@ -74,8 +72,6 @@ pub struct CaptureTask {
     inputs: Inputs,
     outputs: Outputs,
     quarantine: Quarantine,
-    /// Answers that wait for their batch.
-    waiting: VecDeque<(BatchSeq, Receipt)>,
     told_at_us: i64,
     told: BTreeMap<(String, String), u64>,
 }
@@ -84,7 +80,7 @@ pub struct CaptureTask {
 enum Came {
     Stream(Result<StreamItem>),
     Chunk(ReadyChunk),
-    Events(EventBatch),
+    Events,
     Polled(Polled),
     Control(Control),
     Nothing,
@@ -109,7 +105,6 @@ impl CaptureTask {
             inputs,
             outputs,
             quarantine: Quarantine::new(landing),
-            waiting: VecDeque::new(),
             told_at_us: 0,
             told: BTreeMap::new(),
         }
@@ -156,9 +151,13 @@ impl CaptureTask {
     async fn open(&mut self) -> Result<Option<PostgresStream>> {
         let Some(store) = self.store.clone() else { return Ok(None) };
         let landed = self.lane.position(&store.system).cloned();
-        let opened =
-            stream::open(&store.endpoint, &store.settings, landed.as_ref(), self.env.clock.as_ref())
-                .await?;
+        let opened = stream::open(
+            &store.endpoint,
+            &store.settings,
+            landed.as_ref(),
+            self.env.clock.as_ref(),
+        )
+        .await?;
         if opened.fresh {
             for job in jobs::initial(&self.manifest, &store.system) {
                 let (entity, after) = (job.entity.clone(), None);
@@ -201,7 +200,11 @@ impl CaptureTask {
                     let system = self.system();
                     self.lane.accept_chunk(&system, &chunk)?;
                 }
-                Came::Events(batch) => self.events(batch),
+                // Repeats of what is durable are answered at once.
+                Came::Events => {
+                    self.inputs.events.fill(&mut self.lane)?;
+                    self.inputs.events.settle(&self.lane);
+                }
                 Came::Polled(polled) => {
                     let (system, object) = (&polled.system, &polled.object);
                     self.lane.accept_crm(system, object, &polled.records, polled.window_end_us)?;
@@ -215,12 +218,11 @@ impl CaptureTask {
 
     async fn next(&mut self, stream: Option<&mut PostgresStream>) -> Came {
         let due = self.lane.commit_due_in().unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
-        let room = self.waiting.len() < WAITING_MAX;
         let inputs = &mut self.inputs;
         tokio::select! {
             item = streamed(stream) => Came::Stream(item),
             Some(chunk) = inputs.chunks.recv() => Came::Chunk(chunk),
-            Some(batch) = inputs.events.recv(), if room => Came::Events(batch),
+            () = inputs.events.ready() => Came::Events,
             Some(polled) = inputs.polled.recv() => Came::Polled(polled),
             Some(command) = inputs.control.recv() => Came::Control(command),
             () = self.env.clock.sleep(due) => Came::Nothing,
@@ -256,22 +258,6 @@ impl CaptureTask {
 
     async fn mark(&self, mark: Mark) -> Result<()> {
         self.outputs.marks.send(mark).await.map_err(|_| ended("the backfill task"))
-    }
-
-    /// Events are answered once they are durable; what is no event of a known stream is answered at once.
-    fn events(&mut self, batch: EventBatch) {
-        match self.lane.accept_events(&batch.stream, &batch.events) {
-            Ok(accepted) => {
-                let seq = accepted.batch;
-                let receipt = batch.receipt(accepted.outcomes);
-                if self.lane.is_durable(seq) {
-                    receipt.durable();
-                } else {
-                    self.waiting.push_back((seq, receipt));
-                }
-            }
-            Err(error) => batch.refuse(error),
-        }
     }
 
     async fn control(&mut self, command: Control) -> Result<()> {
@@ -341,11 +327,7 @@ impl CaptureTask {
         self.outputs.landed.store(number, Ordering::Relaxed);
         metrics::counter!(metric_names::LANDING_COMMITS).increment(1);
         metrics::gauge!(metric_names::LANDING_COMMIT).set(number as f64);
-        while self.waiting.front().is_some_and(|(batch, _)| *batch <= committed.batch) {
-            if let Some((_, receipt)) = self.waiting.pop_front() {
-                receipt.durable();
-            }
-        }
+        self.inputs.events.settle(&self.lane);
         let now_us = self.env.clock.now_us();
         self.outputs.board.update(|status| {
             status.landing_commit = number;

@@ -84,7 +84,8 @@ pub async fn check(config: &Config, started: &Started) -> Result<Report> {
         let landed = newest.as_ref().and_then(|commit| commit.positions.get(&store.system));
         let entities = &started.manifest.entities;
         let found =
-            preflight::check(&store.endpoint, &store.system, &store.settings, entities, landed).await;
+            preflight::check(&store.endpoint, &store.system, &store.settings, entities, landed)
+                .await;
         match found {
             Ok(found) => report.findings.extend(found),
             Err(error) => report.unreachable(store.endpoint.place(), &error),
@@ -125,9 +126,13 @@ async fn check_salesforce(config: &Config, started: &Started, report: &mut Repor
             report.findings.push(Finding {
                 severity: Severity::Error,
                 place: place.clone(),
-                what: format!("the contract of {} writes {field}, and the org does not have it", entity.name),
+                what: format!(
+                    "the contract of {} writes {field}, and the org does not have it",
+                    entity.name
+                ),
                 why: "Every record would be refused".into(),
-                advice: "Deploy generated/salesforce to the org, and assign its permission set.".into(),
+                advice: "Deploy generated/salesforce to the org, and assign its permission set."
+                    .into(),
             });
         }
     }

@@ -26,7 +26,7 @@ pub enum Progress {
 }
 
 /// Something that can be driven.
-#[async_trait]
+#[async_trait(?Send)]
 pub trait Lane: Send {
     /// Its name: `apply`, `deliver.salesforce`.
     fn name(&self) -> String;
@@ -185,7 +185,7 @@ mod tests {
         script: Vec<Result<Progress>>,
     }
 
-    #[async_trait]
+    #[async_trait(?Send)]
     impl Lane for Scripted {
         fn name(&self) -> String {
             "scripted".into()

@@ -58,7 +58,8 @@ pub fn asked(
     known: &BTreeMap<String, SourcePosition>,
 ) -> Result<Job, String> {
     let names = || {
-        let names: Vec<&str> = manifest.entities.iter().map(|entity| entity.name.as_str()).collect();
+        let names: Vec<&str> =
+            manifest.entities.iter().map(|entity| entity.name.as_str()).collect();
         names.join(", ")
     };
     let entity = manifest
@@ -69,7 +70,9 @@ pub fn asked(
     }
     let range = match (&wanted.column, &wanted.from, &wanted.to) {
         (None, None, None) => None,
-        (Some(column), Some(from), Some(to)) => Some(checked_range(entity, system, column, from, to)?),
+        (Some(column), Some(from), Some(to)) => {
+            Some(checked_range(entity, system, column, from, to)?)
+        }
         _ => return Err("a range needs all three: column, from and to".into()),
     };
     let (column, from, to) = range.clone().unwrap_or_default();
@@ -94,7 +97,8 @@ fn checked_range(
     to: &str,
 ) -> Result<(String, String, String), String> {
     let known = column_of(entity, system, column);
-    let known = known.ok_or_else(|| format!("{} has no field `{column}` of {system}", entity.name))?;
+    let known =
+        known.ok_or_else(|| format!("{} has no field `{column}` of {system}", entity.name))?;
     for bound in [from, to] {
         if bound.contains(SEPARATOR) || bound.chars().any(char::is_control) || bound.len() > 64 {
             return Err(format!("`{SEPARATOR}` and control characters cannot stand in a bound"));
@@ -125,8 +129,8 @@ fn parse(manifest: &Manifest, system: &str, id: &str) -> Option<Job> {
     let parts: Vec<&str> = id.split(SEPARATOR).collect();
     let [ASKED, entity, column, from, to, _number] = parts.as_slice() else { return None };
     let entity = manifest.entity(entity)?;
-    let range = (!column.is_empty())
-        .then(|| ((*column).to_owned(), (*from).to_owned(), (*to).to_owned()));
+    let range =
+        (!column.is_empty()).then(|| ((*column).to_owned(), (*from).to_owned(), (*to).to_owned()));
     let request = request(entity, system, range)?;
     Some(Job { id: id.to_owned(), entity: entity.name.clone(), request })
 }

@@ -18,7 +18,7 @@ pub struct Apply {
     pub applied: std::sync::Arc<std::sync::atomic::AtomicU64>,
 }
 
-#[async_trait]
+#[async_trait(?Send)]
 impl Lane for Apply {
     fn name(&self) -> String {
         "apply.warehouse".into()
@@ -26,16 +26,15 @@ impl Lane for Apply {
 
     async fn step(&mut self) -> Result<Progress> {
         let done = self.lane.step().await?;
-        if let Some(upto) = self.lane.applied() {
-            self.applied.store(upto.0, std::sync::atomic::Ordering::Relaxed);
-        }
+        let upto = self.lane.applied().await?;
+        self.applied.store(upto.0, std::sync::atomic::Ordering::Relaxed);
         metrics::counter!(metric_names::ROWS_APPLIED).increment(done.rows_changed);
         Ok(if done.idle() { Progress::Idle } else { Progress::Worked })
     }
 
     fn report(&mut self, board: &Board) {
         let totals = self.lane.totals().clone();
-        let applied = self.lane.applied().map_or(0, |commit| commit.0);
+        let applied = self.applied.load(std::sync::atomic::Ordering::Relaxed);
         metrics::gauge!(metric_names::LANE_COMMIT, "lane" => "apply.warehouse").set(applied as f64);
         board.update(|status| {
             let lane = status.lanes.entry("apply.warehouse".into()).or_default();
@@ -61,7 +60,15 @@ pub struct Deliver {
     pub folded: u64,
 }
 
-#[async_trait]
+impl Deliver {
+    /// Apart from `step`, so that no reference to the ledger lives over an await.
+    fn note_folded(&mut self) -> Result<()> {
+        self.folded = self.lane.ledger().folded()?.0;
+        Ok(())
+    }
+}
+
+#[async_trait(?Send)]
 impl Lane for Deliver {
     fn name(&self) -> String {
         "deliver.salesforce".into()
@@ -69,7 +76,7 @@ impl Lane for Deliver {
 
     async fn step(&mut self) -> Result<Progress> {
         let done = self.lane.step().await?;
-        self.folded = self.lane.ledger().folded()?.0;
+        self.note_folded()?;
         Ok(if done.idle() { Progress::Idle } else { Progress::Worked })
     }
 
@@ -84,8 +91,11 @@ impl Lane for Deliver {
         let name = "deliver.salesforce";
         metrics::gauge!(metric_names::LANE_COMMIT, "lane" => name).set(folded as f64);
         for (entity, rows) in &counts {
-            let states =
-                [("waiting", rows.waiting), ("parked", rows.parked), ("quarantined", rows.quarantined)];
+            let states = [
+                ("waiting", rows.waiting),
+                ("parked", rows.parked),
+                ("quarantined", rows.quarantined),
+            ];
             for (state, count) in states {
                 let entity = entity.clone();
                 metrics::gauge!(metric_names::DELIVERY_ROWS, "entity" => entity, "state" => state)

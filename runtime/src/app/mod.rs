@@ -2,16 +2,16 @@
 //!
 //! Deliberately absent: what lanes do. They are state machines elsewhere; here they are given time.
 
-pub mod capture_task;
 pub mod backfill_task;
+pub mod capture_task;
 pub mod config;
 pub mod control;
 pub mod doctor;
 pub mod drive;
 pub mod http;
 pub mod jobs;
-pub mod poll_task;
 pub mod lanes;
+pub mod poll_task;
 pub mod run;
 pub mod signals;
 pub mod start;

@@ -29,11 +29,13 @@ use crate::crm::salesforce::{Grant, Salesforce};
 use crate::deliver::{DeliverLane, Parts};
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
-use crate::keys::DeliveryReveal;
+use crate::keys::seams::DeliveryReveal;
 use crate::landing::{Epoch, Landing, SourcePosition};
 use crate::ledger::sqlite::SqliteLedger;
-use crate::source::events;
-use crate::source::poll::{PollLane, PolledObject, Polled};
+use crate::source::events::http::{self as ingest, Access};
+use crate::source::events::pump::Pump;
+use crate::source::events::queue::{QUEUE_BYTES, QUEUE_REQUESTS, event_queue};
+use crate::source::poll::{PollLane, Polled};
 use crate::source::postgres::reader::PostgresReader;
 use crate::telemetry::status::Board;
 use crate::warehouse::duckdb::{DuckOptions, DuckWarehouse};
@@ -68,7 +70,7 @@ pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>) -> Result<()
     })?;
     let board = Board::default();
     let (phase, phases) = watch::channel(Phase::Running);
-    let (events, event_inbox) = events::queue();
+    let (events, event_inbox) = event_queue(QUEUE_REQUESTS, QUEUE_BYTES);
     let (control, control_inbox) = mpsc::channel(CONTROL_QUEUE);
     let shared = Shared {
         board: board.clone(),
@@ -76,12 +78,17 @@ pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>) -> Result<()
         metrics: recorder,
         token: config.http_token.clone(),
     };
+    let ingest_token = std::env::var(ingest::TOKEN_ENV).ok();
+    let access = Access::of(config.http, ingest_token.as_deref())?;
+    let streams: Vec<String> = started.registry.streams().map(str::to_owned).collect();
     let app = router(shared)
-        .merge(events::router(events))
         .layer(middleware::from_fn_with_state(config.http_token.clone(), guard))
+        .merge(ingest::router(events, streams, access))
         .merge(probes(board.clone()));
     let server = serve(&config, app, phases.clone()).await?;
-    let lanes = Lanes::open(&config, started, board.clone(), event_inbox, control_inbox, phases).await?;
+    let lanes =
+        Lanes::open(&config, started, board.clone(), Pump::new(event_inbox), control_inbox, phases)
+            .await?;
     board.update(|status| status.ready = true);
     tracing::info!(address = %config.http, "running");
     let ended = lanes.run(phase).await;
@@ -151,7 +158,7 @@ impl Lanes {
         config: &Config,
         started: Started,
         board: Board,
-        events: mpsc::Receiver<events::EventBatch>,
+        events: Pump,
         control: mpsc::Receiver<Control>,
         phase: watch::Receiver<Phase>,
     ) -> Result<Self> {
@@ -211,12 +218,17 @@ impl Lanes {
             wake: self.wake.clone(),
             phase: out_phases,
         };
-        let mut capture = spawn(self.capture.run());
-        let mut others: Vec<JoinHandle<Result<()>>> = vec![spawn(drive.clone().run(self.apply))];
-        others.extend(self.deliver.map(|lane| spawn(drive.clone().run(lane))));
+        let (capture, apply) = (self.capture, self.apply);
+        let mut capture = spawn(|| capture.run());
+        let lane = |lane: Box<dyn Lane>| {
+            let drive = drive.clone();
+            spawn(|| drive.run(lane))
+        };
+        let mut others: Vec<JoinHandle<Result<()>>> = vec![lane(apply)];
+        others.extend(self.deliver.map(lane));
         let mut inner: Vec<JoinHandle<Result<()>>> = Vec::new();
-        inner.extend(self.backfill.map(|task| spawn(task.run())));
-        inner.extend(self.poll.map(|task| spawn(task.run())));
+        inner.extend(self.backfill.map(|task| spawn(|| task.run())));
+        inner.extend(self.poll.map(|task| spawn(|| task.run())));
         let mut ended = tokio::select! {
             () = signals::asked_to_end() => Ok(()),
             result = &mut capture => joined(result),
@@ -239,10 +251,12 @@ impl Lanes {
     }
 }
 
-/// A lane blocks its thread while SQLite or DuckDB work, so it gets one of its own.
-fn spawn(task: impl Future<Output = Result<()>> + Send + 'static) -> JoinHandle<Result<()>> {
+/// A lane blocks its thread while SQLite or DuckDB work, so it gets one of its own, and its future never leaves it.
+fn spawn<F: Future<Output = Result<()>>>(
+    task: impl FnOnce() -> F + Send + 'static,
+) -> JoinHandle<Result<()>> {
     let handle = Handle::current();
-    tokio::task::spawn_blocking(move || handle.block_on(task))
+    tokio::task::spawn_blocking(move || handle.block_on(task()))
 }
 
 fn joined(result: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
@@ -320,8 +334,7 @@ fn open_delivery(
 ) -> Result<Box<dyn Lane>> {
     let path = config.data_dir.join("ledger.sqlite");
     let ledger = SqliteLedger::open(&path, started.protector.clone())?;
-    let reveal =
-        DeliveryReveal::new(started.protector.clone(), started.audit.clone(), DELIVERY);
+    let reveal = DeliveryReveal::new(started.protector.clone(), started.audit.clone(), DELIVERY);
     let parts = Parts {
         landing: started.landing.clone(),
         ledger: Box::new(ledger),
@@ -356,12 +369,7 @@ fn poll_task(
     board: &Board,
     phase: watch::Receiver<Phase>,
 ) -> PollTask {
-    let objects: Vec<PolledObject> = lane
-        .registry()
-        .objects()
-        .into_iter()
-        .map(|(system, object, fields)| PolledObject { system, object, fields })
-        .collect();
+    let objects = lane.registry().objects();
     let mut polled_to_us: BTreeMap<String, i64> = BTreeMap::new();
     for position in lane.positions().values() {
         if let SourcePosition::Salesforce { polled_to_us: known, .. } = position {

@@ -97,9 +97,8 @@ async fn answer(config: &Config, request: reqwest::RequestBuilder) -> Result<Val
 }
 
 fn print(value: &Value) -> Result<()> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| {
-        RuntimeError::new(ErrorKind::Bug, "answer", error, "Please report it.")
-    })?;
+    let text = serde_json::to_string_pretty(value)
+        .map_err(|error| RuntimeError::new(ErrorKind::Bug, "answer", error, "Please report it."))?;
     println!("{text}");
     Ok(())
 }

@@ -83,10 +83,10 @@ fn main_rs(package: &str) -> String {
 
 //! The runtime with this project's validators linked in.
 
-fn main() {{
-    for codec in {lib}::registry() {{
-        println!(\"{{}} {{}}\", codec.entity(), codec.contract_hash());
-    }}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {{
+    covenant_runtime::cli::main({lib}::registry())
 }}
 ",
         lib = package.replace('-', "_"),
