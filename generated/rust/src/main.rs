@@ -2,8 +2,8 @@
 
 //! The runtime with this project's validators linked in.
 
-fn main() {
-    for codec in acme_pipeline::registry() {
-        println!("{} {}", codec.entity(), codec.contract_hash());
-    }
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    covenant_runtime::cli::main(acme_pipeline::registry())
 }
