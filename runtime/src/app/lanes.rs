@@ -26,8 +26,9 @@ impl Lane for Apply {
 
     async fn step(&mut self) -> Result<Progress> {
         let done = self.lane.step().await?;
-        let upto = self.lane.applied().await?;
-        self.applied.store(upto.0, std::sync::atomic::Ordering::Relaxed);
+        if let Some(upto) = self.lane.applied() {
+            self.applied.store(upto.0, std::sync::atomic::Ordering::Relaxed);
+        }
         metrics::counter!(metric_names::ROWS_APPLIED).increment(done.rows_changed);
         Ok(if done.idle() { Progress::Idle } else { Progress::Worked })
     }
