@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use covenant_model::change::Key;
 use covenant_model::join::RowState;
 use covenant_model::version::{Guard, Lsn};
+use covenant_runtime::crm::Crm;
 use covenant_runtime::landing::{CommitNumber, Epoch, Landing, SourcePosition};
 use futures::executor::block_on;
 
@@ -23,6 +24,7 @@ pub(crate) struct Watch {
     applied: CommitNumber,
     rows: BTreeMap<(String, Key), RowState>,
     revisions: BTreeMap<(&'static str, String), u64>,
+    crm_calls: u64,
 }
 
 /// The objects that are delivered to.
@@ -106,6 +108,11 @@ impl Watch {
 
     /// No revision of a record ever goes down.
     fn crm(&mut self, world: &World) -> Result<(), String> {
+        let calls = world.crm.usage().map_or(0, |usage| usage.used);
+        if calls == self.crm_calls {
+            return Ok(());
+        }
+        self.crm_calls = calls;
         for object in OBJECTS {
             for record in world.records(object).into_values() {
                 let before = self.revisions.entry((object, record.id.clone())).or_default();

@@ -8,7 +8,9 @@
 //! | `postgres` | ids, locks, commit records, flushing and visibility, a slot, a stream, table reads |
 //! | `rows`, `shop` | what is in the tables, and what happens to it |
 //! | `parts` | Acme's contracts and codecs, and what surrounds the lanes |
+//! | `late` | a CRM whose calls can execute after they were given up |
 //! | `process` | one instance of the runtime |
+//! | `reached` | what the seeds brought about |
 //! | `world` | the scheduler |
 //! | `invariants`, `oracle` | what must hold after every step, and in the end |
 //!
@@ -18,20 +20,26 @@
 
 mod chance;
 mod invariants;
+mod late;
 mod oracle;
 mod parts;
 mod postgres;
 mod process;
+mod reached;
 mod rows;
 mod shop;
 mod world;
 
+use reached::Reached;
 use world::World;
 
 /// Seeds of one run of the tests.
 const SEEDS: u64 = 2_000;
 /// Within so many seeds every broken part must be found.
 const MUTATION_SEEDS: u64 = 1_000;
+
+/// So many seeds must bring everything about.
+const REACH_SEEDS: u64 = 500;
 
 /// A part that breaks its promise: the simulation must find it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +53,8 @@ enum Mutation {
     UnconditionalPut,
     /// A large value that an update leaves out is taken for NULL.
     UnchangedIsNull,
+    /// The CRM takes older deliveries.
+    NoRevisionRule,
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -57,8 +67,9 @@ fn whatever_happens_the_targets_show_what_the_sources_say() {
     let seeds = number("COVENANT_SIM_SEEDS").unwrap_or(SEEDS);
     let range = one.map_or(0..seeds, |seed| seed..seed + 1);
     let mut failed = Vec::new();
+    let mut reached = Reached::default();
     for seed in range {
-        if let Err(what) = World::new(seed, Mutation::None, one.is_some()).run() {
+        if let Err(what) = World::new(seed, Mutation::None, one.is_some()).run(&mut reached) {
             println!("seed {seed}: {what}\nreplay: make sim SEED={seed}");
             failed.push(seed);
         }
@@ -71,6 +82,13 @@ fn whatever_happens_the_targets_show_what_the_sources_say() {
         "seeds {failed:?} fail; replay the first: make sim SEED={}",
         failed[0]
     );
+    for (what, times) in &reached.0 {
+        println!("{times:>9}  {what}");
+    }
+    if one.is_none() && seeds >= REACH_SEEDS {
+        let missing = reached.missing();
+        assert!(missing.is_empty(), "no seed reached {missing:?}: the world is too tame");
+    }
 }
 
 #[test]
@@ -80,10 +98,12 @@ fn broken_parts_are_found() {
         Mutation::StampWithTheRead,
         Mutation::UnconditionalPut,
         Mutation::UnchangedIsNull,
+        Mutation::NoRevisionRule,
     ];
     for mutation in broken {
-        let found = (0..MUTATION_SEEDS)
-            .find_map(|seed| Some((seed, World::new(seed, mutation, false).run().err()?)));
+        let found = (0..MUTATION_SEEDS).find_map(|seed| {
+            Some((seed, World::new(seed, mutation, false).run(&mut Reached::default()).err()?))
+        });
         let Some((seed, what)) = found else {
             panic!("{mutation:?} was not found within {MUTATION_SEEDS} seeds");
         };

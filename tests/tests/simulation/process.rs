@@ -9,8 +9,8 @@ use covenant_runtime::error::Result;
 use covenant_runtime::keys::audit::MemoryAudit;
 use covenant_runtime::keys::seams::DeliveryReveal;
 use covenant_runtime::landing::SourcePosition;
-use covenant_runtime::source::StreamItem;
 use covenant_runtime::source::poll::PollLane;
+use covenant_runtime::source::{DatumAt, RowOp, StreamItem, Transaction};
 use covenant_runtime::warehouse::memory::MemoryWarehouse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,7 +64,7 @@ impl Process {
             Some(_) | None => BTreeMap::new(),
         };
         let objects = ACME.registry.objects();
-        let poll = PollLane::new(world.crm.clone(), world.env.clone(), objects, polled);
+        let poll = PollLane::new(world.gateway.clone(), world.env.clone(), objects, polled);
         let mut process = Self {
             capture,
             backfill,
@@ -102,7 +102,7 @@ impl Process {
             let parts = Parts {
                 landing: world.landing(),
                 ledger: Box::new(world.ledger.clone()),
-                crm: world.crm.clone(),
+                crm: world.gateway.clone(),
                 reveal: Arc::new(reveal()),
                 sealer: Arc::new(Turned),
                 env: world.env.clone(),
@@ -120,6 +120,7 @@ impl Process {
         let Some((item, at)) = next else { return Ok(false) };
         match &item {
             StreamItem::Transaction(transaction) => {
+                self.notice(world, transaction);
                 self.backfill.observe_transaction(transaction.xid, transaction.commit);
                 self.capture.accept_transaction(STORE, transaction)?;
                 self.backfill.passed(transaction.end);
@@ -133,10 +134,35 @@ impl Process {
         Ok(true)
     }
 
+    fn notice(&self, world: &World, transaction: &Transaction) {
+        let accepted = self.capture.progress(STORE).map(|at| at.accepted().0);
+        if accepted >= Some(transaction.end) {
+            world.count("an item of the stream that came again");
+        }
+        for change in &transaction.changes {
+            if let RowOp::Update { old, new } = &change.op {
+                if old.is_some() {
+                    world.count("a key change");
+                }
+                if new.datums.contains(&DatumAt::Unchanged) {
+                    world.count("an unchanged large value");
+                }
+            }
+        }
+    }
+
     /// One step of the backfill; rows that it hands out.
     pub(crate) async fn backfill_step(&mut self, world: &World) -> Result<Option<usize>> {
         let mut reader = world.server.clone();
-        let Some(mut chunk) = self.backfill.step(&mut reader).await? else { return Ok(None) };
+        let hazards = self.backfill.counts().hazards;
+        let ready = self.backfill.step(&mut reader).await?;
+        if self.backfill.counts().hazards > hazards {
+            world.count("a chunk was read again");
+        }
+        let Some(mut chunk) = ready else { return Ok(None) };
+        if !chunk.rows.is_empty() {
+            world.count("a row of a table read");
+        }
         if world.mutation == Mutation::StampWithTheRead {
             chunk.bound = Lsn(chunk.read_at_us as u64);
         }
@@ -158,6 +184,7 @@ impl Process {
         if world.mutation == Mutation::AcknowledgeAccepted {
             to = self.capture.progress(STORE).map_or(to, |at| at.accepted().0);
         }
+        world.count("the slot was told");
         let mut server = world.server.lock();
         server.confirmed = server.confirmed.max(to);
         Ok(())

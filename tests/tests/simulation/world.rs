@@ -1,10 +1,11 @@
 //! The world of one seed: the systems, the instances of the runtime, and the scheduler that lets the seed choose every step.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
 
 use covenant_runtime::backfill::lane::Job;
+use covenant_runtime::capture::EventOutcome;
 use covenant_runtime::crm::CrmValue;
 use covenant_runtime::crm::memory::{MemoryCrm, MemoryRecord};
 use covenant_runtime::env::Env;
@@ -18,18 +19,24 @@ use futures::executor::block_on;
 use super::Mutation;
 use super::chance::{Dice, Hand, START_US, Trouble};
 use super::invariants::Watch;
+use super::late::LateCrm;
 use super::parts::{ACME, Kept, Overwriting};
 use super::postgres::Server;
 use super::process::{Process, STREAM, job};
+use super::reached::Reached;
 use super::rows::{Table, relation};
 use super::shop::{Producer, Shop};
 
 /// Steps under faults: at least this many, and up to twice as many.
 const STEPS: usize = 120;
+/// Choices of a step below this leave the runtime alone.
+const FIRST_OF_RUNTIME: usize = 24;
 /// Rounds after the last fault: a world that is not at rest then never will be.
 const ROUNDS_MAX: usize = 60;
 /// Rounds without anything to do that count as rest.
 const ROUNDS_AT_REST: usize = 2;
+/// The delivery ledger is lost with one crash in so many.
+const LEDGER_LOST_ONCE_IN: usize = 12;
 /// Between two rounds: longer than every wait of a lane, microseconds.
 const ROUND_US: i64 = 61_000_000;
 /// Table reads beside live traffic in one world.
@@ -46,6 +53,8 @@ pub(crate) struct World {
     memory: MemoryLanding,
     pub(crate) store: MemoryStore,
     pub(crate) crm: Arc<MemoryCrm>,
+    /// The same CRM, as lanes reach it.
+    pub(crate) gateway: Arc<LateCrm>,
     pub(crate) ledger: Kept,
     pub(crate) jobs: Vec<Job>,
     shop: Shop,
@@ -58,15 +67,7 @@ pub(crate) struct World {
     watch: Watch,
     pub(crate) mutation: Mutation,
     traced: bool,
-}
-
-/// What a step of a lane did: something, nothing, or a failure that heals.
-fn healed<T>(what: &str, ran: Ran<T>) -> Result<Option<T>, String> {
-    match ran {
-        Ok(done) => Ok(Some(done)),
-        Err(error) if error.kind == ErrorKind::Unavailable => Ok(None),
-        Err(error) => Err(format!("{what}: {:?}: {error}", error.kind)),
-    }
+    reached: Mutex<Reached>,
 }
 
 impl World {
@@ -84,8 +85,13 @@ impl World {
         };
         // The CRM has its own clock; the runtime's may be off by as much as polls bear.
         let org = hand.org_env(&dice);
+        let crm = Arc::new(MemoryCrm::new(org, trouble.clone()));
+        let unguarded = mutation == Mutation::NoRevisionRule;
+        let gateway = LateCrm::new(crm.clone(), trouble.clone(), Arc::clone(&dice), unguarded);
         Self {
-            crm: Arc::new(MemoryCrm::new(org, trouble.clone())),
+            crm,
+            gateway: Arc::new(gateway),
+            reached: Mutex::default(),
             memory: MemoryLanding::with_faults(trouble.clone()),
             store: MemoryStore::default(),
             ledger: Kept::new(),
@@ -112,6 +118,7 @@ impl World {
             Mutation::None
             | Mutation::AcknowledgeAccepted
             | Mutation::StampWithTheRead
+            | Mutation::NoRevisionRule
             | Mutation::UnchangedIsNull => Arc::new(self.memory.clone()),
         }
     }
@@ -125,6 +132,22 @@ impl World {
         self.crm.records(object)
     }
 
+    /// What a step of a lane did: something, nothing, or a failure that heals.
+    fn healed<T>(&self, what: &str, ran: Ran<T>) -> Result<Option<T>, String> {
+        match ran {
+            Ok(done) => Ok(Some(done)),
+            Err(error) if error.kind == ErrorKind::Unavailable => {
+                self.count("a failed step that heals");
+                Ok(None)
+            }
+            Err(error) => Err(format!("{what}: {:?}: {error}", error.kind)),
+        }
+    }
+
+    pub(crate) fn count(&self, what: &'static str) {
+        self.reached.lock().unwrap().count(what);
+    }
+
     fn say(&self, what: impl FnOnce() -> String) {
         if self.traced {
             println!("{}", what());
@@ -132,21 +155,26 @@ impl World {
     }
 
     /// The whole life of a world.
-    pub(crate) fn run(mut self) -> Result<(), String> {
+    pub(crate) fn run(mut self, reached: &mut Reached) -> Result<(), String> {
         let steps = STEPS + self.dice.below(STEPS);
         for at in 0..steps {
             self.hand.advance(self.dice.below(400_000) as i64);
-            self.step(at).map_err(|what| format!("step {at}: {what}"))?;
+            let touched = self.step(at).map_err(|what| format!("step {at}: {what}"))?;
+            if !touched {
+                continue;
+            }
             let mut watch = std::mem::take(&mut self.watch);
             let checked = watch.check(&self);
             self.watch = watch;
             checked.map_err(|what| format!("behind step {at}: {what}"))?;
         }
         self.settle()?;
+        reached.add(&self.reached.lock().unwrap());
         super::oracle::check(&self)
     }
 
-    fn step(&mut self, at: usize) -> Result<(), String> {
+    /// Whether the runtime had a part in it.
+    fn step(&mut self, at: usize) -> Result<bool, String> {
         let choice = self.dice.below(64);
         match choice {
             0..=19 => self.source(choice),
@@ -156,7 +184,8 @@ impl World {
             24 if self.jobs.len() < JOBS_MAX => self.order_backfill(),
             25 => self.crash(at),
             26 => self.take_over(at),
-            27 | 28 => self.zombie_step()?,
+            27 => self.zombie_step()?,
+            28 => self.late_call(at),
             29 => {
                 self.say(|| format!("{at}: the stream is cut"));
                 if let Some(mut process) = self.process.take() {
@@ -166,7 +195,7 @@ impl World {
             }
             _ => self.lane(at, choice)?,
         }
-        Ok(())
+        Ok(choice >= FIRST_OF_RUNTIME)
     }
 
     /// The shop, the server and the producer.
@@ -196,6 +225,7 @@ impl World {
         };
         let edit = [("Tier__c", CrmValue::Text(tier.to_owned()))];
         if self.crm.edit("Account", &record.external_id, &edit) {
+            self.count("a person's choice");
             self.say(|| format!("{} becomes {tier}", record.external_id));
             self.tiers.insert(record.id, tier.to_owned());
         }
@@ -215,7 +245,22 @@ impl World {
     /// SIGKILL: what the instance held in memory is gone.
     fn crash(&mut self, at: usize) {
         self.say(|| format!("{at}: killed"));
-        self.process = None;
+        if self.process.take().is_some() {
+            self.count("a crash");
+        }
+        if self.dice.once_in(LEDGER_LOST_ONCE_IN) {
+            self.say(|| "and its disk is gone".to_owned());
+            self.count("a ledger was lost");
+            self.ledger = Kept::new();
+        }
+    }
+
+    /// A call that a lane gave up on executes all the same.
+    fn late_call(&mut self, at: usize) {
+        if self.gateway.execute_one() {
+            self.say(|| format!("{at}: a call of the past executes"));
+            self.count("a call that executed late");
+        }
     }
 
     /// Another instance starts while this one still believes that it is the one.
@@ -238,14 +283,18 @@ impl World {
             }
             let ran = block_on(zombie.capture.commit());
             self.say(|| format!("the overtaken instance commits: {:?}", ran.as_ref().err()));
-            fenced_or_healed("overtaken capture", ran)?;
+            if fenced_or_healed("overtaken capture", ran)? {
+                self.count("an older instance was fenced at landing");
+            }
         } else {
             let ran = match block_on(zombie.apply_lane(self)) {
                 Ok(lane) => block_on(lane.step()).map(drop),
                 Err(error) => Err(error),
             };
             self.say(|| format!("the overtaken instance applies: {:?}", ran.as_ref().err()));
-            fenced_or_healed("overtaken apply", ran)?;
+            if fenced_or_healed("overtaken apply", ran)? {
+                self.count("an older instance was fenced at the warehouse");
+            }
         }
         let after = newest()?.map(|commit| commit.number);
         if overtaken && before != after {
@@ -258,7 +307,10 @@ impl World {
     /// One step of one lane; the instance is started where there is none.
     fn lane(&mut self, at: usize, choice: usize) -> Result<(), String> {
         let Some(mut process) = self.process.take() else {
-            self.process = healed("start", block_on(Process::start(self)))?;
+            self.process = self.healed("start", block_on(Process::start(self)))?;
+            if self.process.is_none() {
+                self.count("a start that failed");
+            }
             let started = self.process.as_ref().map(|process| process.capture.epoch().0);
             self.say(|| format!("{at}: started under epoch {started:?}"));
             return Ok(());
@@ -277,7 +329,7 @@ impl World {
             }
             44..=46 => self.send_events(&mut process)?,
             47..=51 => {
-                let ran = healed("backfill", block_on(process.backfill_step(self)))?;
+                let ran = self.healed("backfill", block_on(process.backfill_step(self)))?;
                 self.say(|| format!("{at}: backfill hands out {ran:?}"));
             }
             52..=55 => {
@@ -287,7 +339,7 @@ impl World {
                 self.deliver(&mut process)?;
             }
             _ => {
-                let ran = healed("poll", block_on(process.poll_step()))?;
+                let ran = self.healed("poll", block_on(process.poll_step()))?;
                 self.say(|| format!("{at}: polled {ran:?}"));
             }
         }
@@ -296,7 +348,7 @@ impl World {
     }
 
     fn commit(&self, process: &mut Process) -> Result<u64, String> {
-        let committed = healed("capture", block_on(process.capture.commit()))?.flatten();
+        let committed = self.healed("capture", block_on(process.capture.commit()))?.flatten();
         self.say(|| {
             let durable = process.capture.progress(super::process::STORE).map(|at| at.durable().0);
             format!("commit {:?}, durable {durable:?}", committed.as_ref().map(|c| c.number))
@@ -304,6 +356,9 @@ impl World {
         // The slot is told what may be forgotten; an answer to it can always be lost.
         if !self.trouble.is_on() || !self.dice.once_in(4) {
             process.acknowledge(self).map_err(told)?;
+        }
+        if committed.as_ref().is_some_and(|done| done.quarantined > 0) {
+            self.count("a record was refused by its contract");
         }
         Ok(committed.map_or(0, |done| done.changes))
     }
@@ -314,6 +369,9 @@ impl World {
             batch.iter().map(|at| self.producer.log[*at].json(self.dice.below(2)).into()).collect();
         let accepted = process.capture.accept_events(STREAM, &bodies).map_err(told)?;
         self.say(|| format!("events {batch:?} in batch {}", accepted.batch.0));
+        if accepted.outcomes.contains(&EventOutcome::Duplicate) {
+            self.count("an event that came again");
+        }
         process.waiting.push((accepted.batch, batch));
         Ok(())
     }
@@ -337,7 +395,7 @@ impl World {
             Ok(lane) => block_on(lane.step()),
             Err(error) => Err(error),
         };
-        let done = healed("apply", ran)?;
+        let done = self.healed("apply", ran)?;
         self.say(|| format!("applied {:?}", done.as_ref().map(|done| done.commits)));
         Ok(done.map_or(0, |done| done.changes))
     }
@@ -347,14 +405,18 @@ impl World {
             Ok(lane) => block_on(lane.step()),
             Err(error) => Err(error),
         };
-        let done = healed("delivery", ran)?;
+        let done = self.healed("delivery", ran)?;
         self.say(|| format!("delivered {done:?}"));
+        if done.as_ref().is_some_and(|done| done.removed > 0) {
+            self.count("a removal");
+        }
         // A fold of commits without changes is no work.
         Ok(done.map_or(1, |done| done.written + done.unchanged + done.removed + done.refused))
     }
 
     /// No more faults: everything that was promised must come to an end.
     fn settle(&mut self) -> Result<(), String> {
+        while self.gateway.execute_one() {}
         self.trouble.end();
         self.zombie = None;
         self.hand.skew(0);
@@ -419,11 +481,13 @@ fn told(error: covenant_runtime::error::RuntimeError) -> String {
     format!("{:?}: {error}", error.kind)
 }
 
-/// What an overtaken instance may hear.
-fn fenced_or_healed<T>(what: &str, ran: Ran<T>) -> Result<(), String> {
+/// What an overtaken instance may hear; whether it was fenced.
+fn fenced_or_healed<T>(what: &str, ran: Ran<T>) -> Result<bool, String> {
     match ran {
-        Ok(_) => Ok(()),
-        Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Fenced) => Ok(()),
+        Ok(_) => Ok(false),
+        Err(error) if matches!(error.kind, ErrorKind::Unavailable | ErrorKind::Fenced) => {
+            Ok(error.kind == ErrorKind::Fenced)
+        }
         Err(error) => Err(format!("{what}: {:?}: {error}", error.kind)),
     }
 }

@@ -1,0 +1,45 @@
+//! What the seeds reached: a simulation in which nothing happens proves nothing.
+
+use std::collections::BTreeMap;
+
+/// Every situation that some seed must have brought about.
+pub(crate) const WANTED: [&str; 17] = [
+    "a failed step that heals",
+    "a call that executed late",
+    "a chunk was read again",
+    "a crash",
+    "a key change",
+    "a ledger was lost",
+    "a person's choice",
+    "a record was refused by its contract",
+    "a removal",
+    "a row of a table read",
+    "a start that failed",
+    "an event that came again",
+    "an item of the stream that came again",
+    "an older instance was fenced at landing",
+    "an older instance was fenced at the warehouse",
+    "an unchanged large value",
+    "the slot was told",
+];
+
+/// Counts by situation.
+#[derive(Default)]
+pub(crate) struct Reached(pub(crate) BTreeMap<&'static str, u64>);
+
+impl Reached {
+    pub(crate) fn count(&mut self, what: &'static str) {
+        debug_assert!(WANTED.contains(&what), "{what} is not listed");
+        *self.0.entry(what).or_default() += 1;
+    }
+
+    pub(crate) fn add(&mut self, other: &Self) {
+        for (what, times) in &other.0 {
+            *self.0.entry(what).or_default() += times;
+        }
+    }
+
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        WANTED.into_iter().filter(|what| !self.0.contains_key(what)).collect()
+    }
+}
