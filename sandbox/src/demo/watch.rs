@@ -14,15 +14,10 @@ use crate::verify::freshness::Seen;
 
 /// How often the status is read: also how exactly the moment of visibility is known.
 const POLL: Duration = Duration::from_millis(150);
-<<<<<<< HEAD
 /// Quiet enough to open the shop.
 pub const QUIET_BRIEFLY: Duration = Duration::from_secs(3);
 /// Quiet for longer than a round of polling Salesforce (10 s, and 3 s of lag): the last edit there has come back too.
 pub const QUIET_FOR_GOOD: Duration = Duration::from_secs(17);
-=======
-/// Everything must have been quiet for this long: longer than a round of polling Salesforce (every 10 s, 3 s behind the clock).
-const QUIET_FOR: Duration = Duration::from_secs(14);
->>>>>>> e3890b7 (The proof waits for a whole round of polling Salesforce; ciphers are compiled for speed)
 
 /// The last status, and when what became visible.
 #[derive(Clone, Debug, Default)]
