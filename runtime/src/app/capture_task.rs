@@ -267,7 +267,10 @@ impl CaptureTask {
                 let known = self.lane.positions();
                 let job = match jobs::asked(&self.manifest, &system, &request, known) {
                     Ok(job) => job,
-                    Err(why) => return Ok(control::answer(answer, Err(why))),
+                    Err(why) => {
+                        control::answer(answer, Err(why));
+                        return Ok(());
+                    }
                 };
                 if self.lane.position(&job.id).is_none() {
                     let (entity, after) = (job.entity.clone(), None);
@@ -306,7 +309,10 @@ impl CaptureTask {
         loop {
             match self.lane.commit().await {
                 Ok(None) => return Ok(()),
-                Ok(Some(committed)) => return Ok(self.committed(&committed)),
+                Ok(Some(committed)) => {
+                    self.committed(&committed);
+                    return Ok(());
+                }
                 Err(error) => {
                     let reaction = error.reaction();
                     self.failed(&error, reaction);

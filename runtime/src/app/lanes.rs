@@ -59,7 +59,14 @@ pub struct Deliver {
     pub lane: DeliverLane,
     /// Last commit that it has folded.
     pub folded: u64,
+    /// Time of the last count of the ledger's rows.
+    pub counted_at_us: i64,
+    /// The clock.
+    pub clock: std::sync::Arc<dyn crate::env::Clock>,
 }
+
+/// Counting reads the whole ledger: once a second is enough for a page.
+const COUNT_EVERY_US: i64 = 1_000_000;
 
 impl Deliver {
     /// Apart from `step`, so that no reference to the ledger lives over an await.
@@ -82,6 +89,11 @@ impl Lane for Deliver {
     }
 
     fn report(&mut self, board: &Board) {
+        let now_us = self.clock.now_us();
+        if (0..COUNT_EVERY_US).contains(&now_us.saturating_sub(self.counted_at_us)) {
+            return;
+        }
+        self.counted_at_us = now_us;
         let totals = self.lane.totals().clone();
         let counts = self.lane.counts().unwrap_or_else(|error| {
             tracing::warn!(%error, "the delivery ledger could not be counted");

@@ -345,7 +345,9 @@ fn open_delivery(
         epoch,
         daily_share: daily_share(&started.manifest),
     };
-    Ok(Box::new(Deliver { lane: DeliverLane::new(parts, &started.manifest.entities)?, folded: 0 }))
+    let lane = DeliverLane::new(parts, &started.manifest.entities)?;
+    let clock = started.env.clock.clone();
+    Ok(Box::new(Deliver { lane, folded: 0, counted_at_us: 0, clock }))
 }
 
 /// API calls a day that the project may use.

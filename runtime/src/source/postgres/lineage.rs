@@ -308,7 +308,8 @@ mod tests {
         let confirmed = |lsn| Some(SlotState { confirmed: lsn, ..slot() });
         let lost = || Some(SlotState { wal_status: Some("lost".into()), ..slot() });
         let lost_gap = || Start::Gap(Gap::SlotLost { status: "lost".into() });
-        let cases: Vec<(&str, Option<Landed>, Option<SlotState>, &Identity, Start)> = vec![
+        type Case<'a> = (&'a str, Option<Landed>, Option<SlotState>, &'a Identity, Start);
+        let cases: Vec<Case<'_>> = vec![
             ("first start", None, None, &id, Start::Create),
             ("crash before the first commit", None, Some(slot()), &id, Start::Fresh(Lsn(90))),
             (

@@ -106,7 +106,7 @@ impl<M: AccountManagers> Shop<M> {
         self.send(event, true, Why::Stray).await
     }
 
-    /// Breaks the contract, each time in another way.
+    /// Breaks what every entity that listens to the stream demands, each time in another way.
     pub(super) async fn malformed_event(&mut self) -> Result<()> {
         let Some(at) = self.world.any_order(self.maker.rng()) else { return Ok(()) };
         let order = self.world.orders[at].clone();
@@ -116,8 +116,8 @@ impl<M: AccountManagers> Shop<M> {
                 event.as_object_mut().map(|fields| fields.remove("status"));
             }
             1 => event["status"] = json!("teleported"),
-            2 => event["sequence"] = json!(0),
-            3 => event["producer"] = json!("nobody"),
+            2 => event["sequence"] = json!("first"),
+            3 => event["order_id"] = json!("no order"),
             4 => event["occurred_at"] = json!("yesterday"),
             _ => event = Value::String("{\"event_id\": \"cut off".to_owned()),
         }
