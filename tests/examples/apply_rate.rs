@@ -64,7 +64,7 @@ async fn measure(apply: ApplyForm) -> std::result::Result<(), Box<dyn std::error
 }
 
 fn change(batch: u64, at: u64, rows: &mut u64) -> Change {
-    let existing = batch > 0 && at % 2 == 0;
+    let existing = batch > 0 && at.is_multiple_of(2);
     let number = if existing { at.wrapping_mul(SPREAD) % *rows } else { *rows };
     *rows += u64::from(!existing);
     let version = Version::new(

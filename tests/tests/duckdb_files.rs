@@ -1,6 +1,8 @@
 //! The generated DuckDB files one by one: landing files of any contract version in any time zone, intervals, a model,
 //! reserved words, and the proof that no key is folded twice.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use ::duckdb::Connection;
 use covenant_compiler::emit::duckdb;
 use covenant_compiler::plan::Plan;

@@ -4,6 +4,8 @@
 //! One change set: upserts and deletes of two owners, absent large fields, nulls, moves over several hops (cycles too,
 //! which contracts exclude), replays of the same change under a higher revision.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::cell::RefCell;
 
 use ::duckdb::Connection;

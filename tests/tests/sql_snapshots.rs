@@ -1,5 +1,7 @@
 //! The SQL of one entity, as snapshots, and what one change of its contract changes in it: small enough to review.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use covenant_compiler::emit::{duckdb, snowflake};
 use covenant_compiler::plan::Plan;
 use covenant_compiler::tree::OutputTree;

@@ -1,5 +1,7 @@
 //! Rules about the repository itself, as ordinary tests.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
