@@ -67,7 +67,8 @@ fn nothing_names_a_machine_or_is_left_unfinished() {
         format!("unimple{}!(", "mented"),
         format!("TO{}", "DO"),
         format!("FIX{}", "ME"),
-        format!("#[ig{}", "nore"),
+        // With a reason it is a figure to print on demand, without one a test that was given up.
+        format!("#[ig{}]", "nore"),
     ];
     let mut found = Vec::new();
     for path in tracked() {
