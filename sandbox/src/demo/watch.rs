@@ -146,6 +146,9 @@ pub async fn quiet(
         "",
     )?;
     let written: String = written.get(0);
+    // The position can lie behind a page's header that is not written yet: a log that stands still never passes it.
+    let moved_on = "SELECT pg_logical_emit_message(true, 'demo', 'quiet')::text";
+    source.query_one(moved_on, &[]).await.at("source database", "its log does not move", "")?;
     let started = Instant::now();
     let mut quiet_since: Option<Instant> = None;
     let mut landed = 0;
