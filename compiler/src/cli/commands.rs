@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::output::{findings, remark, result};
 use super::{Format, Outcome, Stage};
+use crate::diagnostic::explain::wrap;
 use crate::diagnostic::{Diagnostic, Diagnostics, codes, nearest};
 use crate::driver::{self, DriverError};
 use crate::plan::Plan;
@@ -190,27 +191,6 @@ pub(super) fn explain(code: Option<&str>) -> Outcome {
             Outcome::Unreadable
         }
     }
-}
-
-/// Columns of a terminal that everybody has.
-const COLUMNS: usize = 80;
-
-fn wrap(text: &str) -> String {
-    let mut out = String::new();
-    let mut line = 0;
-    for word in text.split_whitespace() {
-        let width = word.chars().count();
-        if line > 0 && line + 1 + width > COLUMNS {
-            out.push('\n');
-            line = 0;
-        } else if line > 0 {
-            out.push(' ');
-            line += 1;
-        }
-        out.push_str(word);
-        line += width;
-    }
-    out
 }
 
 pub(super) fn dump(context: &Context, stage: Stage, json: bool) -> Outcome {

@@ -2,6 +2,7 @@
 //! annotations. Internal errors are not diagnostics: see [`crate::InternalError`].
 
 pub mod codes;
+pub mod explain;
 pub mod github;
 pub mod human;
 pub mod json;
@@ -12,6 +13,7 @@ use std::cell::RefCell;
 
 use crate::source::Span;
 pub use codes::Code;
+pub use explain::Explain;
 
 /// How bad it is. Only errors stop a build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
