@@ -6,14 +6,13 @@ use covenant_model::spec::{EntitySpec, SourceSpec, SystemSpec};
 use serde::Serialize;
 
 use super::catalogue::duration;
+use super::layout::{Layout, Measures};
 use crate::emit::sql::slug;
 use crate::plan::Plan;
 
-/// Width and height of a box, and the distances between boxes, in pixels.
-const BOX_WIDTH: usize = 240;
-const BOX_HEIGHT: usize = 48;
-const COLUMN_STEP: usize = 336;
-const ROW_STEP: usize = 72;
+/// Boxes are wide enough for a name of 28 letters.
+const MEASURES: Measures =
+    Measures { column_step: 360, box_width: 260, box_height: 48, gap: 22, way_height: 4 };
 const MARGIN: usize = 28;
 /// Room for the headings above the columns.
 const HEADING: usize = 36;
@@ -78,12 +77,15 @@ impl Graph {
             nodes.push(node("model", 2 + depth, &model.name, about, personal));
         }
         nodes.extend(sinks(plan, sink_column));
-        let (width, height) = place(&mut nodes, sink_column);
-        let edges = arrows(plan, &nodes);
+        let (edges, width, height) = place(&mut nodes, arrows(plan));
         let headings = [("Sources", 0), ("Entities", 1), ("Models", 2), ("Sinks", sink_column)]
             .into_iter()
             .filter(|(text, _)| *text != "Models" || !plan.models.is_empty())
-            .map(|(text, column)| Heading { text, x: MARGIN + column * COLUMN_STEP, y: MARGIN })
+            .map(|(text, column)| Heading {
+                text,
+                x: MARGIN + column * MEASURES.column_step,
+                y: MARGIN,
+            })
             .collect();
         Self { nodes, edges, headings, width, height }
     }
@@ -99,8 +101,8 @@ fn node(kind: &'static str, column: usize, title: &str, subtitle: String, person
         column,
         x: 0,
         y: 0,
-        width: BOX_WIDTH,
-        height: BOX_HEIGHT,
+        width: MEASURES.box_width,
+        height: MEASURES.box_height,
     }
 }
 
@@ -181,28 +183,29 @@ fn model_depths(plan: &Plan) -> BTreeMap<String, usize> {
     depths
 }
 
-/// Every column stands centred beside the tallest one.
-fn place(nodes: &mut [Node], last_column: usize) -> (usize, usize) {
-    let mut counts = vec![0usize; last_column + 1];
-    for node in nodes.iter() {
-        if let Some(count) = counts.get_mut(node.column) {
-            *count += 1;
-        }
+/// Gives every box its place, and every arrow its way.
+fn place(nodes: &mut [Node], pairs: Vec<(String, String)>) -> (Vec<Edge>, usize, usize) {
+    let index = |id: &str| nodes.iter().position(|node| node.id == id);
+    let (pairs, ends): (Vec<_>, Vec<_>) = pairs
+        .into_iter()
+        .filter_map(|pair| Some((index(&pair.0)?, index(&pair.1)?)).map(|ends| (pair, ends)))
+        .unzip();
+    let columns: Vec<usize> = nodes.iter().map(|node| node.column).collect();
+    let layout = Layout::new(&columns, &ends, MEASURES);
+    let top = MARGIN + HEADING;
+    for (index, node) in nodes.iter_mut().enumerate() {
+        node.x = MARGIN + node.column * MEASURES.column_step;
+        node.y = top + layout.y(index);
     }
-    let tallest = counts.iter().copied().max().unwrap_or(0);
-    let mut seen = vec![0usize; last_column + 1];
-    for node in nodes.iter_mut() {
-        let count = counts.get(node.column).copied().unwrap_or(0);
-        let Some(row) = seen.get_mut(node.column) else { continue };
-        node.x = MARGIN + node.column * COLUMN_STEP;
-        node.y = MARGIN + HEADING + *row * ROW_STEP + (tallest - count) * ROW_STEP / 2;
-        *row += 1;
-    }
-    let width = 2 * MARGIN + last_column * COLUMN_STEP + BOX_WIDTH;
-    (width, 2 * MARGIN + HEADING + tallest.saturating_sub(1) * ROW_STEP + BOX_HEIGHT)
+    let draw = |(arrow, (from, to))| Edge { from, to, path: layout.path(arrow, MARGIN, top) };
+    let edges = pairs.into_iter().enumerate().map(draw).collect();
+    let last_column = columns.iter().copied().max().unwrap_or(0);
+    let width = 2 * MARGIN + last_column * MEASURES.column_step + MEASURES.box_width;
+    (edges, width, top + layout.height() + MARGIN)
 }
 
-fn arrows(plan: &Plan, nodes: &[Node]) -> Vec<Edge> {
+/// Who feeds whom, by id.
+fn arrows(plan: &Plan) -> Vec<(String, String)> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     let id = |kind: &str, name: &str| format!("{kind}_{}", slug(name));
     for entity in &plan.entities {
@@ -227,15 +230,5 @@ fn arrows(plan: &Plan, nodes: &[Node]) -> Vec<Edge> {
     }
     pairs.sort_unstable();
     pairs.dedup();
-    pairs.into_iter().filter_map(|(from, to)| arrow(nodes, from, to)).collect()
-}
-
-fn arrow(nodes: &[Node], from: String, to: String) -> Option<Edge> {
-    let start = nodes.iter().find(|node| node.id == from)?;
-    let end = nodes.iter().find(|node| node.id == to)?;
-    let (x1, y1) = (start.x + start.width, start.y + start.height / 2);
-    let (x2, y2) = (end.x, end.y + end.height / 2);
-    let bend = x2.saturating_sub(x1) / 2;
-    let path = format!("M{x1} {y1} C{} {y1} {} {y2} {x2} {y2}", x1 + bend, x2.saturating_sub(bend));
-    Some(Edge { from, to, path })
+    pairs
 }

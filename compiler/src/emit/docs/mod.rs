@@ -3,6 +3,7 @@
 
 mod catalogue;
 mod graph;
+mod layout;
 
 use serde::Serialize;
 
