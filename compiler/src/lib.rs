@@ -16,6 +16,7 @@ pub mod driver;
 pub mod emit;
 pub mod ir;
 pub mod parse;
+pub mod physical;
 pub mod plan;
 pub mod resolve;
 pub mod source;

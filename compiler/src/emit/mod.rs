@@ -12,7 +12,7 @@ pub mod rust;
 pub mod salesforce;
 pub mod schemas;
 pub mod snowflake;
-mod sql;
+pub(crate) mod sql;
 mod template;
 
 use crate::plan::Plan;

@@ -21,6 +21,75 @@ const INT64_CHARS: u32 = 20;
 /// `2026-11-22`
 const DATE_CHARS: u32 = 10;
 
+/// What a contract's field is in Salesforce.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum FieldType {
+    Checkbox,
+    Number { precision: u8, scale: u8 },
+    Text { length: u32 },
+    LongTextArea { length: u32 },
+    Email,
+    Date,
+    DateTime,
+    Picklist { symbols: Vec<String> },
+}
+
+impl FieldType {
+    /// Or why Salesforce has no such field.
+    pub(crate) fn of(field: &FieldSpec) -> Result<Self, &'static str> {
+        match &field.ty {
+            LogicalType::Bool => Ok(Self::Checkbox),
+            LogicalType::Int32 => Ok(Self::Number { precision: 10, scale: 0 }),
+            LogicalType::Int64 => Ok(Self::Number { precision: NUMBER_DIGITS, scale: 0 }),
+            LogicalType::Decimal { precision, scale } if *precision <= NUMBER_DIGITS => {
+                Ok(Self::Number { precision: *precision, scale: *scale })
+            }
+            LogicalType::Decimal { .. } => Err("Salesforce numbers have 18 digits"),
+            LogicalType::String { .. } if field.format.as_deref() == Some("email") => {
+                Ok(Self::Email)
+            }
+            LogicalType::String { max_chars: Some(max) } if *max <= TEXT_MAX => {
+                Ok(Self::Text { length: *max })
+            }
+            LogicalType::String { .. } | LogicalType::Json => {
+                Ok(Self::LongTextArea { length: LONG_TEXT })
+            }
+            LogicalType::Uuid => Ok(Self::Text { length: UUID_CHARS }),
+            LogicalType::Date => Ok(Self::Date),
+            LogicalType::Timestamp => Ok(Self::DateTime),
+            LogicalType::Enum { symbols } => Ok(Self::Picklist { symbols: symbols.clone() }),
+            LogicalType::Bytes => Err("Salesforce has no field type for bytes"),
+        }
+    }
+
+    /// `Text`
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Checkbox => "Checkbox",
+            Self::Number { .. } => "Number",
+            Self::Text { .. } => "Text",
+            Self::LongTextArea { .. } => "LongTextArea",
+            Self::Email => "Email",
+            Self::Date => "Date",
+            Self::DateTime => "DateTime",
+            Self::Picklist { .. } => "Picklist",
+        }
+    }
+}
+
+impl std::fmt::Display for FieldType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.word())?;
+        match self {
+            Self::Number { precision, scale } => write!(f, "({precision},{scale})"),
+            Self::Text { length } | Self::LongTextArea { length } => write!(f, "({length})"),
+            Self::Checkbox | Self::Email | Self::Date | Self::DateTime | Self::Picklist { .. } => {
+                Ok(())
+            }
+        }
+    }
+}
+
 /// A custom field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct CustomField {
@@ -69,41 +138,23 @@ impl CustomField {
 
     /// A contract's field.
     pub(super) fn of(name: &str, field: &FieldSpec, what: &str) -> Result<Self, EmitError> {
-        let description = field.about.clone().unwrap_or_default();
-        let plain = |ty| Self::new(name, ty, description.trim().to_owned());
-        let number = |precision: u8, scale: u8| Self {
-            precision: Some(precision),
-            scale: Some(scale),
-            ..plain("Number")
-        };
-        let text = |length: u32| Self { length: Some(length), ..plain("Text") };
-        let long = || Self { length: Some(LONG_TEXT), ..plain("LongTextArea") };
-        let refused = |why: &str| EmitError::Inexpressible {
+        let ty = FieldType::of(field).map_err(|why| EmitError::Inexpressible {
             target: TARGET,
             what: what.to_owned(),
             why: format!("{why}: leave the field out of sinks.salesforce.fields"),
-        };
-        match &field.ty {
-            LogicalType::Bool => Ok(plain("Checkbox")),
-            LogicalType::Int32 => Ok(number(10, 0)),
-            LogicalType::Int64 => Ok(number(NUMBER_DIGITS, 0)),
-            LogicalType::Decimal { precision, scale } if *precision <= NUMBER_DIGITS => {
-                Ok(number(*precision, *scale))
+        })?;
+        let description = field.about.clone().unwrap_or_default();
+        let plain = Self::new(name, ty.word(), description.trim().to_owned());
+        Ok(match ty {
+            FieldType::Checkbox | FieldType::Email | FieldType::Date | FieldType::DateTime => plain,
+            FieldType::Number { precision, scale } => {
+                Self { precision: Some(precision), scale: Some(scale), ..plain }
             }
-            LogicalType::Decimal { .. } => Err(refused("Salesforce numbers have 18 digits")),
-            LogicalType::String { .. } if field.format.as_deref() == Some("email") => {
-                Ok(plain("Email"))
+            FieldType::Text { length } | FieldType::LongTextArea { length } => {
+                Self { length: Some(length), ..plain }
             }
-            LogicalType::String { max_chars: Some(max) } if *max <= TEXT_MAX => Ok(text(*max)),
-            LogicalType::String { .. } | LogicalType::Json => Ok(long()),
-            LogicalType::Uuid => Ok(text(UUID_CHARS)),
-            LogicalType::Date => Ok(plain("Date")),
-            LogicalType::Timestamp => Ok(plain("DateTime")),
-            LogicalType::Enum { symbols } => {
-                Ok(Self { symbols: symbols.clone(), ..plain("Picklist") })
-            }
-            LogicalType::Bytes => Err(refused("Salesforce has no field type for bytes")),
-        }
+            FieldType::Picklist { symbols } => Self { symbols, ..plain },
+        })
     }
 
     /// The external id: the key's fields joined by `|`.

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use covenant_model::spec::{EntitySpec, OnDelete, SalesforceSink, SourceSpec};
 use serde::Serialize;
 
+pub(crate) use self::field::FieldType;
 use self::field::{CustomField, label};
 use super::template::Templates;
 use super::{EmitError, add, json};
