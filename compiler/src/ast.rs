@@ -20,6 +20,8 @@ pub struct Ast {
     /// Names of entities and models in files that could not be parsed: others may refer to them all
     /// the same.
     pub unreadable: Vec<String>,
+    /// Findings about changes that are accepted; in the order written.
+    pub waivers: Vec<WaiverDecl>,
     /// Where everything stands.
     pub spans: SpanMap,
 }
@@ -277,6 +279,21 @@ pub struct Query {
     pub text: String,
     /// None: the model has no query.
     pub present: bool,
+}
+
+/// An accepted finding. The default, with no fingerprint, stands for one that could not be read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WaiverDecl {
+    /// Twelve hexadecimal digits.
+    pub fingerprint: String,
+    /// `DCW010`
+    pub code: String,
+    /// Why it is accepted.
+    pub reason: String,
+    /// Who answers for that.
+    pub owner: String,
+    /// The last day.
+    pub expires: jiff::civil::Date,
 }
 
 /// For readers of maps whose keys are names.

@@ -4,6 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "the one module of the compiler that may do IO")]
 
 mod git;
+mod text;
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use crate::parse::FILE_BYTES_MAX;
 use crate::source::SourceSet;
 use crate::tree::OutputTree;
+pub use text::{append_text, read_text, write_text, write_texts};
 
 /// Files of one project; more is a wrong folder.
 const FILES_MAX: usize = 10_000;
@@ -41,13 +43,37 @@ pub enum DriverError {
     /// Far more than a project has.
     #[error("{path} holds more than {FILES_MAX} contracts: is it the right folder?", path = .0.display())]
     TooMany(PathBuf),
+    /// No such version of the contracts.
+    #[error("there is nothing to compare with at `{base}`: {why}")]
+    NoBase {
+        /// As given.
+        base: String,
+        /// What is wrong with it.
+        why: String,
+        /// What it might have been.
+        near: Option<String>,
+    },
+    /// Bytes that are no text.
+    #[error("{path} is not UTF-8 text", path = .path.display())]
+    NotText {
+        /// Which.
+        path: PathBuf,
+        /// As much as can be shown of it.
+        readable: String,
+        /// The first byte that is no text.
+        at: usize,
+    },
 }
 
 impl DriverError {
     /// The file or folder that it is about.
     pub fn path(&self) -> &Path {
         match self {
-            Self::Io { path, .. } | Self::NoContracts(path) | Self::TooMany(path) => path,
+            Self::Io { path, .. }
+            | Self::NoContracts(path)
+            | Self::TooMany(path)
+            | Self::NotText { path, .. } => path,
+            Self::NoBase { base, .. } => Path::new(base),
         }
     }
 
@@ -60,14 +86,30 @@ impl DriverError {
     }
 }
 
-/// Reads the contracts that others are compared with: those of a folder, or else those that
-/// `contracts` held at a git revision.
+/// Folder beside the contracts that holds them as they were released last.
+const RELEASED: &str = "released";
+
+/// Reads the contracts that others are compared with: `git:<revision>`; `released`, the folder beside
+/// the contracts; another folder; or else a git revision.
 ///
 /// # Errors
-/// Where anything cannot be read, or the revision is unknown.
+/// Where anything cannot be read, or there is no such version.
 pub fn read_base(base: &str, contracts: &Path) -> Result<SourceSet, DriverError> {
-    let folder = Path::new(base);
-    if folder.is_dir() { read_contracts(folder) } else { git::read(base, contracts) }
+    if let Some(revision) = base.strip_prefix("git:") {
+        return git::read(revision, contracts);
+    }
+    let folder = match base {
+        RELEASED => contracts.parent().unwrap_or(Path::new("")).join(RELEASED),
+        other => PathBuf::from(other),
+    };
+    if folder.is_dir() {
+        return read_contracts(&folder);
+    }
+    if base == RELEASED {
+        let why = format!("there is no folder {}", folder.display());
+        return Err(DriverError::NoBase { base: base.to_owned(), why, near: None });
+    }
+    git::read(base, contracts)
 }
 
 /// Reads every `.yaml` and `.yml` file below a folder. Paths in the result begin with the folder as
@@ -103,7 +145,15 @@ fn read_contract(path: &Path) -> Result<String, DriverError> {
         // Cut in the middle of a character perhaps; only its size will be looked at.
         return Ok(String::from_utf8_lossy(&bytes).into_owned());
     }
-    String::from_utf8(bytes).map_err(|_| DriverError::read(path, "it is not UTF-8 text"))
+    utf8(path, bytes)
+}
+
+fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, DriverError> {
+    String::from_utf8(bytes).map_err(|error| DriverError::NotText {
+        path: path.to_owned(),
+        at: error.utf8_error().valid_up_to(),
+        readable: String::from_utf8_lossy(error.as_bytes()).into_owned(),
+    })
 }
 
 fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), DriverError> {

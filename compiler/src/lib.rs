@@ -18,9 +18,11 @@ pub mod ir;
 pub mod parse;
 pub mod physical;
 pub mod plan;
+pub mod report;
 pub mod resolve;
 pub mod source;
 pub mod tree;
+pub mod waiver;
 
 use check::Checked;
 use diagnostic::{Diagnostic, Diagnostics, Sink, codes};

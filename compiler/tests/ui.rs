@@ -17,7 +17,7 @@ use covenant_compiler::{Compiled, compile};
 use serde::Deserialize;
 
 /// Codes about files, the command line and targets; `cli.rs` raises them. Size is in `bad_input.rs`.
-const ELSEWHERE: &[u16] = &[1, 2, 3, 1014, 6001];
+const ELSEWHERE: &[u16] = &[1, 2, 3, 4, 5, 1014, 4002, 4003, 4004, 4010, 6001];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,13 +1,22 @@
 //! The command line: arguments in, one of four exit codes out.
 
+mod baseline;
 mod commands;
 mod diff;
+mod dump;
+mod explain;
+mod fix;
 mod output;
+mod unreadable;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use jiff::civil::Date;
+
+use crate::diagnostic::{Applicability, Severity};
+use crate::report;
 
 /// What a command came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +55,18 @@ struct Arguments {
     /// How findings are printed.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// Writes findings into a file instead of printing them.
+    #[arg(long, global = true, value_name = "FILE")]
+    output: Option<PathBuf>,
+    /// Adds findings to a file as Markdown too, such as `$GITHUB_STEP_SUMMARY`.
+    #[arg(long, global = true, value_name = "FILE")]
+    summary: Option<PathBuf>,
+    /// The mildest finding that ends with exit code 1.
+    #[arg(long, global = true, value_enum, default_value_t = FailOn::Error)]
+    fail_on: FailOn,
+    /// The day against which waivers end; today without it.
+    #[arg(long, global = true, value_name = "YYYY-MM-DD")]
+    today: Option<Date>,
     #[command(subcommand)]
     command: Command,
 }
@@ -54,13 +75,57 @@ struct Arguments {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     /// With source lines.
+    #[value(alias = "full")]
     Human,
-    /// One document, for programs.
+    /// One line each.
+    Concise,
+    /// One document, for programs; `docs/report.schema.json` describes it.
     Json,
     /// SARIF 2.1.0, for code scanning.
     Sarif,
     /// Workflow commands: annotations on a pull request.
     Github,
+    /// A GitLab code quality report.
+    Gitlab,
+    /// JUnit XML, for everything that shows tests.
+    Junit,
+    /// A comment on a pull request.
+    Markdown,
+}
+
+/// The mildest finding that ends with exit code 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Errors.
+    Error,
+    /// Warnings too.
+    Warning,
+    /// Any finding.
+    Info,
+    /// None: the exit code says whether the command could do its work.
+    Never,
+}
+
+impl FailOn {
+    fn severity(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Info => Some(Severity::Info),
+            Self::Never => None,
+        }
+    }
+}
+
+/// What every command on contracts needs.
+struct Context {
+    contracts: PathBuf,
+    format: Format,
+    output: Option<PathBuf>,
+    summary: Option<PathBuf>,
+    fail_on: FailOn,
+    today: Date,
+    command: report::Command,
 }
 
 #[derive(Debug, Subcommand)]
@@ -78,12 +143,41 @@ enum Command {
     },
     /// Says what the contracts break against others, and whom. Only errors end with exit code 1.
     Diff {
-        /// A folder of contracts, or a git revision.
-        #[arg(long, value_name = "REF")]
+        /// `git:<revision>`, a folder of contracts, or `released`.
+        #[arg(long, value_name = "BASE")]
         against: String,
         /// Shows what hurts nobody, too.
         #[arg(long)]
         all: bool,
+    },
+    /// Mends what can be mended without asking.
+    Fix {
+        /// Makes the changes, too, that may mean something else: read them afterwards.
+        #[arg(long = "unsafe")]
+        risky: bool,
+        /// Shows the changes and makes none; exit code 1 where there are any.
+        #[arg(long, visible_alias = "dry-run")]
+        diff: bool,
+    },
+    /// Accepts a finding about a change, for a reason and until a day.
+    Waive {
+        /// Of the finding: twelve hexadecimal digits.
+        fingerprint: String,
+        /// Why it is accepted.
+        #[arg(long)]
+        reason: String,
+        /// Who answers for that.
+        #[arg(long)]
+        owner: String,
+        /// The last day.
+        #[arg(long, value_name = "YYYY-MM-DD")]
+        until: Date,
+        /// Of the finding; looked up by its fingerprint otherwise.
+        #[arg(long)]
+        code: Option<String>,
+        /// Where the finding is looked up.
+        #[arg(long, value_name = "BASE", default_value = "released")]
+        against: String,
     },
     /// Says what a code means and what to do; without a code lists them all.
     Explain {
@@ -112,16 +206,54 @@ pub enum Stage {
     Plan,
 }
 
+/// The command line as a value: tests read the commands of the documentation against it.
+pub fn arguments() -> clap::Command {
+    Arguments::command()
+}
+
+impl Command {
+    fn kind(&self) -> report::Command {
+        match self {
+            Self::Check => report::Command::Check,
+            Self::Build { .. } => report::Command::Build,
+            Self::Diff { .. } => report::Command::Diff,
+            Self::Fix { .. } => report::Command::Fix,
+            Self::Waive { .. } | Self::Explain { .. } | Self::Dump { .. } => report::Command::Other,
+        }
+    }
+}
+
 /// Runs the command of the process's arguments.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let context = commands::Context { contracts: arguments.contracts, format: arguments.format };
-    let outcome = match arguments.command {
-        Command::Check => commands::check(&context),
-        Command::Build { check, out } => commands::build(&context, &out, check),
-        Command::Diff { against, all } => diff::diff(&context, &against, all),
-        Command::Explain { code } => commands::explain(code.as_deref()),
-        Command::Dump { stage, json } => commands::dump(&context, stage, json),
+    let context = Context {
+        contracts: arguments.contracts,
+        format: arguments.format,
+        output: arguments.output,
+        summary: arguments.summary,
+        fail_on: arguments.fail_on,
+        // The only clock of the compiler; in UTC, so that every machine says the same.
+        today: arguments
+            .today
+            .unwrap_or_else(|| jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date()),
+        command: arguments.command.kind(),
     };
-    ExitCode::from(outcome.code())
+    ExitCode::from(run(&context, arguments.command).code())
+}
+
+fn run(context: &Context, command: Command) -> Outcome {
+    match command {
+        Command::Check => commands::check(context),
+        Command::Build { check, out } => commands::build(context, &out, check),
+        Command::Diff { against, all } => diff::diff(context, &against, all),
+        Command::Fix { risky, diff } => {
+            let trust = if risky { Applicability::Unsafe } else { Applicability::Safe };
+            fix::fix(context, trust, diff)
+        }
+        Command::Waive { fingerprint, reason, owner, until, code, against } => {
+            diff::waive(context, diff::Waive { fingerprint, code, reason, owner, until, against })
+        }
+        Command::Explain { code } => explain::explain(code.as_deref()),
+        Command::Dump { stage, json } => dump::dump(context, stage, json),
+    }
 }

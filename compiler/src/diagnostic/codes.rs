@@ -1,6 +1,6 @@
 //! Every code, once. `CV` and four digits; the first is the family: 0 io and command line, 1 parse,
-//! 2 resolve, 3 check, 5 plan, 6 emit. (4 is left free: breaking rules carry the codes of their own
-//! catalogue.) A code is never used again for something else.
+//! 2 resolve, 3 check, 4 waivers and old versions, 5 plan, 6 emit. (Breaking rules carry the codes of their
+//! own catalogue.) A code is never used again for something else.
 
 use super::Severity;
 
@@ -37,6 +37,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         .chain(parse::ALL)
         .chain(resolve::ALL)
         .chain(check::ALL)
+        .chain(waiver::ALL)
         .chain(plan::ALL)
         .chain(emit::ALL)
         .copied()
@@ -65,6 +66,7 @@ mod io;
 mod parse;
 mod plan;
 mod resolve;
+mod waiver;
 
 pub use check::*;
 pub use emit::*;
@@ -72,3 +74,4 @@ pub use io::*;
 pub use parse::*;
 pub use plan::*;
 pub use resolve::*;
+pub use waiver::*;

@@ -1,22 +1,22 @@
-//! What the compiler has to say about contracts: one value, rendered as text, JSON, SARIF or GitHub
-//! annotations. Internal errors are not diagnostics: see [`crate::InternalError`].
+//! What the compiler has to say about contracts. [`crate::report`] renders it. Internal errors are not
+//! diagnostics: see [`crate::InternalError`].
 
 pub mod codes;
 pub mod explain;
-pub mod github;
+pub mod fix;
 pub mod human;
-pub mod json;
-pub mod located;
-pub mod sarif;
 
 use std::cell::RefCell;
 
 use crate::source::Span;
 pub use codes::Code;
 pub use explain::Explain;
+pub use fix::{Applicability, Edit, Fix};
 
 /// How bad it is. Only errors stop a build.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Nothing is generated.
@@ -55,6 +55,8 @@ pub struct Diagnostic {
     pub why: Vec<String>,
     /// What to do.
     pub help: Vec<String>,
+    /// Changes that a program can make.
+    pub fixes: Vec<Fix>,
 }
 
 impl Diagnostic {
@@ -69,6 +71,7 @@ impl Diagnostic {
             labels: Vec::new(),
             why: Vec::new(),
             help: Vec::new(),
+            fixes: Vec::new(),
         }
     }
 
@@ -98,6 +101,33 @@ impl Diagnostic {
     pub fn help(mut self, text: impl Into<String>) -> Self {
         self.help.push(text.into());
         self
+    }
+
+    /// A change that a program can make, where there is one.
+    #[must_use]
+    pub fn fix(mut self, fix: impl Into<Option<Fix>>) -> Self {
+        self.fixes.extend(fix.into());
+        self
+    }
+
+    /// `help` with the nearest of the known names, where one is near, and the replacement of what
+    /// stands at `span`.
+    #[must_use]
+    pub fn suggest_at<'n>(
+        self,
+        span: Span,
+        found: &str,
+        known: impl IntoIterator<Item = &'n str>,
+    ) -> Self {
+        match nearest(found, known) {
+            Some(near) => self.help(format!("did you mean `{near}`?")).fix(Fix::replace(
+                Applicability::Unsafe,
+                format!("replace `{found}` by `{near}`"),
+                span,
+                near,
+            )),
+            None => self,
+        }
     }
 
     /// `help` with the nearest of the known names, where one is near.

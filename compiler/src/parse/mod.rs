@@ -10,6 +10,7 @@ mod project;
 mod reader;
 pub mod scalars;
 mod spans;
+mod waivers;
 mod yaml;
 
 pub use spans::{SpanMap, Spans};
@@ -21,6 +22,8 @@ use crate::source::{FileId, SourceFile, SourceSet, Span};
 
 /// Name under which the project's places are recorded.
 pub const PROJECT: &str = "project";
+/// Name under which the places of waivers are recorded.
+pub const WAIVERS: &str = "waivers";
 
 /// Parses every file.
 pub fn parse(sources: &SourceSet, sink: &Sink) -> Ast {
@@ -44,23 +47,31 @@ pub fn parse(sources: &SourceSet, sink: &Sink) -> Ast {
     ast
 }
 
-/// The name that a file which is not YAML means to declare, so that what refers to it is not
-/// reported too.
-fn declared_name(text: &str) -> Option<String> {
-    text.lines()
-        .find_map(|line| line.strip_prefix("entity:").or_else(|| line.strip_prefix("model:")))
-        .map(|name| name.trim().to_owned())
+/// The name that a file means to declare, even where it is not YAML: so that what refers to it is not
+/// reported too. [`PROJECT`] and [`WAIVERS`] stand for themselves.
+pub fn declared_name(text: &str) -> Option<String> {
+    let fixed = |line: &str| {
+        [PROJECT, WAIVERS]
+            .into_iter()
+            .find(|name| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':')))
+    };
+    text.lines().find_map(|line| {
+        let named = line.strip_prefix("entity:").or_else(|| line.strip_prefix("model:"));
+        let named = named.map(|name| name.trim().trim_matches(['"', '\'']).to_owned());
+        named.or_else(|| fixed(line).map(str::to_owned))
+    })
 }
 
 fn document(ast: &mut Ast, id: FileId, source: &SourceFile, node: &Node, sink: &Sink) {
     let Some(entries) = reader::entries(sink, node, "a contract") else { return };
-    let kind =
-        entries.iter().find(|entry| matches!(entry.key.as_str(), "entity" | "model" | PROJECT));
+    let kind = entries
+        .iter()
+        .find(|entry| matches!(entry.key.as_str(), "entity" | "model" | PROJECT | WAIVERS));
     let Some(kind) = kind else {
         let first = entries.first().map(|entry| entry.key_span);
-        let near = entries
-            .iter()
-            .find_map(|entry| crate::diagnostic::nearest(&entry.key, ["entity", "model", PROJECT]));
+        let near = entries.iter().find_map(|entry| {
+            crate::diagnostic::nearest(&entry.key, ["entity", "model", PROJECT, WAIVERS])
+        });
         let finding = Diagnostic::new(
             &codes::NO_KIND,
             first.unwrap_or(Span::file_start(id)),
@@ -75,8 +86,13 @@ fn document(ast: &mut Ast, id: FileId, source: &SourceFile, node: &Node, sink: &
         sink.push(finding);
         return;
     };
-    let Some(name) = reader::text(sink, &kind.value, &kind.key) else { return };
-    let path = if kind.key == PROJECT { PROJECT.to_owned() } else { name };
+    let path = match kind.key.as_str() {
+        fixed @ (PROJECT | WAIVERS) => fixed.to_owned(),
+        _ => match reader::text(sink, &kind.value, &kind.key) {
+            Some(name) => name,
+            None => return,
+        },
+    };
     if let Some(first) = ast.spans.value(&path) {
         sink.push(
             Diagnostic::new(
@@ -94,6 +110,7 @@ fn document(ast: &mut Ast, id: FileId, source: &SourceFile, node: &Node, sink: &
     match kind.key.as_str() {
         "entity" => ast.entities.extend(entity::read(sink, node, kind.value.span)),
         "model" => ast.models.extend(model::read(sink, node, kind.value.span)),
+        WAIVERS => ast.waivers = waivers::read(sink, node, kind.key_span),
         _ => ast.project = project::read(sink, node, kind.value.span),
     }
 }

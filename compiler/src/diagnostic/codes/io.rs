@@ -14,4 +14,9 @@ codes! {
         "What the contracts mean and what is committed under `generated/` differ: somebody changed a \
          contract without building, or edited a generated file. Run `covenant build` and commit the \
          result; never edit generated files.";
+    UNKNOWN_BASE = 4, Error, "nothing to compare with",
+        "`--against` names no git revision and no folder. Nothing is known about what would break, so the \
+         command does not succeed. Give `git:<revision>`, a folder, or `released`.";
+    NOT_TEXT = 5, Error, "not UTF-8",
+        "A contract file is not UTF-8 text, so nobody can say what it declares. Save it as UTF-8.";
 }

@@ -1,0 +1,67 @@
+//! Words that several formats share.
+
+use super::{Entry, Migration, Step, Waived, Witness};
+use crate::diagnostic::Severity;
+
+/// `error`
+pub(super) fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
+    }
+}
+
+/// `breaks Order__c.Status__c, analytics.daily_sales`; empty where nobody does.
+pub(super) fn breaks(entry: &Entry) -> String {
+    let names: Vec<&str> = entry.consumers.iter().map(|one| one.name.as_str()).collect();
+    if names.is_empty() { String::new() } else { format!("breaks {}", names.join(", ")) }
+}
+
+/// `the Salesforce mapping Order__c.Status__c no longer knows it`
+pub(super) fn consumer(consumer: &super::Consumer) -> String {
+    format!("{} {} {}", consumer.words, consumer.name, consumer.how)
+}
+
+/// One line about stored data.
+pub(super) fn migration(migration: &Migration) -> String {
+    format!("stored data: {}", migration.words)
+}
+
+/// `snowflake: ALTER TABLE ...`
+pub(super) fn step(step: &Step) -> String {
+    let mark = if step.destructive { " (destroys data)" } else { "" };
+    format!("{}{mark}: {}", step.platform, step.text)
+}
+
+/// The witness in a few lines.
+pub(super) fn witness(witness: &Witness) -> String {
+    let proof = if witness.confirmed { "confirmed by running both" } else { "not run" };
+    format!(
+        "witness ({proof}): {}\nbefore: {}\nafter: {}",
+        witness.shown, witness.before, witness.after
+    )
+}
+
+/// One line about a waiver.
+pub(super) fn waived(waived: &Waived) -> String {
+    format!("waived by {} until {}: {}", waived.owner, waived.expires, waived.reason)
+}
+
+/// Everything beyond the headline as lines of plain text, for formats that have one text only.
+pub(super) fn details(entry: &Entry) -> Vec<String> {
+    let mut lines: Vec<String> = entry.consumers.iter().map(consumer).collect();
+    let hops = entry.hops.iter().enumerate();
+    lines.extend(hops.map(|(at, hop)| format!("{}. {}", at + 1, hop.text)));
+    lines.extend(entry.why.iter().cloned());
+    if let Some(found) = &entry.migration {
+        lines.push(migration(found));
+        lines.extend(found.steps.iter().map(step));
+    }
+    lines.extend(entry.witness.iter().map(witness));
+    let effects = entry.effects.iter();
+    lines.extend(effects.map(|effect| format!("follows: [{}] {}", effect.code, effect.headline)));
+    lines.extend(entry.help.iter().cloned());
+    lines.extend(entry.waived.iter().map(waived));
+    lines
+}
