@@ -12,6 +12,7 @@ pub mod http;
 pub mod jobs;
 pub mod lanes;
 pub mod poll_task;
+pub mod quarantine_lane;
 pub mod run;
 pub mod signals;
 pub mod start;

@@ -21,6 +21,7 @@ use super::drive::{Drive, Lane, Phase};
 use super::http::{CONTROL_QUEUE, Control, Shared, guard, probes, router};
 use super::lanes::{Apply, Deliver};
 use super::poll_task::PollTask;
+use super::quarantine_lane::QuarantineLane;
 use super::start::{Started, start};
 use super::{doctor, signals};
 use crate::apply::ApplyLane;
@@ -32,6 +33,7 @@ use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::keys::seams::DeliveryReveal;
 use crate::landing::{Epoch, Landing, SourcePosition};
 use crate::ledger::sqlite::SqliteLedger;
+use crate::quarantine::Quarantine;
 use crate::source::events::http::{self as ingest, Access};
 use crate::source::events::pump::Pump;
 use crate::source::events::queue::{QUEUE_BYTES, QUEUE_REQUESTS, event_queue};
@@ -148,6 +150,7 @@ struct Lanes {
     poll: Option<PollTask>,
     apply: Box<dyn Lane>,
     deliver: Option<Box<dyn Lane>>,
+    quarantine: Box<dyn Lane>,
     board: Board,
     env: Env,
     wake: Arc<Notify>,
@@ -201,11 +204,12 @@ impl Lanes {
         });
         let inputs = Inputs { chunks: chunk_inbox, events, polled: polled_inbox, control, phase };
         let outputs = Outputs { marks, jobs, wake: wake.clone(), landed, board: board.clone() };
+        let quarantine = Box::new(QuarantineLane { quarantine: Quarantine::new(landing.clone()) });
         let manifest = Arc::new(started.manifest);
         let store = started.store;
         let capture =
             CaptureTask::new(lane, manifest, store, landing, env.clone(), inputs, outputs);
-        Ok(Self { capture, backfill, poll, apply, deliver, board, env, wake })
+        Ok(Self { capture, backfill, poll, apply, deliver, quarantine, board, env, wake })
     }
 
     /// Runs all tasks; ends them in order: first what takes in, then what brings out.
@@ -224,7 +228,7 @@ impl Lanes {
             let drive = drive.clone();
             spawn(|| drive.run(lane))
         };
-        let mut others: Vec<JoinHandle<Result<()>>> = vec![lane(apply)];
+        let mut others: Vec<JoinHandle<Result<()>>> = vec![lane(apply), lane(self.quarantine)];
         others.extend(self.deliver.map(lane));
         let mut inner: Vec<JoinHandle<Result<()>>> = Vec::new();
         inner.extend(self.backfill.map(|task| spawn(|| task.run())));

@@ -51,13 +51,20 @@ pub(super) async fn status(config: &Config, json: bool) -> Result<()> {
     }
     for (name, target) in members(&status["freshness"]) {
         let latency = &target["latency"];
+        if latency["samples"] == 0 {
+            println!(
+                "  freshness {name:<28} nothing since the start, promised {} s",
+                target["slo_s"]
+            );
+            continue;
+        }
         println!(
             "  freshness {name:<28} p50 {} ms, p99 {} ms, promised {} s",
             latency["p50_ms"], latency["p99_ms"], target["slo_s"]
         );
     }
-    for (name, rows) in members(&status["quarantined"]) {
-        println!("  refused   {name:<28} {rows}");
+    for (name, rows) in members(&status["quarantine_waiting"]) {
+        println!("  refused   {name:<28} {rows} wait; see `covenant-runtime quarantine list`");
     }
     for (name, job) in members(&status["backfills"]) {
         println!(

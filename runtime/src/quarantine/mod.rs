@@ -109,6 +109,11 @@ impl Quarantine {
         Ok(())
     }
 
+    /// The last commit that is known.
+    pub fn read_to(&self) -> CommitNumber {
+        CommitNumber(self.next.0.saturating_sub(1))
+    }
+
     /// Records that the filter lets through, oldest commit first.
     pub fn list(&self, filter: &Filter) -> Vec<&Entry> {
         let mut found: Vec<_> =

@@ -4,6 +4,8 @@
 pub const CHANGES_LANDED: &str = "covenant_changes_landed_total";
 /// Records quarantined, by entity and source.
 pub const QUARANTINED: &str = "covenant_quarantined_total";
+/// Refused records that wait for a person, by entity.
+pub const QUARANTINE_WAITING: &str = "covenant_quarantine_waiting";
 /// Landing commits written.
 pub const LANDING_COMMITS: &str = "covenant_landing_commits_total";
 /// Number of the newest landing commit.

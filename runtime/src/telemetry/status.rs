@@ -97,6 +97,8 @@ pub struct Status {
     pub freshness: BTreeMap<String, FreshnessStatus>,
     /// Quarantined at capture since the start, by `entity: rule`.
     pub quarantined: BTreeMap<String, u64>,
+    /// Refused records that wait for a person, by entity, whenever they were refused.
+    pub quarantine_waiting: BTreeMap<String, u64>,
     /// Delivery ledger, by entity: waiting, parked, quarantined, all.
     pub delivery: BTreeMap<String, crate::ledger::LedgerCounts>,
     /// By job.
