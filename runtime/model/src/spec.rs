@@ -174,6 +174,14 @@ pub enum KeyChange {
     Rekey,
 }
 
+impl EntitySpec {
+    /// Whether a source is a stream of events. Their time is when something happened, often long before they were told, so
+    /// freshness is not measured from it.
+    pub fn tells_events(&self, source: &str) -> bool {
+        matches!(self.sources.get(source), Some(SourceSpec::Stream { .. }))
+    }
+}
+
 /// A field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FieldSpec {

@@ -182,11 +182,13 @@ impl ApplyLane {
     /// Samples of freshness: the earliest and the latest change of each file stand for half of its rows each.
     fn visible(&mut self, commits: &[LandingCommit]) {
         let now_us = self.env.clock.now_us();
-        for file in commits.iter().flat_map(|commit| &commit.files) {
+        for (commit, file) in commits.iter().flat_map(|c| c.files.iter().map(move |f| (c, f))) {
+            let landed = (commit.written_at_us, commit.written_at_us);
+            let (earliest, latest) = file.committed_at_us.unwrap_or(landed);
             let freshness = self.freshness.entry(file.entity.clone()).or_default();
             let half = file.rows / 2;
-            freshness.record(now_us.saturating_sub(file.committed_at_min_us), file.rows - half);
-            freshness.record(now_us.saturating_sub(file.committed_at_max_us), half);
+            freshness.record(now_us.saturating_sub(earliest), file.rows - half);
+            freshness.record(now_us.saturating_sub(latest), half);
         }
     }
 

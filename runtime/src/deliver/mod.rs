@@ -202,7 +202,11 @@ impl DeliverLane {
         let mut changes = Vec::new();
         for file in &commit.files {
             if let Some(entity) = self.entities.get(&file.entity) {
-                let read = self.parts.landing.changes(entity, file).await?;
+                let mut read = self.parts.landing.changes(entity, file).await?;
+                // The ledger keeps since when a row waits, and an event waits since it was landed.
+                for change in read.iter_mut().filter(|c| entity.tells_events(&c.source)) {
+                    change.committed_at_us = commit.written_at_us;
+                }
                 changes.extend(read.into_iter().map(|change| (entity.name.clone(), change)));
             }
         }

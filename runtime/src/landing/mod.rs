@@ -111,10 +111,10 @@ pub struct DataFile {
     pub bytes: u64,
     /// SHA-256 of the bytes, hexadecimal.
     pub sha256: String,
-    /// Earliest source commit time in it, microseconds since 1970: freshness is measured from it.
-    pub committed_at_min_us: i64,
-    /// Latest source commit time in it.
-    pub committed_at_max_us: i64,
+    /// Earliest and latest time at which a source committed a row of it, microseconds since 1970: freshness is measured from
+    /// them. None where all rows are events; those count from the landing commit, which is what a producer waits for.
+    #[serde(default)]
+    pub committed_at_us: Option<(i64, i64)>,
 }
 
 /// A record that was refused. The payload is encrypted whole; reasons and key hold no PII.
@@ -160,7 +160,7 @@ pub struct LandingCommit {
     pub epoch: Epoch,
     /// SHA-256 of the manifest before it: a chain.
     pub previous_sha256: String,
-    /// When it was put, microseconds since 1970. For people only.
+    /// When it was put, microseconds since 1970. For people, and for the freshness of events.
     pub written_at_us: i64,
     /// Data files, sorted by entity.
     pub files: Vec<DataFile>,

@@ -200,7 +200,10 @@ pub(super) fn data_file(
     bytes: usize,
     extension: &str,
 ) -> DataFile {
-    let times = || changes.iter().map(|change| change.committed_at_us);
+    let times = || {
+        let told = changes.iter().filter(|change| !entity.tells_events(&change.source));
+        told.map(|change| change.committed_at_us)
+    };
     DataFile {
         entity: entity.name.clone(),
         contract_hash: entity.contract_hash.clone(),
@@ -208,8 +211,7 @@ pub(super) fn data_file(
         rows: changes.len() as u64,
         bytes: bytes as u64,
         sha256,
-        committed_at_min_us: times().min().unwrap_or(0),
-        committed_at_max_us: times().max().unwrap_or(0),
+        committed_at_us: times().min().zip(times().max()),
     }
 }
 
