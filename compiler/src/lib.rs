@@ -61,7 +61,8 @@ pub fn compile(sources: SourceSet) -> Compiled {
     let ir = resolve::resolve(&ast, &sources, &sink);
     let checked = check::check(ir, &sink);
     let plan = checked.as_ref().and_then(|checked| plan::plan(checked, &sink));
-    Compiled { sources, ast, checked, plan, diagnostics: sink.finish() }
+    let diagnostics = diagnostic::mend::attach(sink.finish(), &sources, &ast.spans);
+    Compiled { sources, ast, checked, plan, diagnostics }
 }
 
 /// Runs every stage: what was compiled, and the generated files where there are no errors.

@@ -31,13 +31,11 @@ pub(super) fn baseline(sources: SourceSet, new: &SourceSet) -> Baseline {
         let (unreadable, left_out) = none();
         return Baseline { old: first, unreadable, sources, left_out };
     }
-    let stand_ins: BTreeMap<String, &SourceFile> =
-        new.iter().filter_map(|(_, file)| Some((declared_name(&file.text)?, file))).collect();
     let unreadable = said(&first);
     let mut broken = with_errors(&first);
     let mut old = first;
     for _ in 0..ROUNDS_MAX {
-        old = compile(patched(&sources, &broken, &stand_ins));
+        old = compile(patched(&sources, &broken, new));
         let more = with_errors(&old);
         if old.plan.is_some() || more.is_subset(&broken) {
             break;
@@ -45,23 +43,36 @@ pub(super) fn baseline(sources: SourceSet, new: &SourceSet) -> Baseline {
         broken.extend(more);
     }
     let of_broken = sources.iter().filter(|(_, file)| broken.contains(&file.path));
-    let left_out = of_broken.filter_map(|(_, file)| declared_name(&file.text)).collect();
+    let names = of_broken.flat_map(|(_, file)| {
+        let stand_in = stand_in(file, new).and_then(|new| declared_name(&new.text));
+        [declared_name(&file.text), stand_in]
+    });
+    let left_out = names.flatten().collect();
     Baseline { old, unreadable, sources, left_out }
 }
 
 /// The old files, with a stand-in for every broken one, or without it where there is none.
-fn patched(
-    sources: &SourceSet,
-    broken: &BTreeSet<String>,
-    stand_ins: &BTreeMap<String, &SourceFile>,
-) -> SourceSet {
+fn patched(sources: &SourceSet, broken: &BTreeSet<String>, new: &SourceSet) -> SourceSet {
     SourceSet::new(sources.iter().filter_map(|(_, file)| {
-        if !broken.contains(&file.path) {
-            return Some((file.path.clone(), file.text.clone()));
-        }
-        let stand_in = stand_ins.get(&declared_name(&file.text)?)?;
-        Some((file.path.clone(), stand_in.text.clone()))
+        let text =
+            if broken.contains(&file.path) { &stand_in(file, new)?.text } else { &file.text };
+        Some((file.path.clone(), text.clone()))
     }))
+}
+
+/// The new version of a contract: by its name, or by where it stands if nobody can tell its name.
+fn stand_in<'n>(old: &SourceFile, new: &'n SourceSet) -> Option<&'n SourceFile> {
+    let mut files = new.iter().map(|(_, file)| file);
+    match declared_name(&old.text) {
+        Some(name) => files.find(|file| declared_name(&file.text).as_ref() == Some(&name)),
+        None => {
+            let same_end = |file: &&SourceFile| {
+                let parts = file.path.rsplit('/').zip(old.path.rsplit('/'));
+                parts.take_while(|(new, old)| new == old).count()
+            };
+            files.max_by_key(same_end).filter(|file| same_end(file) > 0)
+        }
+    }
 }
 
 fn with_errors(compiled: &Compiled) -> BTreeSet<String> {
@@ -79,7 +90,8 @@ fn said(compiled: &Compiled) -> Diagnostics {
     let all = first.into_iter().map(|(file, one)| {
         let source = compiled.sources.get(file);
         let name = source.and_then(|source| declared_name(&source.text));
-        let name = name.unwrap_or_else(|| "a contract".to_owned());
+        let path = source.map(|source| source.path.clone());
+        let name = name.or(path).unwrap_or_else(|| "a contract".to_owned());
         let headline =
             format!("the old version of {name} is not compared: it does not hold together");
         let span = Span { file, ..one.span };

@@ -5,6 +5,7 @@ pub mod codes;
 pub mod explain;
 pub mod fix;
 pub mod human;
+pub mod mend;
 
 use std::cell::RefCell;
 

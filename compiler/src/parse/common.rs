@@ -3,7 +3,7 @@
 use covenant_model::spec::{Compatibility, OnDelete, Reserved};
 
 use crate::ast::{ExpectDecl, Head, SinkDecl};
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::{Applicability, Diagnostic, Fix, codes};
 use crate::parse::reader::{self, Reader};
 use crate::parse::scalars;
 use crate::parse::yaml::Node;
@@ -69,7 +69,11 @@ pub(super) fn version(map: &Reader<'_>) -> String {
         map.sink().push(
             Diagnostic::new(&codes::BAD_VERSION, node.span, format!("`{version}` is no version"))
                 .why("a version has three numbers: breaking change, addition, correction")
-                .help("write it as `1.0.0`"),
+                .help("write it as `1.0.0`")
+                .fix(scalars::as_version(&version).map(|meant| {
+                    let title = format!("write it as `{meant}`");
+                    Fix::replace(Applicability::Safe, title, node.span, meant)
+                })),
         );
     }
     version
@@ -111,7 +115,11 @@ pub(super) fn duration_s(map: &Reader<'_>, node: &Node, what: &str) -> Option<u6
     if seconds.is_none() {
         map.sink().push(
             Diagnostic::new(&codes::BAD_DURATION, node.span, format!("`{text}` is no duration"))
-                .help("a number above 0 and `s`, `m`, `h` or `d`: `2m`"),
+                .help("a number above 0 and `s`, `m`, `h` or `d`: `2m`")
+                .fix(scalars::as_seconds(&text).map(|meant| {
+                    let title = format!("write it as `{meant}`");
+                    Fix::replace(Applicability::Safe, title, node.span, meant)
+                })),
         );
     }
     seconds

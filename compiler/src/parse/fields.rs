@@ -4,11 +4,12 @@ use covenant_model::spec::MergeRule;
 use covenant_model::value::LogicalType;
 
 use crate::ast::FieldDecl;
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::{Applicability, Diagnostic, Fix, codes};
 use crate::parse::common::bad_name;
 use crate::parse::reader::{self, Reader};
 use crate::parse::scalars;
 use crate::parse::yaml::{Entry, Kind, Node};
+use crate::source::Span;
 
 /// Parquet ids of tokens begin above; see `covenant_model::columns`.
 const FIELD_ID_MAX: u32 = 99_999;
@@ -32,7 +33,7 @@ fn field(map: &Reader<'_>, entry: &Entry, entity: bool) -> FieldDecl {
         return found;
     };
     found.id = inner.need("id").and_then(|node| id(map, node));
-    found.ty = inner.need("type").and_then(|node| ty(map, node));
+    found.ty = inner.need("type").and_then(|node| ty(&inner, node));
     found.nullable = inner.flag("nullable");
     found.pii = inner.text("pii");
     found.unit = inner.text("unit");
@@ -85,40 +86,60 @@ fn id(map: &Reader<'_>, node: &Node) -> Option<u32> {
 
 fn ty(map: &Reader<'_>, node: &Node) -> Option<LogicalType> {
     let text = reader::text(map.sink(), node, "type")?;
-    match scalars::logical_type(&text) {
-        Ok(ty) => Some(ty),
-        Err(error) => {
-            let headline = match &error.unknown {
-                Some(_) => error.what,
-                None => format!("`{text}` is no type: {}", error.what),
-            };
-            let finding = Diagnostic::new(&codes::BAD_TYPE, node.span, headline)
-                .why(format!("types: {}", scalars::TYPES.join(", ")));
-            map.sink().push(match &error.unknown {
-                Some(name) => match foreign_name(name) {
-                    Some(ours) => finding.help(format!("here it is called `{ours}`")),
-                    None => finding.suggest(name, type_names()),
-                },
-                None => finding,
-            });
-            None
-        }
+    let error = match scalars::logical_type(&text) {
+        Ok(ty) => return Some(ty),
+        Err(error) => error,
+    };
+    if let Some(finding) = without_quotes(map, node, &text) {
+        map.sink().push(finding);
+        return None;
     }
+    let headline = match &error.unknown {
+        Some(_) => error.what,
+        None => format!("`{text}` is no type: {}", error.what),
+    };
+    let finding = Diagnostic::new(&codes::BAD_TYPE, node.span, headline)
+        .why(format!("types: {}", scalars::TYPES.join(", ")));
+    map.sink().push(match (&error.unknown, scalars::foreign_type(&text)) {
+        (Some(_), Some((ours, same))) => {
+            finding.help(format!("here it is called `{ours}`")).fix(renamed(node, &ours, same))
+        }
+        (Some(name), None) => finding.suggest(name, type_names()),
+        (None, _) => finding,
+    });
+    None
 }
 
-/// What other systems call our types.
-fn foreign_name(name: &str) -> Option<&'static str> {
-    match name.to_ascii_lowercase().as_str() {
-        "int" | "integer" | "int4" | "smallint" => Some("int32"),
-        "bigint" | "long" | "int8" => Some("int64"),
-        "number" | "numeric" | "money" | "float" | "double" | "real" => Some("decimal(p,s)"),
-        "text" | "varchar" | "char" | "str" => Some("string(n)"),
-        "boolean" => Some("bool"),
-        "datetime" | "timestamptz" | "instant" => Some("timestamp"),
-        "jsonb" | "object" | "variant" => Some("json"),
-        "bytea" | "binary" | "blob" => Some("bytes"),
-        _ => None,
-    }
+/// Replaces what another system calls the type.
+fn renamed(node: &Node, ours: &str, same: bool) -> Fix {
+    let applicability = match (scalars::logical_type(ours).is_ok(), same) {
+        (true, true) => Applicability::Safe,
+        (true, false) => Applicability::Unsafe,
+        (false, _) => Applicability::Placeholder,
+    };
+    let quoted = if ours.contains([',', '[']) { format!("\"{ours}\"") } else { ours.to_owned() };
+    Fix::replace(applicability, format!("call it `{ours}`"), node.span, quoted)
+}
+
+/// Inside braces the comma of `decimal(12,2)` ends the value, and `2)` becomes a key: one mistake, one
+/// finding.
+fn without_quotes(map: &Reader<'_>, node: &Node, text: &str) -> Option<Diagnostic> {
+    let tail = map.entries().iter().find(|entry| {
+        let digits = entry.key.strip_suffix(')').map(str::trim);
+        digits.is_some_and(|digits| digits.parse::<u8>().is_ok())
+            && entry.key_span.start > node.span.end
+    })?;
+    let whole = format!("{text},{}", tail.key);
+    scalars::logical_type(&whole).ok()?;
+    map.excuse(&tail.key);
+    let span = Span { end: tail.key_span.end, ..node.span };
+    let headline = format!("`{whole}` needs quotes inside braces");
+    Some(
+        Diagnostic::new(&codes::BAD_TYPE, span, headline)
+            .why("its comma ends the value, and what is behind it becomes a key")
+            .help(format!("write it as `\"{whole}\"`"))
+            .fix(Fix::replace(Applicability::Safe, "quote the type", span, format!("\"{whole}\""))),
+    )
 }
 
 /// The bare names.

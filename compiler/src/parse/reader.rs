@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 
-use crate::diagnostic::{Diagnostic, Sink, codes};
+use crate::diagnostic::{Applicability, Diagnostic, Fix, Sink, codes};
 use crate::parse::yaml::{Entry, Kind, Node};
 use crate::source::Span;
 
@@ -12,15 +12,20 @@ pub(super) struct Reader<'a> {
     sink: &'a Sink,
     what: &'a str,
     at: Span,
+    /// The whole map.
+    map: Span,
     entries: &'a [Entry],
     asked: RefCell<Vec<&'static str>>,
+    /// Keys whose report would repeat another one.
+    excused: RefCell<Vec<String>>,
 }
 
 impl<'a> Reader<'a> {
     /// `what` names the thing in messages: "a field"; `at` is where it is named.
     pub(super) fn open(sink: &'a Sink, node: &'a Node, at: Span, what: &'a str) -> Option<Self> {
         let entries = entries(sink, node, what)?;
-        Some(Self { sink, what, at, entries, asked: RefCell::default() })
+        let (asked, excused) = (RefCell::default(), RefCell::default());
+        Some(Self { sink, what, at, map: node.span, entries, asked, excused })
     }
 
     /// The sink.
@@ -56,10 +61,31 @@ impl<'a> Reader<'a> {
                     self.at,
                     format!("{} needs `{key}`", self.what),
                 )
-                .help(format!("add `{key}:`")),
+                .help(format!("add `{key}:`"))
+                .fix(self.placeholder(key)),
             );
         }
         found
+    }
+
+    /// A gap for a key, where the map is written in braces: behind the brace.
+    fn placeholder(&self, key: &str) -> Option<Fix> {
+        let first = self.entries.first()?;
+        let at = Span { end: first.key_span.start, ..first.key_span };
+        (self.map.start < at.start).then(|| {
+            let title = format!("add `{key}`");
+            Fix::replace(Applicability::Placeholder, title, at, format!("{key}: <{key}>, "))
+        })
+    }
+
+    /// Says nothing about a key: what is wrong with it has been reported.
+    pub(super) fn excuse(&self, key: &str) {
+        self.excused.borrow_mut().push(key.to_owned());
+    }
+
+    /// The entries as written.
+    pub(super) fn entries(&self) -> &'a [Entry] {
+        self.entries
     }
 
     /// A text, where there is one.
@@ -95,17 +121,23 @@ impl<'a> Reader<'a> {
     /// Reports the keys that are not part of the language here.
     pub(super) fn finish(self) {
         let asked = self.asked.into_inner();
-        for entry in self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str())) {
+        let excused = self.excused.into_inner();
+        let odd =
+            |entry: &&Entry| !asked.contains(&entry.key.as_str()) && !excused.contains(&entry.key);
+        for entry in self.entries.iter().filter(odd) {
             let mut known = asked.clone();
             known.sort_unstable();
             known.dedup();
+            // What is there already was not meant.
+            let there = |key: &&str| !self.entries.iter().any(|entry| entry.key == *key);
+            let missing = known.iter().copied().filter(there);
             self.sink.push(
                 Diagnostic::new(
                     &codes::UNKNOWN_KEY,
                     entry.key_span,
                     format!("{} has no `{}`", self.what, entry.key),
                 )
-                .suggest(&entry.key, asked.iter().copied())
+                .suggest_at(entry.key_span, &entry.key, missing)
                 .why(format!("known here: {}", known.join(", "))),
             );
         }
@@ -150,7 +182,19 @@ pub(super) fn flag(sink: &Sink, node: &Node, what: &str) -> Option<bool> {
     match &node.kind {
         Kind::Scalar { text, plain: true } if text == "true" => Some(true),
         Kind::Scalar { text, plain: true } if text == "false" => Some(false),
-        Kind::Scalar { .. } | Kind::Seq(_) | Kind::Map(_) => {
+        Kind::Scalar { text, .. } => {
+            let meant = match text.to_ascii_lowercase().as_str() {
+                "true" | "yes" | "on" | "y" => Some("true"),
+                "false" | "no" | "off" | "n" => Some("false"),
+                _ => None,
+            };
+            sink.push(mismatch(node, what, "`true` or `false`").fix(meant.map(|meant| {
+                let title = format!("write it as `{meant}`");
+                Fix::replace(Applicability::Safe, title, node.span, meant)
+            })));
+            None
+        }
+        Kind::Seq(_) | Kind::Map(_) => {
             wrong(sink, node, what, "`true` or `false`");
             None
         }
@@ -159,14 +203,19 @@ pub(super) fn flag(sink: &Sink, node: &Node, what: &str) -> Option<bool> {
 
 /// A whole number of the type's range.
 pub(super) fn number<T: std::str::FromStr>(sink: &Sink, node: &Node, what: &str) -> Option<T> {
-    let parsed = match &node.kind {
-        Kind::Scalar { text, plain: true } => text.parse().ok(),
-        Kind::Scalar { .. } | Kind::Seq(_) | Kind::Map(_) => None,
+    let (written, plain) = match &node.kind {
+        Kind::Scalar { text, plain } => (text.as_str(), *plain),
+        Kind::Seq(_) | Kind::Map(_) => ("", true),
     };
-    if parsed.is_none() {
-        wrong(sink, node, what, "a whole number that fits");
+    let parsed = written.parse().ok();
+    if parsed.is_some() && plain {
+        return parsed;
     }
-    parsed
+    let unquoted = parsed.map(|_: T| {
+        Fix::replace(Applicability::Safe, "write it without quotes", node.span, written)
+    });
+    sink.push(mismatch(node, what, "a whole number that fits").fix(unquoted));
+    None
 }
 
 /// One of a few words.
@@ -186,7 +235,7 @@ pub(super) fn word<T: Copy>(
                 node.span,
                 format!("`{what}` cannot be `{found}`"),
             )
-            .suggest(&found, known.iter().copied())
+            .suggest_at(node.span, &found, known.iter().copied())
             .why(format!("it is one of: {}", known.join(", "))),
         );
     }
@@ -210,13 +259,11 @@ pub(super) fn text_map(sink: &Sink, node: &Node, what: &str) -> Vec<(String, Str
 
 /// Reports a value of another kind.
 pub(super) fn wrong(sink: &Sink, node: &Node, what: &str, expected: &str) {
+    sink.push(mismatch(node, what, expected));
+}
+
+fn mismatch(node: &Node, what: &str, expected: &str) -> Diagnostic {
     let what = if what.contains([' ', '`']) { what.to_owned() } else { format!("`{what}`") };
-    sink.push(
-        Diagnostic::new(
-            &codes::WRONG_KIND,
-            node.span,
-            format!("{what} must be {expected}, not {}", node.describe()),
-        )
-        .at(format!("expected {expected}")),
-    );
+    let headline = format!("{what} must be {expected}, not {}", node.describe());
+    Diagnostic::new(&codes::WRONG_KIND, node.span, headline).at(format!("expected {expected}"))
 }

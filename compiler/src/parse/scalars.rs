@@ -163,6 +163,19 @@ pub fn seconds(text: &str) -> Option<u64> {
     number.checked_mul(unit_s).filter(|seconds| *seconds > 0)
 }
 
+/// `5 minutes`, as [`seconds`] has it.
+pub fn as_seconds(text: &str) -> Option<String> {
+    let (number, unit) = number_and_unit(text)?;
+    let unit = match unit.to_ascii_lowercase().as_str() {
+        "sec" | "secs" | "second" | "seconds" => "s",
+        "min" | "mins" | "minute" | "minutes" => "m",
+        "hr" | "hrs" | "hour" | "hours" => "h",
+        "day" | "days" => "d",
+        _ => return None,
+    };
+    (number > 0).then(|| format!("{number}{unit}"))
+}
+
 /// `90d`, `18 months`, `3y`: days, an average month having 30.44 and an average year 365.25;
 /// rounded up.
 pub fn days(text: &str) -> Option<u32> {
@@ -219,6 +232,40 @@ pub fn is_version(text: &str) -> bool {
     text.split('.').count() == 3 && text.split('.').all(part)
 }
 
+/// `1.0` and `v1.2.3`, as [`is_version`] has it.
+pub fn as_version(text: &str) -> Option<String> {
+    let mut meant = text.trim().trim_start_matches(['v', 'V']).to_owned();
+    while meant.split('.').count() < 3 {
+        meant.push_str(".0");
+    }
+    is_version(&meant).then_some(meant)
+}
+
+/// What other systems call our types: the name that is meant with what stands behind it, and whether
+/// it means exactly that.
+pub fn foreign_type(text: &str) -> Option<(String, bool)> {
+    let text = text.trim();
+    let end = text.find(|at: char| !at.is_ascii_alphanumeric()).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let (ours, same) = match name.to_ascii_lowercase().as_str() {
+        "int" | "integer" | "int4" => ("int32", true),
+        "smallint" | "int2" => ("int32", false),
+        "bigint" | "int8" => ("int64", true),
+        "long" => ("int64", false),
+        "numeric" | "number" => ("decimal", !rest.is_empty()),
+        "money" | "float" | "double" | "real" => ("decimal(p,s)", false),
+        "varchar" | "text" | "str" => ("string", true),
+        "char" => ("string", false),
+        "boolean" => ("bool", true),
+        "timestamptz" => ("timestamp", true),
+        "datetime" | "instant" => ("timestamp", false),
+        "jsonb" | "object" | "variant" => ("json", name.eq_ignore_ascii_case("jsonb")),
+        "bytea" | "binary" | "blob" => ("bytes", true),
+        _ => return None,
+    };
+    Some((format!("{ours}{rest}"), same))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,6 +314,19 @@ mod tests {
         assert_eq!(days("18 months"), Some(548));
         assert_eq!(percent("25%"), Some(25));
         assert_eq!(percent("0%"), None);
+    }
+
+    #[test]
+    fn what_was_meant() {
+        assert_eq!(as_version("1.0").as_deref(), Some("1.0.0"));
+        assert_eq!(as_version("v2.1.3").as_deref(), Some("2.1.3"));
+        assert_eq!(as_version("latest"), None);
+        assert_eq!(as_seconds("5 minutes").as_deref(), Some("5m"));
+        assert_eq!(as_seconds("5 fortnights"), None);
+        assert_eq!(foreign_type("varchar(20)"), Some(("string(20)".to_owned(), true)));
+        assert_eq!(foreign_type("numeric(12,2)"), Some(("decimal(12,2)".to_owned(), true)));
+        assert_eq!(foreign_type("float"), Some(("decimal(p,s)".to_owned(), false)));
+        assert_eq!(foreign_type("enum"), None);
     }
 
     #[test]

@@ -70,15 +70,14 @@ fn code(sink: &Sink, node: &Node) -> Option<String> {
     match crate::compat::rule(&text) {
         Some(rule) => Some(rule.code.to_owned()),
         None => {
-            let known = crate::compat::RULES.iter().map(|rule| rule.code);
             sink.push(
                 Diagnostic::new(
                     &codes::BAD_WAIVER,
                     node.span,
                     format!("`{text}` is no code of a finding about a change"),
                 )
-                .suggest_at(node.span, &text, known)
-                .why("only findings about changes (`DC…`) can be waived; contracts that do not hold together cannot be built"),
+                .why("only findings about changes (`DC…`) can be waived; contracts that do not hold together cannot be built")
+                .help("copy it from the finding; `covenant waive` writes the whole entry"),
             );
             None
         }

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle};
 
-use crate::diagnostic::{Diagnostic, Sink, codes};
+use crate::diagnostic::{Applicability, Diagnostic, Fix, Sink, codes};
 use crate::source::{FileId, SourceFile, Span};
 
 /// A contract is a page of text; more is a mistake (a data file, a bundle) and not worth parsing.
@@ -68,6 +68,24 @@ impl Node {
             Kind::Scalar { .. } => "a text",
             Kind::Seq(_) => "a list",
             Kind::Map(_) => "a map",
+        }
+    }
+
+    /// Whether two values mean the same, wherever they stand.
+    fn says_the_same(&self, other: &Node) -> bool {
+        match (&self.kind, &other.kind) {
+            (Kind::Scalar { text: a, plain: p }, Kind::Scalar { text: b, plain: q }) => {
+                (a, p) == (b, q)
+            }
+            (Kind::Seq(a), Kind::Seq(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.says_the_same(b))
+            }
+            (Kind::Map(a), Kind::Map(b)) => {
+                let same =
+                    |(a, b): (&Entry, &Entry)| a.key == b.key && a.value.says_the_same(&b.value);
+                a.len() == b.len() && a.iter().zip(b).all(same)
+            }
+            (Kind::Scalar { .. } | Kind::Seq(_) | Kind::Map(_), _) => false,
         }
     }
 
@@ -284,7 +302,7 @@ impl<'a> Builder<'a> {
 
     fn mapping(&mut self, start: Span, events: &mut Events<'a>) -> Option<Node> {
         let mut entries: Vec<Entry> = Vec::new();
-        let mut places: BTreeMap<String, Span> = BTreeMap::new();
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
         loop {
             let (event, key_span) = self.next(events)?;
             if matches!(event, Event::MappingEnd) {
@@ -304,24 +322,41 @@ impl<'a> Builder<'a> {
                 self.refuse(key_span, "a merge key (`<<`)");
                 continue;
             }
-            match places.get(&text) {
-                Some(first) => self.sink.push(
-                    Diagnostic::new(
-                        &codes::DUPLICATE_KEY,
-                        key_span,
-                        format!("`{text}` is there twice"),
-                    )
-                    .at("again here")
-                    .label(*first, "first here")
-                    .why("only one of the two could count")
-                    .help("remove one of them"),
-                ),
+            match places.get(&text).and_then(|at| entries.get(*at)) {
+                Some(first) => self.twice(first, &Entry { key: text, key_span, value }),
                 None => {
-                    places.insert(text.clone(), key_span);
+                    places.insert(text.clone(), entries.len());
                     entries.push(Entry { key: text, key_span, value });
                 }
             }
         }
+    }
+
+    fn twice(&self, first: &Entry, again: &Entry) {
+        let headline = format!("`{}` is there twice", again.key);
+        let same = first.value.says_the_same(&again.value);
+        let fix = if same { self.without(again) } else { None };
+        self.sink.push(
+            Diagnostic::new(&codes::DUPLICATE_KEY, again.key_span, headline)
+                .at("again here")
+                .label(first.key_span, "first here")
+                .why("only one of the two could count")
+                .help("remove one of them")
+                .fix(fix),
+        );
+    }
+
+    /// Takes an entry away that has lines of its own.
+    fn without(&self, entry: &Entry) -> Option<Fix> {
+        let text = &self.source.text;
+        let start = text.get(..entry.key_span.start)?.rfind('\n').map_or(0, |at| at + 1);
+        let behind = text.get(entry.value.span.end..)?;
+        let rest = behind.find('\n').map_or(behind.len(), |at| at + 1);
+        let alone = text.get(start..entry.key_span.start)?.trim().is_empty()
+            && behind.get(..rest)?.trim().is_empty();
+        let span = Span { file: self.file, start, end: entry.value.span.end + rest };
+        let title = format!("remove the second `{}`, which says the same", entry.key);
+        alone.then(|| Fix::replace(Applicability::Safe, title, span, ""))
     }
 }
 

@@ -16,7 +16,8 @@ pub fn on_side(command: Command, side: Side, found: &Diagnostics, sources: &Sour
     let mut entries: Vec<Entry> = Vec::new();
     for diagnostic in found.iter() {
         let mut entry = entry(side, diagnostic, sources, &mut kept);
-        let same = entries.iter().filter(|one| one.fingerprint == entry.fingerprint).count();
+        let alike = |one: &&Entry| (&one.code, &one.headline) == (&entry.code, &entry.headline);
+        let same = entries.iter().filter(alike).count();
         if same > 0 {
             entry.fingerprint = fingerprint(&[&entry.fingerprint, &same.to_string()]);
         }

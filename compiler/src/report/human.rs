@@ -100,7 +100,13 @@ fn below(entry: &Entry, notes: &mut Vec<String>) {
             effect.place.as_ref().map(|place| format!(" ({})", place.words())).unwrap_or_default();
         notes.push(format!("follows from it: [{}] {}{place}", effect.code, effect.headline));
     }
-    notes.extend(entry.waived.as_ref().map(words::waived));
+    match (&entry.waived, entry.ceiling, entry.severity) {
+        (Some(waived), ..) => notes.push(words::waived(waived)),
+        (None, Some(_), Severity::Error | Severity::Warning) => {
+            notes.push(format!("fingerprint {}, for `covenant waive`", entry.fingerprint));
+        }
+        (None, Some(_), Severity::Info) | (None, None, _) => {}
+    }
 }
 
 /// One snippet a file, in the order in which files are first named.
