@@ -131,6 +131,7 @@ impl World {
             env: self.env.clone(),
             epoch: Epoch(epoch),
             daily_share: 1_000_000,
+            call_life: covenant_runtime::deliver::CALL_LIFE,
         };
         DeliverLane::new(parts, &self.entities).unwrap()
     }

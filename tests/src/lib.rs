@@ -1,3 +1,4 @@
 //! Shared by the tests of the workspace.
 
+pub mod runtime_binary;
 pub mod small;

@@ -120,6 +120,7 @@ impl World {
             env: Env::system(),
             epoch: Epoch(epoch),
             daily_share: 10_000,
+            call_life: covenant_runtime::deliver::CALL_LIFE,
         };
         DeliverLane::new(parts, &self.entities).unwrap()
     }

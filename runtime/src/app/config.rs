@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::error::{ErrorKind, Result, RuntimeError};
 
@@ -39,6 +40,9 @@ pub struct Config {
     pub store_url: Option<Secret>,
     /// `COVENANT_SALESFORCE_URL`, `…_CLIENT_ID`, `…_CLIENT_SECRET`.
     pub salesforce: Option<SalesforceConfig>,
+    /// `COVENANT_SALESFORCE_CALL_LIFE_S`, in seconds: how long the org may execute a call that we gave up. None: as long as
+    /// Salesforce does. For simulators, which are quicker.
+    pub call_life: Option<Duration>,
     /// `COVENANT_KEY_FILE`, default `<data dir>/sandbox.key` (made on first use, for sandboxes only).
     pub key_file: PathBuf,
     /// `COVENANT_HTTP_ADDR`, default `127.0.0.1:8470`.
@@ -82,7 +86,9 @@ impl Config {
                 "Set a token, or listen on 127.0.0.1.",
             ));
         }
+        let call_life = get("COVENANT_SALESFORCE_CALL_LIFE_S").map(|text| seconds(&text)).transpose()?;
         Ok(Self {
+            call_life,
             manifest: get("COVENANT_MANIFEST").unwrap_or("generated/manifest.json".into()).into(),
             key_file: get("COVENANT_KEY_FILE")
                 .map_or_else(|| data_dir.join("sandbox.key"), PathBuf::from),
@@ -119,6 +125,15 @@ fn salesforce(get: &impl Fn(&str) -> Option<String>) -> Result<Option<Salesforce
             ))
         }
     }
+}
+
+fn seconds(text: &str) -> Result<Duration> {
+    text.parse().map(Duration::from_secs).map_err(|_| {
+        bad(
+            format!("COVENANT_SALESFORCE_CALL_LIFE_S is `{text}`, which is no number of seconds"),
+            "Leave it out, unless the org is a simulator.",
+        )
+    })
 }
 
 fn bad(what: String, advice: &str) -> RuntimeError {

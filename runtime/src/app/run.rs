@@ -27,7 +27,7 @@ use super::{doctor, signals};
 use crate::apply::ApplyLane;
 use crate::capture::{CaptureLane, Limits};
 use crate::crm::salesforce::{Grant, Salesforce};
-use crate::deliver::{DeliverLane, Parts};
+use crate::deliver::{CALL_LIFE, DeliverLane, Parts};
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::keys::seams::DeliveryReveal;
@@ -348,6 +348,7 @@ fn open_delivery(
         env: started.env.clone(),
         epoch,
         daily_share: daily_share(&started.manifest),
+        call_life: config.call_life.unwrap_or(CALL_LIFE),
     };
     let lane = DeliverLane::new(parts, &started.manifest.entities)?;
     let clock = started.env.clock.clone();

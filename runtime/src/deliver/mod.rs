@@ -15,11 +15,13 @@ mod send;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use covenant_model::change::Change;
 use covenant_model::spec::EntitySpec;
 
 use self::budget::{BUDGET_RECHECK, Budget};
+use self::outcome::micros;
 use self::record::{Mapping, Reveal};
 use crate::crm::{Crm, MAX_ROWS_PER_CALL};
 use crate::env::Env;
@@ -37,8 +39,15 @@ const ROWS_PER_STEP: usize = 5 * MAX_ROWS_PER_CALL;
 const REVISIONS_PER_EPOCH: u64 = 1_000_000_000;
 /// Largest revision that every JSON reader keeps exactly.
 const REVISION_MAX: u64 = (1 << 53) - 1;
+/// Epoch of the first instance that ever wrote to a landing.
+const FIRST_EPOCH: Epoch = Epoch(1);
+/// Longest time for which Salesforce executes a call, and a minute for the way there and clocks that differ. (Salesforce ends
+/// calls after 10 minutes.)
+pub const CALL_LIFE: Duration = Duration::from_secs(660);
 /// Name of the ledger's note with the call budget.
 const BUDGET_NOTE: &str = "budget";
+/// Name of the note with the time before which calls were made that this ledger does not know, microseconds since 1970.
+const UNKNOWN_CALLS_NOTE: &str = "unknown calls may run until";
 
 /// What one step did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,6 +64,8 @@ pub struct Stepped {
     pub refused: u64,
     /// Rows that are not to be delivered.
     pub skipped: u64,
+    /// Rows that wait until no call for their record can still execute.
+    pub held: u64,
 }
 
 impl Stepped {
@@ -82,6 +93,8 @@ pub struct Parts {
     pub epoch: Epoch,
     /// API calls that the lane may make in 24 hours.
     pub daily_share: u64,
+    /// How long a call may go on in the CRM after everybody has given up on it: [`CALL_LIFE`] for Salesforce.
+    pub call_life: Duration,
 }
 
 /// The lane.
@@ -91,6 +104,9 @@ pub struct DeliverLane {
     /// Parents before children.
     mappings: Vec<Arc<Mapping>>,
     budget: Budget,
+    /// A ledger that is younger than the pipeline does not know the calls that were given up before it: they may run until
+    /// then, microseconds since 1970.
+    unknown_calls_until_us: i64,
     freshness: BTreeMap<String, Freshness>,
     /// Rows in one call; shrinks where calls fail whole, and grows back.
     chunk: usize,
@@ -118,7 +134,9 @@ impl DeliverLane {
             Some(text) => serde_json::from_str(&text).unwrap_or_default(),
             None => Budget::default(),
         };
+        let unknown_calls_until_us = unknown_calls(&mut parts)?;
         Ok(Self {
+            unknown_calls_until_us,
             mappings: parents_first(mappings)?,
             entities: kept,
             parts,
@@ -172,6 +190,9 @@ impl DeliverLane {
         let mut rows = self.parts.ledger.pending(&mapping.entity, work, now_us, ROWS_PER_STEP)?;
         let floor = self.parts.epoch.0.saturating_mul(REVISIONS_PER_EPOCH);
         for row in &mut rows {
+            if self.unknown_calls_until_us > now_us {
+                row.unsure_until_us = row.unsure_until_us.max(self.unknown_calls_until_us);
+            }
             row.revision = row.revision.max(floor + 1);
             if row.revision > REVISION_MAX {
                 return Err(RuntimeError::new(
@@ -213,6 +234,12 @@ impl DeliverLane {
         Ok(changes)
     }
 
+    /// Tells the ledger that a call for these rows begins.
+    fn sending(&mut self, rows: &[crate::ledger::Pending]) -> Result<()> {
+        let now_us = self.parts.env.clock.now_us();
+        self.parts.ledger.sending(rows, now_us.saturating_add(micros(self.parts.call_life)))
+    }
+
     /// Before every call: the budget. Counts the call.
     fn spend(&mut self) -> Result<()> {
         let now_us = self.parts.env.clock.now_us();
@@ -242,6 +269,7 @@ impl DeliverLane {
         self.totals.removed += done.removed;
         self.totals.refused += done.refused;
         self.totals.skipped += done.skipped;
+        self.totals.held += done.held;
         if done.written + done.removed + done.refused == 0 {
             return;
         }
@@ -292,6 +320,20 @@ impl DeliverLane {
     pub fn ledger(&mut self) -> &mut dyn Ledger {
         self.parts.ledger.as_mut()
     }
+}
+
+/// Until when calls may run that a ledger before this one made. The first instance of a pipeline has none before it.
+fn unknown_calls(parts: &mut Parts) -> Result<i64> {
+    if let Some(text) = parts.ledger.note(UNKNOWN_CALLS_NOTE)? {
+        return Ok(text.parse().unwrap_or(0));
+    }
+    let until_us = if parts.epoch <= FIRST_EPOCH {
+        0
+    } else {
+        parts.env.clock.now_us().saturating_add(micros(parts.call_life))
+    };
+    parts.ledger.set_note(UNKNOWN_CALLS_NOTE, &until_us.to_string())?;
+    Ok(until_us)
 }
 
 /// Sorts so that every entity stands behind its parents; ties by name.

@@ -62,6 +62,16 @@ pub(super) fn again(
     Outcome::Retry { not_before_us: now_us.saturating_add(wait), reason, above }
 }
 
+/// A record changes its external id, or is deleted, only when no call under the old one can still execute: it would find no
+/// record there, and create one that nothing refuses.
+pub(super) fn held_until_sure(row: &Pending) -> Outcome {
+    Outcome::Retry {
+        not_before_us: row.unsure_until_us,
+        reason: "a call for the record may still be on its way".to_owned(),
+        above: None,
+    }
+}
+
 fn parents_of(record: &CrmRecord) -> Vec<(String, String)> {
     record
         .fields

@@ -2,7 +2,7 @@
 
 use covenant_model::spec::OnDelete;
 
-use super::outcome::of_refusal;
+use super::outcome::{held_until_sure, of_refusal};
 use super::record::{Mapping, digest_of};
 use super::send::Ready;
 use super::{DeliverLane, Stepped};
@@ -88,9 +88,22 @@ impl DeliverLane {
                 || !row.delivered_as.is_empty()
                 || (mapping.on_delete == OnDelete::Delete && row.crm_id.is_none())
         };
+        let now_us = self.parts.env.clock.now_us();
+        let (held, rows): (Vec<Pending>, Vec<Pending>) = rows.into_iter().partition(|row| {
+            let frees_the_key = mapping.on_delete == OnDelete::Delete || unsure(row);
+            frees_the_key && row.unsure_until_us > now_us
+        });
+        done.held += held.len() as u64;
+        let mut settled: Vec<_> = held
+            .into_iter()
+            .map(|row| {
+                let held = held_until_sure(&row);
+                (row, held)
+            })
+            .collect();
         let asked: Vec<&Pending> = rows.iter().filter(|row| unsure(row)).collect();
         let found = self.find_moved(mapping, &asked).await?;
-        let (mut kept, mut settled) = (Vec::with_capacity(rows.len()), Vec::new());
+        let mut kept = Vec::with_capacity(rows.len());
         for mut row in rows {
             if !unsure(&row) {
                 kept.push(Known { row, elsewhere: false });
@@ -143,7 +156,8 @@ impl DeliverLane {
         let rows: Vec<Pending> = rows.into_iter().map(|known| known.row).collect();
         for call in rows.chunks(MAX_ROWS_PER_CALL) {
             self.spend()?;
-            self.parts.ledger.sending(call)?;
+            // Late, it finds nothing: ids are never used again.
+            self.parts.ledger.sending(call, 0)?;
             let ids: Vec<String> = call.iter().filter_map(|row| row.crm_id.clone()).collect();
             let outcomes = self.parts.crm.delete(&mapping.object, &ids).await?;
             let now_us = self.parts.env.clock.now_us();
@@ -164,7 +178,7 @@ impl DeliverLane {
                         of_refusal(row, &record, class, reason, now_us, chance)
                     }
                 };
-                recorded.push((row.clone(), outcome));
+                recorded.push((Pending { answered: true, ..row.clone() }, outcome));
             }
             self.parts.ledger.record(&mapping.object.name, &recorded)?;
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use covenant_model::change::Key;
 
-use super::outcome::{again, chunk_rows, of_refusal};
+use super::outcome::{again, chunk_rows, held_until_sure, of_refusal};
 use super::record::{Mapping, Revealed, digest_of};
 use super::{DeliverLane, REVISIONS_PER_EPOCH, Stepped};
 use crate::crm::{
@@ -92,6 +92,12 @@ impl DeliverLane {
             if mapping.aged_out(&row, now_us) {
                 done.skipped += 1;
                 settled.push((row, Outcome::Skipped));
+                continue;
+            }
+            if !row.delivered_as.is_empty() && row.unsure_until_us > now_us {
+                done.held += 1;
+                let held = held_until_sure(&row);
+                settled.push((row, held));
                 continue;
             }
             let record = match mapping.record(&row, self.parts.reveal.as_ref()) {
@@ -190,7 +196,8 @@ impl DeliverLane {
     ) -> Result<()> {
         self.spend()?;
         self.audit(mapping, 1);
-        self.parts.ledger.sending(std::slice::from_ref(&ready.row))?;
+        // Late, it is refused for its revision: it names the record, and creates none.
+        self.parts.ledger.sending(std::slice::from_ref(&ready.row), 0)?;
         let outcome = self.parts.crm.rekey(&mapping.object, id, &ready.record).await?;
         self.answered(mapping, &[ready], vec![outcome], done).await
     }
@@ -207,7 +214,7 @@ impl DeliverLane {
         self.audit(mapping, call.len());
         let rows: Vec<Pending> = call.iter().map(|ready| ready.row.clone()).collect();
         let records: Vec<CrmRecord> = call.iter().map(|ready| ready.record.clone()).collect();
-        self.parts.ledger.sending(&rows)?;
+        self.sending(&rows)?;
         match self.parts.crm.upsert(&mapping.object, &records).await {
             Ok(outcomes) => {
                 self.chunk = (self.chunk * 2).min(MAX_ROWS_PER_CALL);
@@ -263,7 +270,7 @@ impl DeliverLane {
                     }
                 }
             };
-            recorded.push((ready.row.clone(), outcome));
+            recorded.push((Pending { answered: true, ..ready.row.clone() }, outcome));
         }
         self.parts.ledger.record(&mapping.object.name, &recorded)
     }

@@ -4,6 +4,7 @@
 //! identity moves with it in the same transaction that folds the move: the record is rekeyed, and the old key's tombstone finds
 //! nothing to remove.
 
+mod calls;
 mod fold;
 pub mod sqlite;
 mod store;
@@ -75,6 +76,11 @@ pub struct Pending {
     pub attempts: u32,
     /// Counts the row's changes: how a row that changed after it was taken is recognised.
     pub change: u64,
+    /// Until then a call under a key that this delivery frees (a moved row's old keys, a deleted row's own) may still execute
+    /// although nobody waits for its answer, microseconds since 1970; 0: there is none.
+    pub unsure_until_us: i64,
+    /// The CRM has answered the call that [`Ledger::sending`] announced: it will not execute later.
+    pub answered: bool,
 }
 
 /// What became of a delivery.
@@ -174,8 +180,9 @@ pub trait Ledger: Send {
     ) -> Result<Vec<Pending>>;
 
     /// Durably raises the revision of rows that are about to be sent, before they are sent: a crash between sending and
-    /// recording must not reuse a revision, nor believe the last digest.
-    fn sending(&mut self, rows: &[Pending]) -> Result<()>;
+    /// recording must not reuse a revision, nor believe the last digest. Also remembers that the call may execute until
+    /// `may_run_until_us` (0: a late one does no harm), unless an outcome is recorded for a row that is [`Pending::answered`].
+    fn sending(&mut self, rows: &[Pending], may_run_until_us: i64) -> Result<()>;
 
     /// Records outcomes. A row that changed after it was taken stays waiting. A delivered parent releases what is parked on
     /// it, known by `object` and external id.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use covenant_model::change::{Change, Key};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::calls;
 use super::fold::Fold;
 use super::store::{self, COLUMNS, SCHEMA, corrupt, signed, status_number, storage, unsigned};
 use super::{Digest, Ledger, LedgerCounts, LedgerRow, Outcome, Pending, Sealer, Status, Work};
@@ -141,6 +142,7 @@ impl Ledger for SqliteLedger {
         now_us: i64,
         limit: usize,
     ) -> Result<Vec<Pending>> {
+        calls::forget(&self.connection, now_us)?;
         let sql = format!(
             "SELECT {COLUMNS} FROM rows WHERE entity = ?1 AND status IN (1, 2) AND alive = ?2 \
              AND not_before <= ?3 AND NOT EXISTS (SELECT 1 FROM aliases \
@@ -156,7 +158,11 @@ impl Ledger for SqliteLedger {
         let mut rows = Vec::new();
         for raw in found {
             let row = store::opened(entity, raw.map_err(storage)?, self.sealer.as_ref())?;
+            // A record that stays frees no key but those that it stood under before.
+            let keys = row.delivered_as.iter().chain((!alive).then_some(&row.key));
             rows.push(Pending {
+                unsure_until_us: calls::unsure_until(&self.connection, entity, keys, now_us)?,
+                answered: false,
                 entity: entity.to_owned(),
                 key: row.key,
                 state: row.state,
@@ -173,9 +179,10 @@ impl Ledger for SqliteLedger {
         Ok(rows)
     }
 
-    fn sending(&mut self, rows: &[Pending]) -> Result<()> {
+    fn sending(&mut self, rows: &[Pending], may_run_until_us: i64) -> Result<()> {
         let transaction = self.begin()?;
         for row in rows {
+            calls::begun(&transaction, row, may_run_until_us)?;
             transaction
                 .prepare_cached(
                     "UPDATE rows SET revision = max(revision, ?3), sent = 1, digest = NULL \
@@ -192,6 +199,9 @@ impl Ledger for SqliteLedger {
         let transaction = self.begin()?;
         for (row, outcome) in outcomes {
             record(&transaction, object, row, outcome)?;
+            if row.answered {
+                calls::answered(&transaction, row)?;
+            }
         }
         transaction.commit().map_err(storage)
     }

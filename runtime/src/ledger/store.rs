@@ -54,6 +54,13 @@ CREATE TABLE IF NOT EXISTS parked_on (
   key BLOB NOT NULL,
   PRIMARY KEY (object, external_id, entity, key)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS calls (
+  entity TEXT NOT NULL,
+  key BLOB NOT NULL,
+  running_until INTEGER NOT NULL,
+  unsure_until INTEGER NOT NULL,
+  PRIMARY KEY (entity, key)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Number of a status in the `status` column; the schema's index knows 1 and 2.

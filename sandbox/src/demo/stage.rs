@@ -14,7 +14,7 @@ use super::options::Options;
 use super::proof::{Evidence, report, warehouse_file};
 use super::runtime::{Launch, Runtime};
 use super::screen::Screen;
-use super::systems::{CLIENT_ID, Crm, Source};
+use super::systems::{CALL_LIFE_S, CLIENT_ID, Crm, Source};
 use super::watch::{self, QUIET_BRIEFLY, QUIET_FOR_GOOD, Watched};
 use crate::error::{At, Result, SandboxError};
 use crate::postgres::free_port;
@@ -134,6 +134,7 @@ async fn open_stage(
         ("COVENANT_SALESFORCE_CLIENT_SECRET", crm.secret().to_owned()),
         ("COVENANT_KEY_FILE", text(&key_file)),
         ("COVENANT_HTTP_ADDR", http.to_string()),
+        ("COVENANT_SALESFORCE_CALL_LIFE_S", CALL_LIFE_S.to_string()),
     ];
     let launch = Launch {
         program: program(&options)?,

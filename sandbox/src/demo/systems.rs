@@ -19,6 +19,9 @@ use crate::verify::shape::{CrmSink, DELETED_FLAG};
 const DATABASE: &str = "acme";
 /// Calls that the simulated org allows in 24 hours, as the contracts' project says.
 const DAILY_REQUESTS: u64 = 100_000;
+/// Longest time for which the simulated org executes a call that was given up, in seconds: three times what the scripted
+/// faults ask for.
+pub const CALL_LIFE_S: u64 = 12;
 /// Consumer key of the pipeline in the simulator.
 pub const CLIENT_ID: &str = "covenant";
 const REGENERATE: &str = "Run make generate.";

@@ -15,9 +15,6 @@ use super::chance::{Dice, Trouble};
 /// One call in so many is given up on.
 const LATE_ONCE_IN: usize = 5;
 
-/// Set: late calls may create accounts too, which shows a known gap.
-const LATE_CREATES_ENV: &str = "COVENANT_SIM_LATE_CREATES";
-
 /// A call that its caller believes to have failed.
 enum Late {
     Upsert(CrmObject, Vec<CrmRecord>),
@@ -31,8 +28,6 @@ pub(crate) struct LateCrm {
     late: Mutex<Vec<Late>>,
     /// An org without the rule against older deliveries.
     unguarded: bool,
-    /// Whether late calls may create accounts.
-    creates: bool,
 }
 
 impl LateCrm {
@@ -42,8 +37,7 @@ impl LateCrm {
         dice: Arc<Dice>,
         unguarded: bool,
     ) -> Self {
-        let creates = std::env::var_os(LATE_CREATES_ENV).is_some();
-        Self { inner, trouble, dice, late: Mutex::default(), unguarded, creates }
+        Self { inner, trouble, dice, late: Mutex::default(), unguarded }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Late>> {
@@ -68,7 +62,6 @@ impl LateCrm {
             Late::Upsert(object, records) => {
                 let records: Vec<CrmRecord> = records
                     .into_iter()
-                    .filter(|record| !self.creates_account(&object, record))
                     .map(|record| self.as_guarded(&object, record))
                     .collect();
                 drop(block_on(self.inner.upsert(&object, &records)));
@@ -84,15 +77,6 @@ impl LateCrm {
     fn found(&self, object: &CrmObject, external_id: &str) -> Option<u64> {
         let record = self.inner.records(&object.name).remove(external_id)?;
         Some(record.revision)
-    }
-
-    /// A known gap, left out unless it is asked for: a late call that **creates** the record of a customer finds no revision
-    /// to be refused by. Where the row has moved to another key meanwhile, a second record stands under the old one until it
-    /// is flagged, and what people choose on it competes with the record that the row keeps.
-    fn creates_account(&self, object: &CrmObject, record: &CrmRecord) -> bool {
-        !self.creates
-            && object.name == "Account"
-            && self.found(object, &record.external_id).is_none()
     }
 
     fn as_guarded(&self, object: &CrmObject, mut record: CrmRecord) -> CrmRecord {

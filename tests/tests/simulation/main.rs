@@ -55,6 +55,8 @@ enum Mutation {
     UnchangedIsNull,
     /// The CRM takes older deliveries.
     NoRevisionRule,
+    /// A record changes its key while calls under the old one may still execute.
+    RekeyAtOnce,
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -99,6 +101,7 @@ fn broken_parts_are_found() {
         Mutation::UnconditionalPut,
         Mutation::UnchangedIsNull,
         Mutation::NoRevisionRule,
+        Mutation::RekeyAtOnce,
     ];
     for mutation in broken {
         let found = (0..MUTATION_SEEDS).find_map(|seed| {

@@ -100,8 +100,8 @@ impl Ledger for Kept {
     ) -> Result<Vec<Pending>> {
         self.lock().pending(entity, work, now_us, limit)
     }
-    fn sending(&mut self, rows: &[Pending]) -> Result<()> {
-        self.lock().sending(rows)
+    fn sending(&mut self, rows: &[Pending], may_run_until_us: i64) -> Result<()> {
+        self.lock().sending(rows, may_run_until_us)
     }
     fn record(&mut self, object: &str, outcomes: &[(Pending, Outcome)]) -> Result<()> {
         self.lock().record(object, outcomes)

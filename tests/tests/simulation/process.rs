@@ -108,6 +108,7 @@ impl Process {
                 env: world.env.clone(),
                 epoch: self.capture.epoch(),
                 daily_share: DAILY_SHARE,
+                call_life: world.call_life(),
             };
             self.deliver = Some(DeliverLane::new(parts, &ACME.entities)?);
         }

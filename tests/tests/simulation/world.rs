@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use covenant_runtime::backfill::lane::Job;
 use covenant_runtime::capture::EventOutcome;
 use covenant_runtime::crm::CrmValue;
 use covenant_runtime::crm::memory::{MemoryCrm, MemoryRecord};
+use covenant_runtime::deliver::CALL_LIFE;
 use covenant_runtime::env::Env;
 use covenant_runtime::error::{ErrorKind, Result as Ran};
 use covenant_runtime::fault::NoFaults;
 use covenant_runtime::landing::Landing;
 use covenant_runtime::landing::memory::MemoryLanding;
+use covenant_runtime::ledger::Ledger;
 use covenant_runtime::warehouse::memory::MemoryStore;
 use futures::executor::block_on;
 
@@ -119,8 +122,14 @@ impl World {
             | Mutation::AcknowledgeAccepted
             | Mutation::StampWithTheRead
             | Mutation::NoRevisionRule
+            | Mutation::RekeyAtOnce
             | Mutation::UnchangedIsNull => Arc::new(self.memory.clone()),
         }
+    }
+
+    /// How long a lane believes that a call which it gave up may execute.
+    pub(crate) fn call_life(&self) -> Duration {
+        if self.mutation == Mutation::RekeyAtOnce { Duration::ZERO } else { CALL_LIFE }
     }
 
     /// The same content without faults: for those who only look.
@@ -410,6 +419,9 @@ impl World {
         if done.as_ref().is_some_and(|done| done.removed > 0) {
             self.count("a removal");
         }
+        if done.as_ref().is_some_and(|done| done.held > 0) {
+            self.count("a record that waited for a call of the past");
+        }
         // A fold of commits without changes is no work.
         Ok(done.map_or(1, |done| done.written + done.unchanged + done.removed + done.refused))
     }
@@ -430,12 +442,19 @@ impl World {
             let checked = watch.check(self);
             self.watch = watch;
             checked.map_err(|what| format!("round {round}: {what}"))?;
-            at_rest = if worked == 0 { at_rest + 1 } else { 0 };
+            let waiting = self.waiting()?;
+            at_rest = if worked == 0 && waiting == 0 { at_rest + 1 } else { 0 };
             if at_rest >= ROUNDS_AT_REST {
                 return Ok(());
             }
         }
         Err(format!("not at rest after {ROUNDS_MAX} rounds"))
+    }
+
+    /// Records that wait for the CRM: some until no call of the past can execute any more.
+    fn waiting(&mut self) -> Result<u64, String> {
+        let counts = self.ledger.counts().map_err(told)?;
+        Ok(counts.values().map(|rows| rows.waiting).sum())
     }
 
     /// Every lane until it has nothing more to do; how much was done.
