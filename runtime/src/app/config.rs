@@ -86,7 +86,8 @@ impl Config {
                 "Set a token, or listen on 127.0.0.1.",
             ));
         }
-        let call_life = get("COVENANT_SALESFORCE_CALL_LIFE_S").map(|text| seconds(&text)).transpose()?;
+        let call_life =
+            get("COVENANT_SALESFORCE_CALL_LIFE_S").map(|text| seconds(&text)).transpose()?;
         Ok(Self {
             call_life,
             manifest: get("COVENANT_MANIFEST").unwrap_or("generated/manifest.json".into()).into(),

@@ -112,7 +112,7 @@ impl Canary {
     /// Marked events: a valid one, one with a wrong status, one that is cut off.
     pub(crate) async fn send(&self, sender: &Sender) -> Result<(), String> {
         let mut valid = OrderEvent {
-            event_id: "kanari-1".to_owned(),
+            event_id: "7f3a9c00-0000-4000-8000-000000000001".to_owned(),
             order_id: self.order.clone(),
             sequence: 1,
             status: "paid",
@@ -124,7 +124,7 @@ impl Canary {
         valid["scanner_id"] = json!(DEVICE);
         valid["remark"] = json!(FREETEXT);
         let mut broken = valid.clone();
-        broken["event_id"] = json!("kanari-2");
+        broken["event_id"] = json!("7f3a9c00-0000-4000-8000-000000000002");
         broken["status"] = json!(FREETEXT);
         broken["sequence"] = json!(IDENTITY);
         let cut = valid.to_string();

@@ -132,15 +132,7 @@ fn start(
     };
     let runtime = Runtime::start(launch).map_err(told)?;
     let watched = Watched::default();
-    Ok(Stage {
-        dir: dir.to_owned(),
-        source,
-        crm,
-        runtime,
-        api,
-        watched,
-        screen: Screen::default(),
-    })
+    Ok(Stage { dir: dir.to_owned(), source, crm, runtime, api, watched, screen: Screen::default() })
 }
 
 /// The shop's hours, Salesforce's bad days, a backfill, and the kills, all side by side.

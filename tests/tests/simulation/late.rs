@@ -60,10 +60,8 @@ impl LateCrm {
         };
         match call {
             Late::Upsert(object, records) => {
-                let records: Vec<CrmRecord> = records
-                    .into_iter()
-                    .map(|record| self.as_guarded(&object, record))
-                    .collect();
+                let records: Vec<CrmRecord> =
+                    records.into_iter().map(|record| self.as_guarded(&object, record)).collect();
                 drop(block_on(self.inner.upsert(&object, &records)));
             }
             Late::Rekey(object, id, record) => {
