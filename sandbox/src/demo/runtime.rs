@@ -116,6 +116,11 @@ impl Runtime {
         }
     }
 
+    /// Process id; none between two lives.
+    pub fn id(&self) -> Option<u32> {
+        self.lock().process.as_ref().map(Guarded::id)
+    }
+
     /// How often it was killed.
     pub fn kills(&self) -> u32 {
         self.lock().kills

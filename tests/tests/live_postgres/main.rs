@@ -7,7 +7,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod backfill;
-mod figures;
 mod preflight;
 mod stream;
 mod support;
