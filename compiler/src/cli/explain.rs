@@ -23,13 +23,7 @@ pub(super) fn explain(code: Option<&str>) -> Outcome {
     }
     match codes::find(name) {
         Some(code) => {
-            let severity = serde_json::to_string(&code.severity).unwrap_or_default();
-            result(&format!(
-                "{code}: {} ({})\n\n{}\n",
-                code.title,
-                severity.trim_matches('"'),
-                wrap(code.explain)
-            ));
+            result(&code.explain.text(&code.headline()));
             Outcome::Fine
         }
         None => {

@@ -2,7 +2,7 @@
 //! 2 resolve, 3 check, 4 waivers and old versions, 5 plan, 6 emit. (Breaking rules carry the codes of their
 //! own catalogue.) A code is never used again for something else.
 
-use super::Severity;
+use super::{Explain, Severity};
 
 /// A rule that contracts can break.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,8 +13,21 @@ pub struct Code {
     pub severity: Severity,
     /// In a few words.
     pub title: &'static str,
-    /// What `covenant explain` prints: why the rule exists and what to do.
-    pub explain: &'static str,
+    /// What `covenant explain` and the pages show. `broken` and `mended` are lines of the files that
+    /// their comments name; the tests run them.
+    pub explain: Explain,
+}
+
+impl Code {
+    /// `CV3005: two owners where versions decide (error)`
+    pub fn headline(&self) -> String {
+        let severity = match self.severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+            Severity::Info => "info",
+        };
+        format!("{self}: {} ({severity})", self.title)
+    }
 }
 
 impl std::fmt::Display for Code {
@@ -36,7 +49,9 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         .iter()
         .chain(parse::ALL)
         .chain(resolve::ALL)
-        .chain(check::ALL)
+        .chain(fields::ALL)
+        .chain(flow::ALL)
+        .chain(targets::ALL)
         .chain(waiver::ALL)
         .chain(plan::ALL)
         .chain(emit::ALL)
@@ -45,14 +60,22 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
 
 /// Declares codes and the list of them.
 macro_rules! codes {
-    ($($name:ident = $number:literal, $severity:ident, $title:literal, $explain:literal;)*) => {
+    ($($name:ident = $number:literal, $severity:ident, $title:literal,
+        what: $what:literal, why: $why:literal, how: $how:literal,
+        broken: $broken:literal, mended: $mended:literal;)*) => {
         $(
             #[doc = $title]
             pub static $name: Code = Code {
                 number: $number,
                 severity: Severity::$severity,
                 title: $title,
-                explain: $explain,
+                explain: Explain {
+                    what: $what,
+                    why: $why,
+                    how: $how,
+                    broken: $broken,
+                    mended: $mended,
+                },
             };
         )*
         /// Every code of the family.
@@ -60,18 +83,22 @@ macro_rules! codes {
     };
 }
 
-mod check;
 mod emit;
+mod fields;
+mod flow;
 mod io;
 mod parse;
 mod plan;
 mod resolve;
+mod targets;
 mod waiver;
 
-pub use check::*;
 pub use emit::*;
+pub use fields::*;
+pub use flow::*;
 pub use io::*;
 pub use parse::*;
 pub use plan::*;
 pub use resolve::*;
+pub use targets::*;
 pub use waiver::*;

@@ -6,6 +6,7 @@ pub mod explain;
 pub mod fix;
 pub mod human;
 pub mod mend;
+pub mod pages;
 
 use std::cell::RefCell;
 

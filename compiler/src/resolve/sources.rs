@@ -141,7 +141,10 @@ fn salesforce(
     let unmapped = |headline: String, at: Span, help: &str| {
         cx.sink.push(Diagnostic::new(&codes::UNKNOWN_MAPPING, at, headline).help(help));
     };
-    for (field, _) in &source.key {
+    // A key that names no field is reported as what it is; which mapping is missing then is a guess.
+    let is_field = |name: &String| decl.fields.iter().any(|field| field.name == *name);
+    let key_sound = decl.head.key.iter().all(is_field);
+    for (field, _) in source.key.iter().filter(|_| key_sound) {
         if !decl.head.key.contains(field) {
             unmapped(
                 format!("`{field}` is no key field of {}", decl.head.name),
@@ -150,8 +153,8 @@ fn salesforce(
             );
         }
     }
-    for field in decl.head.key.iter().filter(|name| !source.key.iter().any(|(key, _)| key == *name))
-    {
+    let mapped = |name: &String| source.key.iter().any(|(key, _)| key == name);
+    for field in decl.head.key.iter().filter(|name| key_sound && !mapped(name)) {
         unmapped(
             format!("source `{}` does not say where it holds key field `{field}`", source.name),
             cx.key(&format!("{path}/key")),
