@@ -23,6 +23,7 @@ pub mod resolve;
 pub mod source;
 pub mod tree;
 pub mod waiver;
+pub mod witness;
 
 use check::Checked;
 use diagnostic::{Diagnostic, Diagnostics, Sink, codes};

@@ -217,7 +217,7 @@ pub struct Codec;
 
 impl generated::Generated for Codec {
     type Row<'a> = SalesOrderLine<'a>;
-    const ENTITY: &'static table::Entity = &ENTITY;
+    const ENTITY: &'static table::Entity<'static> = &ENTITY;
 }
 
 /// Folds a change into the state of its row. Returns whether anything changed.

@@ -20,17 +20,35 @@ enum Compiled {
     Unknown,
 }
 
+/// What the code around an expression has.
+#[derive(Clone, Copy)]
+pub(crate) struct Cx<'e> {
+    pub(crate) entity: &'e EntitySpec,
+    /// Whether there is a `check`, by which a key that could not be read is told from its default.
+    pub(crate) checked: bool,
+}
+
 /// An expression of type `Option<bool>` over `self`.
-pub(crate) fn truth(entity: &EntitySpec, expr: &Expr) -> TokenStream {
-    match compile(entity, expr) {
+pub(crate) fn truth(cx: Cx<'_>, expr: &Expr) -> TokenStream {
+    match compile(cx, expr) {
         Compiled::Truth(tokens) => tokens,
         Compiled::Number(..) | Compiled::Text(_) | Compiled::Unknown => quote!(None::<bool>),
     }
 }
 
-fn compile(entity: &EntitySpec, expr: &Expr) -> Compiled {
+/// A value of a key field, which every valid record has. What is said of an unreadable one is unknown.
+fn of_key(cx: Cx<'_>, ix: FieldIx, value: TokenStream) -> TokenStream {
+    if cx.checked {
+        let place = Literal::usize_unsuffixed(ix);
+        quote!((!check.broken(#place)).then_some(#value))
+    } else {
+        quote!(Some(#value))
+    }
+}
+
+fn compile(cx: Cx<'_>, expr: &Expr) -> Compiled {
     match expr {
-        Expr::Field(ix) => field(entity, *ix),
+        Expr::Field(ix) => field(cx, *ix),
         Expr::Number { unscaled, scale } => {
             let number = Literal::i128_suffixed(i128::from(*unscaled));
             Compiled::Number(quote!(Some(#number)), *scale)
@@ -38,10 +56,10 @@ fn compile(entity: &EntitySpec, expr: &Expr) -> Compiled {
         Expr::Text(text) => Compiled::Text(quote!(Some(#text))),
         Expr::Bool(flag) => Compiled::Truth(quote!(Some(#flag))),
         Expr::Arithmetic(operator, left, right) => {
-            arithmetic(*operator, compile(entity, left), compile(entity, right))
+            arithmetic(*operator, compile(cx, left), compile(cx, right))
         }
         Expr::Compare(operator, left, right) => {
-            match ordering(compile(entity, left), compile(entity, right)) {
+            match ordering(compile(cx, left), compile(cx, right)) {
                 Some(order) => {
                     let holds = holds(*operator);
                     Compiled::Truth(quote!(#order.map(#holds)))
@@ -50,22 +68,22 @@ fn compile(entity: &EntitySpec, expr: &Expr) -> Compiled {
             }
         }
         Expr::And(left, right) => {
-            let (left, right) = (truth(entity, left), truth(entity, right));
+            let (left, right) = (truth(cx, left), truth(cx, right));
             Compiled::Truth(quote!(quality::and(#left, #right)))
         }
         Expr::Or(left, right) => {
-            let (left, right) = (truth(entity, left), truth(entity, right));
+            let (left, right) = (truth(cx, left), truth(cx, right));
             Compiled::Truth(quote!(quality::or(#left, #right)))
         }
         Expr::Not(inner) => {
-            let inner = truth(entity, inner);
+            let inner = truth(cx, inner);
             Compiled::Truth(quote!(#inner.map(|flag| !flag)))
         }
-        Expr::IsNull(ix) => is_null(entity, *ix),
+        Expr::IsNull(ix) => is_null(cx, *ix),
         Expr::In(inner, options) => {
             let mut orders = Vec::with_capacity(options.len());
             for option in options {
-                match ordering(compile(entity, inner), compile(entity, option)) {
+                match ordering(compile(cx, inner), compile(cx, option)) {
                     Some(order) => orders.push(order),
                     None => return Compiled::Unknown,
                 }
@@ -78,16 +96,20 @@ fn compile(entity: &EntitySpec, expr: &Expr) -> Compiled {
     }
 }
 
-fn field(entity: &EntitySpec, ix: FieldIx) -> Compiled {
-    let Some(spec) = entity.fields.get(ix) else { return Compiled::Unknown };
+fn field(cx: Cx<'_>, ix: FieldIx) -> Compiled {
+    let Some(spec) = cx.entity.fields.get(ix) else { return Compiled::Unknown };
     let name = names::ident(&spec.name);
-    let key = entity.key.contains(&ix);
+    let key = cx.entity.key.contains(&ix);
     let pii = spec.pii.is_some().then(|| quote!(.map(|value| value.plain())));
     let through = |read: TokenStream| {
-        if key { quote!(Some(#read(&self.#name))) } else { quote!(self.#name.set()#pii.map(#read)) }
+        if key {
+            of_key(cx, ix, quote!(#read(&self.#name)))
+        } else {
+            quote!(self.#name.set()#pii.map(#read))
+        }
     };
     match spec.ty {
-        LogicalType::Bool if key => Compiled::Truth(quote!(Some(self.#name))),
+        LogicalType::Bool if key => Compiled::Truth(of_key(cx, ix, quote!(self.#name))),
         LogicalType::Bool => Compiled::Truth(quote!(self.#name.set()#pii.copied())),
         LogicalType::Int32 | LogicalType::Int64 | LogicalType::Date | LogicalType::Timestamp => {
             Compiled::Number(through(quote!(scalar::Number::number)), 0)
@@ -102,11 +124,11 @@ fn field(entity: &EntitySpec, ix: FieldIx) -> Compiled {
     }
 }
 
-fn is_null(entity: &EntitySpec, ix: FieldIx) -> Compiled {
-    let Some(spec) = entity.fields.get(ix) else { return Compiled::Unknown };
+fn is_null(cx: Cx<'_>, ix: FieldIx) -> Compiled {
+    let Some(spec) = cx.entity.fields.get(ix) else { return Compiled::Unknown };
     let name = names::ident(&spec.name);
-    if entity.key.contains(&ix) {
-        Compiled::Truth(quote!(Some(false)))
+    if cx.entity.key.contains(&ix) {
+        Compiled::Truth(of_key(cx, ix, quote!(false)))
     } else {
         Compiled::Truth(quote!(self.#name.is_null()))
     }

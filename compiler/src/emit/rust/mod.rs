@@ -10,6 +10,7 @@ mod pattern;
 mod record;
 pub(crate) mod source;
 mod table;
+pub(crate) use table::refusing;
 
 use covenant_model::spec::{EntitySpec, ProjectSpec};
 use proc_macro2::TokenStream;

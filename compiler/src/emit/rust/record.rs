@@ -219,7 +219,8 @@ fn alarms(entity: &EntitySpec) -> Option<TokenStream> {
         .iter()
         .filter(|rule| rule.at_capture && rule.on_fail == OnFail::Alarm)
         .map(|rule| {
-            let (name, truth) = (&rule.name, expr::truth(entity, &rule.expect));
+            let (name, truth) =
+                (&rule.name, expr::truth(expr::Cx { entity, checked: false }, &rule.expect));
             quote!((#name, #truth))
         })
         .collect();
@@ -265,8 +266,10 @@ fn row(entity: &EntitySpec) -> TokenStream {
     let rules: Vec<_> = table::refusing(entity)
         .enumerate()
         .map(|(place, rule)| {
-            let (place, truth) =
-                (Literal::usize_unsuffixed(place), expr::truth(entity, &rule.expect));
+            let (place, truth) = (
+                Literal::usize_unsuffixed(place),
+                expr::truth(expr::Cx { entity, checked: true }, &rule.expect),
+            );
             quote!(if #truth == Some(false) { check.quality(#place); })
         })
         .collect();
@@ -304,7 +307,7 @@ fn codec(entity: &EntitySpec) -> Vec<TokenStream> {
         quote!(
             impl generated::Generated for Codec {
                 type Row<'a> = #name #lifetime;
-                const ENTITY: &'static table::Entity = &ENTITY;
+                const ENTITY: &'static table::Entity<'static> = &ENTITY;
             }
         ),
         quote!(

@@ -14,8 +14,8 @@ use crate::value::Value;
 
 /// Violations of one record as they are found.
 #[derive(Debug)]
-pub struct Check {
-    entity: &'static Entity,
+pub struct Check<'c> {
+    entity: &'c Entity<'c>,
     /// The field that is being read.
     field: FieldIx,
     spelling: Spelling,
@@ -23,9 +23,9 @@ pub struct Check {
     found: Vec<(usize, Violation)>,
 }
 
-impl Check {
+impl<'c> Check<'c> {
     /// Nothing found yet.
-    pub fn new(entity: &'static Entity, spelling: Spelling) -> Self {
+    pub fn new(entity: &'c Entity<'c>, spelling: Spelling) -> Self {
         Self { entity, field: 0, spelling, found: Vec::new() }
     }
 
@@ -56,7 +56,7 @@ impl Check {
     }
 
     /// The contract's row of the field that is being read.
-    pub fn spec(&self) -> Option<&'static Field> {
+    pub fn spec(&self) -> Option<&'c Field<'c>> {
         self.entity.fields.get(self.field)
     }
 
@@ -161,7 +161,7 @@ impl Check {
 }
 
 /// Reads a field; a null where none is allowed is a violation.
-pub fn take<'a, T: Scalar<'a>>(raw: Raw<'a>, check: &mut Check) -> Patch<T> {
+pub fn take<'a, T: Scalar<'a>>(raw: Raw<'a>, check: &mut Check<'_>) -> Patch<T> {
     if let Raw::Null = raw {
         if check.spec().is_some_and(|field| field.nullable) {
             return Patch::Null;
@@ -173,7 +173,7 @@ pub fn take<'a, T: Scalar<'a>>(raw: Raw<'a>, check: &mut Check) -> Patch<T> {
 }
 
 /// Reads a field of the key, which is never null. After a violation the record is refused, and the default never seen.
-pub fn take_key<'a, T: Scalar<'a> + Default>(raw: Raw<'a>, check: &mut Check) -> T {
+pub fn take_key<'a, T: Scalar<'a> + Default>(raw: Raw<'a>, check: &mut Check<'_>) -> T {
     if let Raw::Null = raw {
         check.missing("null");
         return T::default();
@@ -182,7 +182,7 @@ pub fn take_key<'a, T: Scalar<'a> + Default>(raw: Raw<'a>, check: &mut Check) ->
 }
 
 /// What kind of thing was found instead of the type.
-fn found(ty: Ty, raw: Raw<'_>) -> &'static str {
+fn found(ty: Ty<'_>, raw: Raw<'_>) -> &'static str {
     let Some(text) = raw.text() else { return raw.kind() };
     let lower = text.trim_start_matches('-').to_ascii_lowercase();
     match ty {
@@ -216,7 +216,7 @@ fn raw_is_local(text: &str) -> bool {
 }
 
 /// A bound as the contract would write it; dates and times as their number.
-fn bound(field: &Field, bound: Option<i128>) -> String {
+fn bound(field: &Field<'_>, bound: Option<i128>) -> String {
     let number = bound.unwrap_or_default();
     match field.ty {
         Ty::Decimal { scale, .. } => crate::value::decimal_to_text(number, scale),

@@ -25,7 +25,7 @@ pub struct Envelope {
 }
 
 /// Finds the fields that `source` tells among a relation's columns.
-pub fn columns(entity: &Entity, source: &str, relation: &[&str]) -> ColumnMap {
+pub fn columns(entity: &Entity<'_>, source: &str, relation: &[&str]) -> ColumnMap {
     let mut map = vec![None; entity.fields.len()];
     for member in entity.source(source).map(|source| source.members).unwrap_or_default() {
         let place = relation.iter().position(|column| *column == member.name);
@@ -42,8 +42,8 @@ pub fn columns(entity: &Entity, source: &str, relation: &[&str]) -> ColumnMap {
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn pg<'a>(
-    entity: &'static Entity,
+pub fn pg<'a, 'c>(
+    entity: &'c Entity<'c>,
     row: &mut dyn Row<'a>,
     source: &str,
     map: &ColumnMap,
@@ -61,8 +61,8 @@ pub fn pg<'a>(
 ///
 /// # Errors
 /// Where a part of it is missing or malformed.
-pub fn pg_key<'a>(
-    entity: &'static Entity,
+pub fn pg_key<'a, 'c>(
+    entity: &'c Entity<'c>,
     row: &mut dyn Row<'a>,
     map: &ColumnMap,
     tuple: &[PgDatum<'a>],
@@ -75,12 +75,12 @@ pub fn pg_key<'a>(
 }
 
 fn pg_field<'a>(
-    entity: &Entity,
+    entity: &Entity<'_>,
     row: &mut dyn Row<'a>,
     field: FieldIx,
     map: &ColumnMap,
     tuple: &[PgDatum<'a>],
-    check: &mut Check,
+    check: &mut Check<'_>,
 ) {
     check.at(field);
     let place = map.0.get(field).copied().flatten();
@@ -99,8 +99,8 @@ fn pg_field<'a>(
 ///
 /// # Errors
 /// Every rule that it breaks; `malformed` alone where it is no JSON object.
-pub fn event<'a>(
-    entity: &'static Entity,
+pub fn event<'a, 'c>(
+    entity: &'c Entity<'c>,
     row: &mut dyn Row<'a>,
     source: &str,
     json: &'a [u8],
@@ -118,8 +118,8 @@ pub fn event<'a>(
 ///
 /// # Errors
 /// As [`event`].
-pub fn salesforce<'a>(
-    entity: &'static Entity,
+pub fn salesforce<'a, 'c>(
+    entity: &'c Entity<'c>,
     row: &mut dyn Row<'a>,
     source: &str,
     json: &'a [u8],
@@ -131,11 +131,11 @@ pub fn salesforce<'a>(
     finish(entity, row, check)
 }
 
-fn known(
-    entity: &'static Entity,
+fn known<'c>(
+    entity: &'c Entity<'c>,
     name: &str,
     fits: impl Fn(Kind) -> bool,
-) -> Result<&'static Source, Violations> {
+) -> Result<&'c Source<'c>, Violations> {
     entity.source(name).filter(|source| fits(source.kind)).ok_or_else(|| {
         let mut check = Check::new(entity, Spelling::Rfc3339);
         let message = format!("{} declares no source {name} of this kind", entity.name);
@@ -166,12 +166,12 @@ impl Seen {
     }
 }
 
-fn members<'a>(
-    entity: &'static Entity,
+fn members<'a, 'c>(
+    entity: &'c Entity<'c>,
     row: &mut dyn Row<'a>,
-    source: &'static Source,
+    source: &'c Source<'c>,
     json: &'a [u8],
-    check: &mut Check,
+    check: &mut Check<'_>,
     envelope: &mut EnvelopeRead,
 ) -> Result<(), Violations> {
     let malformed = |Malformed| {
@@ -204,7 +204,7 @@ fn members<'a>(
 }
 
 /// Place of a member; most producers write members in one order, so the one after the last is tried first.
-fn find(members: &[Member], name: Raw<'_>, expected: usize) -> Option<usize> {
+fn find(members: &[Member<'_>], name: Raw<'_>, expected: usize) -> Option<usize> {
     if let Raw::Str { text, escaped: false } = name {
         if members.get(expected).is_some_and(|member| member.name == text) {
             return Some(expected);
@@ -216,7 +216,7 @@ fn find(members: &[Member], name: Raw<'_>, expected: usize) -> Option<usize> {
 }
 
 #[cold]
-fn duplicate(member: &Member, check: &mut Check) {
+fn duplicate(member: &Member<'_>, check: &mut Check<'_>) {
     const MESSAGE: &str = "stands in the object more than once";
     match member.fields.first() {
         Some(field) => {
@@ -228,7 +228,7 @@ fn duplicate(member: &Member, check: &mut Check) {
 }
 
 /// A member that is not there: Salesforce leaves out what did not change, others only what is optional.
-fn missing(entity: &Entity, source: &Source, member: &Member, check: &mut Check) {
+fn missing(entity: &Entity<'_>, source: &Source<'_>, member: &Member<'_>, check: &mut Check<'_>) {
     for field in member.fields {
         check.at(*field);
         let optional =
@@ -251,7 +251,7 @@ struct EnvelopeRead {
 }
 
 impl EnvelopeRead {
-    fn take(&mut self, member: &Member, raw: Raw<'_>, check: &mut Check) {
+    fn take(&mut self, member: &Member<'_>, raw: Raw<'_>, check: &mut Check<'_>) {
         let (found, expected) = match member.role {
             Role::Plain => return,
             Role::EventId => {
@@ -279,7 +279,7 @@ impl EnvelopeRead {
         }
     }
 
-    fn finish(self, source: &Source, check: &mut Check) -> Envelope {
+    fn finish(self, source: &Source<'_>, check: &mut Check<'_>) -> Envelope {
         let occurred_at_us = self.occurred_at_us.unwrap_or_default();
         let order = match source.kind {
             Kind::Stream { sequenced: false } => u64::try_from(occurred_at_us).ok(),
@@ -299,7 +299,7 @@ impl EnvelopeRead {
 }
 
 /// Quality rules last; then all violations, with the key where it could be read.
-fn finish(entity: &Entity, row: &dyn Row<'_>, mut check: Check) -> Result<(), Violations> {
+fn finish(entity: &Entity<'_>, row: &dyn Row<'_>, mut check: Check<'_>) -> Result<(), Violations> {
     row.quality(&mut check);
     if check.passed() {
         return Ok(());
@@ -312,8 +312,8 @@ fn finish(entity: &Entity, row: &dyn Row<'_>, mut check: Check) -> Result<(), Vi
 ///
 /// # Errors
 /// Every rule that they break.
-pub fn validate(
-    entity: &'static Entity,
+pub fn validate<'c>(
+    entity: &'c Entity<'c>,
     cells: &[Cell],
     quality: impl FnOnce(&mut Check),
     key: Vec<Value>,
@@ -330,7 +330,7 @@ pub fn validate(
     if check.passed() { Ok(()) } else { Err(check.finish(Some(key))) }
 }
 
-fn value_of(value: &Value, check: &mut Check) {
+fn value_of(value: &Value, check: &mut Check<'_>) {
     match value {
         Value::Null => {
             if !check.spec().is_some_and(|field| field.nullable) {

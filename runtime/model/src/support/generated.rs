@@ -12,7 +12,7 @@ use crate::value::Value;
 /// A typed record that is being read.
 pub trait Row<'a> {
     /// Reads one field.
-    fn set(&mut self, field: FieldIx, raw: Raw<'a>, check: &mut Check);
+    fn set(&mut self, field: FieldIx, raw: Raw<'a>, check: &mut Check<'_>);
 
     /// One cell per field. Fields of the key are always set.
     fn into_cells(self) -> Vec<Cell>
@@ -23,7 +23,7 @@ pub trait Row<'a> {
     fn key(&self) -> Vec<Value>;
 
     /// Notes every quality rule of the capture that does not hold.
-    fn quality(&self, check: &mut Check);
+    fn quality(&self, check: &mut Check<'_>);
 }
 
 /// A generated module: implemented by its `Codec`, which by that is an [`EntityCodec`].
@@ -32,7 +32,7 @@ pub trait Generated: Send + Sync + 'static {
     type Row<'a>: Row<'a> + Default + Clone;
 
     /// The contract as constants.
-    const ENTITY: &'static Entity;
+    const ENTITY: &'static Entity<'static>;
 
     /// Reads a tuple into a typed record.
     ///

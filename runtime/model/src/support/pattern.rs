@@ -7,35 +7,35 @@ use std::sync::OnceLock;
 use regex::Regex;
 
 /// A pattern.
-pub struct Pattern {
+pub struct Pattern<'c> {
     /// As written in the contract.
-    text: &'static str,
-    pieces: Option<&'static [Piece]>,
+    text: &'c str,
+    pieces: Option<&'c [Piece<'c>]>,
     regex: OnceLock<Option<Regex>>,
 }
 
 /// So many characters of a class.
 #[derive(Clone, Copy, Debug)]
-pub struct Piece {
+pub struct Piece<'c> {
     /// Ranges, both ends included.
-    pub ranges: &'static [(char, char)],
+    pub ranges: &'c [(char, char)],
     /// Number of characters.
     pub count: u32,
 }
 
-impl Pattern {
+impl<'c> Pattern<'c> {
     /// A regular expression.
-    pub const fn regex(text: &'static str) -> Self {
+    pub const fn regex(text: &'c str) -> Self {
         Self { text, pieces: None, regex: OnceLock::new() }
     }
 
     /// A sequence of pieces that means the same as the regular expression `text`.
-    pub const fn fixed(text: &'static str, pieces: &'static [Piece]) -> Self {
+    pub const fn fixed(text: &'c str, pieces: &'c [Piece<'c>]) -> Self {
         Self { text, pieces: Some(pieces), regex: OnceLock::new() }
     }
 
     /// As written in the contract.
-    pub fn text(&self) -> &'static str {
+    pub fn text(&self) -> &'c str {
         self.text
     }
 
@@ -54,7 +54,7 @@ pub fn whole(pattern: &str) -> String {
     format!("\\A(?:{pattern})\\z")
 }
 
-fn matches_pieces(pieces: &[Piece], text: &str) -> bool {
+fn matches_pieces(pieces: &[Piece<'_>], text: &str) -> bool {
     let mut chars = text.chars();
     for piece in pieces {
         for _ in 0..piece.count {
@@ -67,7 +67,7 @@ fn matches_pieces(pieces: &[Piece], text: &str) -> bool {
     chars.next().is_none()
 }
 
-impl fmt::Debug for Pattern {
+impl fmt::Debug for Pattern<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text)
     }

@@ -69,7 +69,7 @@ impl<C: PiiClass, T> Serialize for Pii<C, T> {
 }
 
 impl<'a, C: PiiClass, T: Scalar<'a>> Scalar<'a> for Pii<C, T> {
-    fn read(raw: Raw<'a>, check: &mut Check) -> Option<Self> {
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self> {
         T::read(raw, check).map(Self::new)
     }
 

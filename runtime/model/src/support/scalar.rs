@@ -13,7 +13,7 @@ use crate::value::Value;
 /// A typed value.
 pub trait Scalar<'a>: Sized {
     /// Reads and checks. `None`: violations were noted.
-    fn read(raw: Raw<'a>, check: &mut Check) -> Option<Self>;
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self>;
 
     /// The same, untyped.
     fn into_value(self) -> Value;
@@ -65,8 +65,13 @@ impl<const SCALE: u8> fmt::Display for Decimal<SCALE> {
     }
 }
 
+/// A value of the type that the contract's table gives the field: what interpreters read, where generated code knows the
+/// type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Any(pub Value);
+
 /// Notes a violation where nothing could be read.
-fn or_wrong<T>(read: Option<T>, raw: Raw<'_>, check: &mut Check) -> Option<T> {
+fn or_wrong<T>(read: Option<T>, raw: Raw<'_>, check: &mut Check<'_>) -> Option<T> {
     if read.is_none() {
         check.wrong_type(raw);
     }
@@ -92,7 +97,7 @@ fn integer(raw: Raw<'_>) -> Option<i64> {
 }
 
 impl<'a> Scalar<'a> for bool {
-    fn read(raw: Raw<'a>, check: &mut Check) -> Option<Self> {
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self> {
         let flag = match raw {
             Raw::Bool(flag) => Some(flag),
             Raw::Pg(b"t") => Some(true),
@@ -108,7 +113,7 @@ impl<'a> Scalar<'a> for bool {
 }
 
 impl<'a> Scalar<'a> for i64 {
-    fn read(raw: Raw<'a>, check: &mut Check) -> Option<Self> {
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self> {
         let number = or_wrong(integer(raw), raw, check)?;
         check.number(i128::from(number));
         Some(number)
@@ -120,7 +125,7 @@ impl<'a> Scalar<'a> for i64 {
 }
 
 impl<'a> Scalar<'a> for i32 {
-    fn read(raw: Raw<'a>, check: &mut Check) -> Option<Self> {
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self> {
         let number = integer(raw).and_then(|number| i32::try_from(number).ok());
         let number = or_wrong(number, raw, check)?;
         check.number(i128::from(number));
@@ -133,20 +138,8 @@ impl<'a> Scalar<'a> for i32 {
 }
 
 impl<'a, const SCALE: u8> Scalar<'a> for Decimal<SCALE> {
-    fn read(raw: Raw<'a>, check: &mut Check) -> Option<Self> {
-        let Some(Ty::Decimal { precision, .. }) = check.spec().map(|field| field.ty) else {
-            return None;
-        };
-        let unscaled = match raw {
-            Raw::Number(text) => number::json_decimal(text, precision, SCALE),
-            Raw::Pg(_) | Raw::Str { .. } => {
-                raw.text().and_then(|text| number::decimal(&text, precision, SCALE))
-            }
-            Raw::Null | Raw::Bool(_) | Raw::Composite(_) => None,
-        };
-        let unscaled = or_wrong(unscaled, raw, check)?;
-        check.number(unscaled);
-        Some(Self(unscaled))
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self> {
+        unscaled(raw, SCALE, check).map(Self)
     }
 
     fn into_value(self) -> Value {
@@ -154,8 +147,51 @@ impl<'a, const SCALE: u8> Scalar<'a> for Decimal<SCALE> {
     }
 }
 
+/// A decimal of that scale, unscaled.
+fn unscaled(raw: Raw<'_>, scale: u8, check: &mut Check<'_>) -> Option<i128> {
+    let Some(Ty::Decimal { precision, .. }) = check.spec().map(|field| field.ty) else {
+        return None;
+    };
+    let unscaled = match raw {
+        Raw::Number(text) => number::json_decimal(text, precision, scale),
+        Raw::Pg(_) | Raw::Str { .. } => {
+            raw.text().and_then(|text| number::decimal(&text, precision, scale))
+        }
+        Raw::Null | Raw::Bool(_) | Raw::Composite(_) => None,
+    };
+    let unscaled = or_wrong(unscaled, raw, check)?;
+    check.number(unscaled);
+    Some(unscaled)
+}
+
+impl<'a> Scalar<'a> for Any {
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self> {
+        let value = match check.spec()?.ty {
+            Ty::Bool => bool::read(raw, check)?.into_value(),
+            Ty::Int32 => i32::read(raw, check)?.into_value(),
+            Ty::Int64 => i64::read(raw, check)?.into_value(),
+            Ty::Decimal { scale, .. } => Value::Decimal(unscaled(raw, scale, check)?),
+            Ty::String { .. } => Text::read(raw, check)?.into_value(),
+            Ty::Uuid => Uuid::read(raw, check)?.into_value(),
+            Ty::Date => Date::read(raw, check)?.into_value(),
+            Ty::Timestamp => Timestamp::read(raw, check)?.into_value(),
+            Ty::Enum { symbols } => {
+                let symbol = check.symbol(raw).and_then(|place| symbols.get(place))?;
+                Value::Text((*symbol).to_owned())
+            }
+            Ty::Json => Json::read(raw, check)?.into_value(),
+            Ty::Bytes => Bytes::read(raw, check)?.into_value(),
+        };
+        Some(Self(value))
+    }
+
+    fn into_value(self) -> Value {
+        self.0
+    }
+}
+
 impl<'a> Scalar<'a> for Text<'a> {
-    fn read(raw: Raw<'a>, check: &mut Check) -> Option<Self> {
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self> {
         let text = check.string(raw)?;
         check.text(&text);
         Some(Self(text))
@@ -167,7 +203,7 @@ impl<'a> Scalar<'a> for Text<'a> {
 }
 
 impl<'a> Scalar<'a> for Json<'a> {
-    fn read(raw: Raw<'a>, check: &mut Check) -> Option<Self> {
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self> {
         let text = match raw {
             Raw::Pg(_) => raw.text(),
             Raw::Composite(text) | Raw::Number(text) => Some(Cow::Borrowed(text)),
@@ -184,7 +220,7 @@ impl<'a> Scalar<'a> for Json<'a> {
 }
 
 impl<'a> Scalar<'a> for Bytes {
-    fn read(raw: Raw<'a>, check: &mut Check) -> Option<Self> {
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self> {
         let bytes = match raw {
             Raw::Pg(bytes) => number::pg_bytes(bytes),
             Raw::Str { .. } => raw.text().and_then(|text| number::base64(&text)),
@@ -199,7 +235,7 @@ impl<'a> Scalar<'a> for Bytes {
 }
 
 impl<'a> Scalar<'a> for Uuid {
-    fn read(raw: Raw<'a>, check: &mut Check) -> Option<Self> {
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self> {
         let uuid = ascii(raw).and_then(|bytes| number::uuid(&bytes));
         or_wrong(uuid, raw, check).map(Self)
     }
@@ -210,7 +246,7 @@ impl<'a> Scalar<'a> for Uuid {
 }
 
 impl<'a> Scalar<'a> for Date {
-    fn read(raw: Raw<'a>, check: &mut Check) -> Option<Self> {
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self> {
         let days = ascii(raw).and_then(|bytes| time::date(&bytes));
         let days = or_wrong(days, raw, check)?;
         check.number(i128::from(days));
@@ -223,7 +259,7 @@ impl<'a> Scalar<'a> for Date {
 }
 
 impl<'a> Scalar<'a> for Timestamp {
-    fn read(raw: Raw<'a>, check: &mut Check) -> Option<Self> {
+    fn read(raw: Raw<'a>, check: &mut Check<'_>) -> Option<Self> {
         let us = instant(raw, check.spelling());
         let us = or_wrong(us, raw, check)?;
         check.number(i128::from(us));

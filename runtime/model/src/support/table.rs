@@ -1,4 +1,5 @@
-//! A contract as constants. Generated code fills these in; everything that need not be fast reads them.
+//! A contract as tables. Generated code fills these in as constants, interpreters build them from a specification;
+//! everything that need not be fast reads them. `'c` is as long as the contract is known: `'static` in generated code.
 
 use std::fmt;
 
@@ -7,30 +8,30 @@ use crate::support::pattern::Pattern;
 
 /// An entity.
 #[derive(Debug)]
-pub struct Entity {
+pub struct Entity<'c> {
     /// `sales.order`
-    pub name: &'static str,
+    pub name: &'c str,
     /// SHA-256 of the contract's meaning, hexadecimal.
-    pub contract_hash: &'static str,
+    pub contract_hash: &'c str,
     /// In the contract's order.
-    pub fields: &'static [Field],
+    pub fields: &'c [Field<'c>],
     /// In key order.
-    pub key: &'static [FieldIx],
+    pub key: &'c [FieldIx],
     /// Number of merge groups.
     pub groups: usize,
     /// Where its changes come from.
-    pub sources: &'static [Source],
+    pub sources: &'c [Source<'c>],
     /// Quality rules that are checked at capture.
-    pub quality: &'static [Quality],
+    pub quality: &'c [Quality<'c>],
 }
 
 /// A field and its rules.
 #[derive(Debug)]
-pub struct Field {
+pub struct Field<'c> {
     /// Name in the contract.
-    pub name: &'static str,
+    pub name: &'c str,
     /// Logical type.
-    pub ty: Ty,
+    pub ty: Ty<'c>,
     /// Whether NULL is a value of it.
     pub nullable: bool,
     /// Whether a change may leave it out.
@@ -40,14 +41,14 @@ pub struct Field {
     /// Largest allowed number.
     pub max: Option<i128>,
     /// Form that the whole text must have.
-    pub pattern: Option<&'static Pattern>,
+    pub pattern: Option<&'c Pattern<'c>>,
     /// Whether the text must be an e-mail address.
     pub email: bool,
 }
 
-impl Field {
+impl<'c> Field<'c> {
     /// A required field without rules.
-    pub const fn new(name: &'static str, ty: Ty) -> Self {
+    pub const fn new(name: &'c str, ty: Ty<'c>) -> Self {
         Self {
             name,
             ty,
@@ -85,7 +86,7 @@ impl Field {
     }
 
     /// Sets the form of the text.
-    pub const fn pattern(mut self, pattern: &'static Pattern) -> Self {
+    pub const fn pattern(mut self, pattern: &'c Pattern<'c>) -> Self {
         self.pattern = Some(pattern);
         self
     }
@@ -99,7 +100,7 @@ impl Field {
 
 /// [`crate::value::LogicalType`] as a constant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ty {
+pub enum Ty<'c> {
     /// True or false.
     Bool,
     /// 32-bit signed integer.
@@ -127,7 +128,7 @@ pub enum Ty {
     /// One of the symbols.
     Enum {
         /// In declared order.
-        symbols: &'static [&'static str],
+        symbols: &'c [&'c str],
     },
     /// JSON document.
     Json,
@@ -135,7 +136,7 @@ pub enum Ty {
     Bytes,
 }
 
-impl Ty {
+impl<'c> Ty<'c> {
     /// Fixed-point number.
     pub const fn decimal(precision: u8, scale: u8) -> Self {
         Self::Decimal { precision, scale }
@@ -147,12 +148,12 @@ impl Ty {
     }
 
     /// One of the symbols.
-    pub const fn one_of(symbols: &'static [&'static str]) -> Self {
+    pub const fn one_of(symbols: &'c [&'c str]) -> Self {
         Self::Enum { symbols }
     }
 }
 
-impl fmt::Display for Ty {
+impl fmt::Display for Ty<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Bool => f.write_str("a boolean"),
@@ -174,13 +175,13 @@ impl fmt::Display for Ty {
 
 /// A source, and by what names it tells which fields.
 #[derive(Debug)]
-pub struct Source {
+pub struct Source<'c> {
     /// Name in the contract.
-    pub name: &'static str,
+    pub name: &'c str,
     /// Its form.
     pub kind: Kind,
     /// Columns or JSON members, in the order in which they are expected.
-    pub members: &'static [Member],
+    pub members: &'c [Member<'c>],
 }
 
 /// The form of a source.
@@ -199,18 +200,18 @@ pub enum Kind {
 
 /// A column or JSON member.
 #[derive(Debug)]
-pub struct Member {
+pub struct Member<'c> {
     /// Its name there.
-    pub name: &'static str,
+    pub name: &'c str,
     /// The fields that it tells.
-    pub fields: &'static [FieldIx],
+    pub fields: &'c [FieldIx],
     /// What else it says of an event.
     pub role: Role,
 }
 
-impl Member {
+impl<'c> Member<'c> {
     /// A member that tells fields and nothing else.
-    pub const fn new(name: &'static str, fields: &'static [FieldIx]) -> Self {
+    pub const fn new(name: &'c str, fields: &'c [FieldIx]) -> Self {
         Self { name, fields, role: Role::Plain }
     }
 
@@ -236,16 +237,16 @@ pub enum Role {
 
 /// A quality rule.
 #[derive(Debug)]
-pub struct Quality {
+pub struct Quality<'c> {
     /// `quality:` and the rule's name.
-    pub rule: &'static str,
+    pub rule: &'c str,
     /// As written in the contract.
-    pub text: &'static str,
+    pub text: &'c str,
 }
 
-impl Entity {
+impl<'c> Entity<'c> {
     /// The source of that name.
-    pub fn source(&self, name: &str) -> Option<&'static Source> {
+    pub fn source(&self, name: &str) -> Option<&'c Source<'c>> {
         self.sources.iter().find(|source| source.name == name)
     }
 }

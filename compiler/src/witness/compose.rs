@@ -1,0 +1,290 @@
+//! Records made from contracts: every member gets the plainest value that both sides take, and quality rules are made to hold by
+//! trying values of the fields that they read.
+
+use std::collections::BTreeMap;
+
+use covenant_model::record::Violation;
+use covenant_model::spec::{EntitySpec, FieldIx, FieldSpec, QualityRule};
+use covenant_model::support::table::{Member, Role};
+use covenant_model::value::Value;
+
+use super::fold;
+use super::interpret::Interpreter;
+use super::told::{Act, Form, Token, Told, spellings};
+use super::values::{Declared, candidates};
+use crate::emit::rust::refusing;
+
+/// Most combinations that are tried to make one quality rule hold.
+const COMBINATIONS_MAX: usize = 4_096;
+/// Most choices of a member in a combination.
+const CHOICES_MAX: usize = 5;
+/// Most rules that are repaired for one record.
+const REPAIRS_MAX: usize = 16;
+
+/// Who writes a record and who reads it.
+#[derive(Clone, Copy)]
+pub struct Roles<'c> {
+    /// Makes valid records.
+    pub writer: Interpreter<'c>,
+    /// Is told them.
+    pub reader: Interpreter<'c>,
+}
+
+/// What may stand in one member. `None`: left out.
+pub type Choice = Option<Token>;
+
+/// A column or member of a source, and what may stand in it.
+#[derive(Clone, Debug)]
+pub struct Slot {
+    /// Its name there.
+    pub name: String,
+    /// Stable ids of the fields that it tells.
+    pub fields: Vec<u32>,
+    /// Everything worth trying, valid or not.
+    pub tokens: Vec<Choice>,
+    /// What the writer takes: first what the reader takes too. Never empty.
+    pub valid: Vec<Choice>,
+    role: Role,
+}
+
+/// A source of the writer, with its members.
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    /// Its name.
+    pub source: String,
+    /// How it spells.
+    pub form: Form,
+    /// In the writer's order.
+    pub slots: Vec<Slot>,
+}
+
+/// The fields of a contract that `ids` name.
+fn field_of(spec: &EntitySpec, id: u32) -> Option<&FieldSpec> {
+    spec.fields.iter().find(|field| field.id == id)
+}
+
+/// Everything that a source of the writer can tell. `None`: a member has no valid value, or there is no such source.
+pub fn sheet(roles: Roles<'_>, source: &str) -> Option<Sheet> {
+    let spec = roles.writer.spec();
+    let form = fold::form_of(spec.sources.get(source)?);
+    let members = roles.writer.source(source)?.members;
+    let slots = members.iter().map(|member| slot(roles, source, form, member));
+    Some(Sheet { source: source.to_owned(), form, slots: slots.collect::<Option<_>>()? })
+}
+
+fn slot(roles: Roles<'_>, source: &str, form: Form, member: &Member<'_>) -> Option<Slot> {
+    let spec = roles.writer.spec();
+    let named: Vec<&FieldSpec> =
+        member.fields.iter().filter_map(|ix| spec.fields.get(*ix)).collect();
+    let mut tokens: Vec<Choice> = Vec::new();
+    let key = member.fields.iter().any(|ix| spec.key.contains(ix));
+    let omitted = form == Form::Salesforce || named.iter().all(|field| field.optional);
+    if omitted && !key && member.role == Role::Plain {
+        tokens.push(None);
+    }
+    for field in &named {
+        let declared = Declared { entity: spec, field };
+        let reader = roles.reader.spec();
+        let other = field_of(reader, field.id).map(|field| Declared { entity: reader, field });
+        for value in candidates(declared, other) {
+            tokens.extend(spellings(form, &field.ty, &value).into_iter().map(Some));
+        }
+        tokens.push(Some(Token::Null));
+        if form == Form::Row && !key {
+            tokens.push(Some(Token::Unchanged));
+        }
+    }
+    if member.role != Role::Plain {
+        let at = if member.role == Role::OccurredAt { tokens.len() } else { 0 };
+        let own = (1..4).map(|nth| Some(envelope(member.role, nth)));
+        tokens.splice(at..at, own);
+    }
+    let fits = |interpreter, choice: &Choice| fits(interpreter, source, form, &member.name, choice);
+    let mut valid: Vec<Choice> =
+        tokens.iter().filter(|choice| fits(roles.writer, choice)).cloned().collect();
+    let known = roles
+        .reader
+        .source(source)
+        .is_some_and(|source| source.members.iter().any(|other| other.name == member.name));
+    if known {
+        valid.sort_by_key(|choice| !fits(roles.reader, choice));
+    }
+    let fields = named.iter().map(|field| field.id).collect();
+    (!valid.is_empty()).then(|| Slot {
+        name: member.name.to_owned(),
+        fields,
+        tokens,
+        valid,
+        role: member.role,
+    })
+}
+
+/// What an event's envelope says of its n-th telling.
+fn envelope(role: Role, nth: u32) -> Token {
+    Token::Json(match role {
+        Role::EventId | Role::Plain => format!("\"{}\"", super::told::uuid(u128::from(nth))),
+        Role::Order => nth.to_string(),
+        Role::OccurredAt => format!("\"{}\"", super::values::nth_instant(nth)),
+    })
+}
+
+/// Whether a contract has nothing against a token in this member, all else aside.
+fn fits(
+    interpreter: Interpreter<'_>,
+    source: &str,
+    form: Form,
+    member: &str,
+    choice: &Choice,
+) -> bool {
+    let members = choice.iter().map(|token| (member.to_owned(), token.clone())).collect();
+    let told = Told { source: source.to_owned(), form, act: Act::Upsert, at: 1, members };
+    let Err(found) = fold::read(interpreter, &told) else { return true };
+    let spec = interpreter.spec();
+    let told_here = |name: &str| {
+        let here = interpreter.source(source).into_iter().flat_map(|source| source.members);
+        let fields = here.filter(|other| other.name == member).flat_map(|other| other.fields);
+        fields.filter_map(|ix| spec.fields.get(*ix)).any(|field| field.name == name)
+    };
+    !found.iter().any(|violation| match &violation.field {
+        Some(name) => name == member || told_here(name),
+        None => violation.rule == "malformed",
+    })
+}
+
+impl Sheet {
+    /// Place of the member that tells a field.
+    pub fn slot_of(&self, field: u32) -> Option<usize> {
+        self.slots.iter().position(|slot| slot.fields.contains(&field))
+    }
+
+    /// A record with these choices, and the plainest valid one for every other member.
+    fn record(&self, chosen: &BTreeMap<usize, Choice>, at: u32) -> Told {
+        let members = self.slots.iter().enumerate().filter_map(|(place, slot)| {
+            let choice = match chosen.get(&place) {
+                Some(choice) => choice.clone(),
+                None => slot.usual(at),
+            };
+            choice.map(|token| (slot.name.clone(), token))
+        });
+        Told {
+            source: self.source.clone(),
+            form: self.form,
+            act: Act::Upsert,
+            at,
+            members: members.collect(),
+        }
+    }
+
+    /// A record with some members as given, that the writer takes and the reader too, as far as it goes. The quality rules
+    /// of both sides are made to hold, but those that `about` names may break on the reader's side.
+    pub fn compose(
+        &self,
+        roles: Roles<'_>,
+        fixed: &BTreeMap<usize, Choice>,
+        at: u32,
+        about: &dyn Fn(&Violation) -> bool,
+    ) -> Told {
+        let mut chosen = fixed.clone();
+        for _ in 0..REPAIRS_MAX {
+            let broken = self.broken(roles, &self.record(&chosen, at), about);
+            let Some(rule) = broken.first() else { break };
+            if !self.repair(roles, rule, fixed, &mut chosen, at, broken.len(), about) {
+                break;
+            }
+        }
+        self.record(&chosen, at)
+    }
+
+    /// The fields of every quality rule that does not hold.
+    fn broken(
+        &self,
+        roles: Roles<'_>,
+        told: &Told,
+        about: &dyn Fn(&Violation) -> bool,
+    ) -> Vec<Vec<u32>> {
+        let mut found = Vec::new();
+        for (interpreter, own) in [(roles.writer, true), (roles.reader, false)] {
+            let violations = fold::read(interpreter, told).err().unwrap_or_default();
+            for violation in violations.iter().filter(|violation| own || !about(violation)) {
+                let spec = interpreter.spec();
+                let rule = refusing(spec).find(|rule| named(rule, violation));
+                found.extend(rule.map(|rule| ids(spec, &rule.expect.fields())));
+            }
+        }
+        found
+    }
+
+    /// Tries other values of the fields of a rule until fewer rules are broken.
+    #[allow(clippy::too_many_arguments, reason = "one step of `compose`, over all that it holds")]
+    fn repair(
+        &self,
+        roles: Roles<'_>,
+        rule: &[u32],
+        fixed: &BTreeMap<usize, Choice>,
+        chosen: &mut BTreeMap<usize, Choice>,
+        at: u32,
+        broken: usize,
+        about: &dyn Fn(&Violation) -> bool,
+    ) -> bool {
+        let free: Vec<usize> = rule
+            .iter()
+            .filter_map(|field| self.slot_of(*field))
+            .filter(|place| !fixed.contains_key(place))
+            .collect();
+        let choices: Vec<Vec<Choice>> = free.iter().map(|place| self.choices(*place)).collect();
+        let total = choices.iter().map(Vec::len).product::<usize>().min(COMBINATIONS_MAX);
+        for number in 0..total {
+            let mut tried = chosen.clone();
+            let mut rest = number;
+            for (place, options) in free.iter().zip(&choices) {
+                let option = options.get(rest % options.len().max(1)).cloned();
+                rest /= options.len().max(1);
+                tried.extend(option.map(|option| (*place, option)));
+            }
+            if self.broken(roles, &self.record(&tried, at), about).len() < broken {
+                *chosen = tried;
+                return true;
+            }
+        }
+        false
+    }
+
+    /// A few valid choices of a member, null among them where it may be.
+    fn choices(&self, place: usize) -> Vec<Choice> {
+        let Some(slot) = self.slots.get(place) else { return Vec::new() };
+        let mut few: Vec<Choice> = slot.valid.iter().take(CHOICES_MAX).cloned().collect();
+        let null = Some(Token::Null);
+        if slot.valid.contains(&null) && !few.contains(&null) {
+            few.push(null);
+        }
+        few
+    }
+}
+
+impl Slot {
+    /// The plainest valid choice; of an envelope, that of the telling.
+    fn usual(&self, at: u32) -> Choice {
+        if self.role != Role::Plain {
+            let own = Some(envelope(self.role, at));
+            if self.valid.contains(&own) {
+                return own;
+            }
+        }
+        self.valid.first().cloned().flatten()
+    }
+}
+
+fn named(rule: &QualityRule, violation: &Violation) -> bool {
+    violation.rule.strip_prefix("quality:") == Some(&rule.name)
+}
+
+/// Stable ids of fields.
+pub fn ids(spec: &EntitySpec, fields: &[FieldIx]) -> Vec<u32> {
+    fields.iter().filter_map(|ix| spec.fields.get(*ix)).map(|field| field.id).collect()
+}
+
+/// The value of a token as the contract's field reads it alone; for tests and reports.
+pub fn value_of(interpreter: Interpreter<'_>, told: &Told, field: FieldIx) -> Option<Value> {
+    let record = fold::read(interpreter, told).ok()?;
+    record.get(field).cloned()
+}

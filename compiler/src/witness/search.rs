@@ -1,0 +1,300 @@
+//! The search for a witness: records are composed from both contracts and told to both, until one accepts what the other refuses, or
+//! until the two fold the same records to different rows. What does not confirm is no witness.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use covenant_model::record::Violation;
+use covenant_model::spec::EntitySpec;
+
+use super::compose::{Choice, Roles, Sheet, ids, sheet};
+use super::fold::{self, Difference, Outcome};
+use super::interpret::Interpreter;
+use super::told::{Act, Form, Told};
+use super::{Direction, Row, Verdicts};
+
+/// Most values of a field that are put into pairs.
+const PAIRED_MAX: usize = 8;
+
+/// What a finding is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Focus {
+    /// The entity as a whole, its key or its sources: any difference counts.
+    Entity,
+    /// A field, by its stable id: only what concerns it counts.
+    Field(u32),
+    /// A quality rule, by name.
+    Quality(String),
+}
+
+/// Two contracts of one entity.
+#[derive(Clone, Copy)]
+pub struct Pair<'c> {
+    /// What was promised.
+    pub old: Interpreter<'c>,
+    /// What is proposed.
+    pub new: Interpreter<'c>,
+}
+
+/// Looks for records that the writer of the direction takes and on which the two sides part.
+pub fn search(pair: Pair<'_>, direction: Direction, focus: &Focus) -> Option<Row> {
+    let roles = match direction {
+        Direction::Backward => Roles { writer: pair.old, reader: pair.new },
+        Direction::Forward => Roles { writer: pair.new, reader: pair.old },
+    };
+    let search = Search { pair, direction, roles, focus };
+    let sheets: Vec<Sheet> =
+        roles.writer.spec().sources.keys().filter_map(|source| sheet(roles, source)).collect();
+    let found = match focus {
+        Focus::Field(id) if sheets.iter().any(|sheet| sheet.slot_of(*id).is_some()) => {
+            search.values(&sheets, *id).or_else(|| search.pairs(&sheets, *id))
+        }
+        Focus::Field(_) | Focus::Quality(_) | Focus::Entity => None,
+    };
+    found
+        .or_else(|| search.plain(&sheets))
+        .or_else(|| search.rule(&sheets))
+        .or_else(|| search.neighbours(&sheets))
+}
+
+struct Search<'s, 'c> {
+    pair: Pair<'c>,
+    direction: Direction,
+    roles: Roles<'c>,
+    focus: &'s Focus,
+}
+
+impl Search<'_, '_> {
+    /// One record with every value of the field that is worth trying.
+    fn values(&self, sheets: &[Sheet], id: u32) -> Option<Row> {
+        for sheet in sheets {
+            let Some(place) = sheet.slot_of(id) else { continue };
+            let Some(slot) = sheet.slots.get(place) else { continue };
+            // What the writer takes can prove something; short texts before long ones.
+            for choice in &slot.valid {
+                let told = self.compose(sheet, &[(place, choice)], 1);
+                if let Some(row) = self.confirm(vec![told]) {
+                    return Some(row);
+                }
+            }
+        }
+        None
+    }
+
+    /// Two records of one row, from any two sources that tell the field, with any two of its values.
+    fn pairs(&self, sheets: &[Sheet], id: u32) -> Option<Row> {
+        let tellers: Vec<(&Sheet, usize)> =
+            sheets.iter().filter_map(|sheet| Some((sheet, sheet.slot_of(id)?))).collect();
+        let few = |sheet: &Sheet, place: usize| -> Vec<Choice> {
+            let all = sheet.slots.get(place).map(|slot| slot.valid.as_slice()).unwrap_or_default();
+            all.iter().take(PAIRED_MAX).cloned().collect()
+        };
+        for (first, first_place) in &tellers {
+            for (second, second_place) in &tellers {
+                for a in few(first, *first_place) {
+                    for b in few(second, *second_place) {
+                        let told = vec![
+                            self.compose(first, &[(*first_place, &a)], 1),
+                            self.compose(second, &[(*second_place, &b)], 2),
+                        ];
+                        if let Some(row) = self.confirm(told) {
+                            return Some(row);
+                        }
+                    }
+                }
+            }
+        }
+        None
+    }
+
+    /// The plainest record of each source; inserted, and deleted after.
+    fn plain(&self, sheets: &[Sheet]) -> Option<Row> {
+        for sheet in sheets {
+            let told = self.compose(sheet, &[], 1);
+            let mut gone = told.clone();
+            gone.act = Act::Delete;
+            gone.at = 2;
+            if let Some(row) = self.confirm(vec![told.clone()]) {
+                return Some(row);
+            }
+            if sheet.form == Form::Row
+                && let Some(row) = self.confirm(vec![told, gone])
+            {
+                return Some(row);
+            }
+        }
+        None
+    }
+
+    /// Records that break the reader's rule of that name: every combination of a few values of its fields.
+    fn rule(&self, sheets: &[Sheet]) -> Option<Row> {
+        let Focus::Quality(name) = self.focus else { return None };
+        let spec = self.roles.reader.spec();
+        let rule = spec.quality.iter().find(|rule| rule.name == *name)?;
+        let fields = ids(spec, &rule.expect.fields());
+        for sheet in sheets {
+            let places: Vec<usize> = fields.iter().filter_map(|id| sheet.slot_of(*id)).collect();
+            let found = each_combination(sheet, &places, |chosen| {
+                let chosen: Vec<(usize, &Choice)> =
+                    chosen.iter().map(|(place, choice)| (*place, choice)).collect();
+                self.confirm(vec![self.compose(sheet, &chosen, 1)])
+            });
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// Two records that differ in one member: other keys make other rows.
+    fn neighbours(&self, sheets: &[Sheet]) -> Option<Row> {
+        if *self.focus != Focus::Entity {
+            return None;
+        }
+        for sheet in sheets {
+            for (place, slot) in sheet.slots.iter().enumerate() {
+                let Some(other) = slot.valid.get(1) else { continue };
+                let told =
+                    vec![self.compose(sheet, &[], 1), self.compose(sheet, &[(place, other)], 2)];
+                if let Some(row) = self.confirm(told) {
+                    return Some(row);
+                }
+            }
+        }
+        None
+    }
+
+    fn compose(&self, sheet: &Sheet, fixed: &[(usize, &Choice)], at: u32) -> Told {
+        let fixed: BTreeMap<usize, Choice> =
+            fixed.iter().map(|(place, choice)| (*place, (*choice).clone())).collect();
+        let about = |violation: &Violation| self.concerns(violation);
+        sheet.compose(self.roles, &fixed, at, &about)
+    }
+
+    /// Runs both sides. The witness is smaller where it can be.
+    fn confirm(&self, told: Vec<Told>) -> Option<Row> {
+        self.parted(&told)?;
+        let told = self.smaller(told);
+        let verdicts = self.parted(&told)?;
+        Some(Row { direction: self.direction, told, verdicts })
+    }
+
+    /// How the two sides part over these records, where it concerns the focus.
+    fn parted(&self, told: &[Told]) -> Option<Verdicts> {
+        let written = fold::run(self.roles.writer, told);
+        if !written.accepted() {
+            return None;
+        }
+        let read = fold::run(self.roles.reader, told);
+        if !read.accepted() {
+            let refusals: Vec<Violation> = read
+                .verdicts
+                .iter()
+                .flat_map(|verdict| match verdict {
+                    fold::Verdict::Accepted => Vec::new(),
+                    fold::Verdict::Refused(violations) => violations.clone(),
+                })
+                .collect();
+            let concerned = refusals.iter().any(|violation| self.concerns(violation));
+            return concerned.then_some(Verdicts::Refused(refusals));
+        }
+        self.disagreement(&written, &read)
+    }
+
+    fn disagreement(&self, written: &Outcome, read: &Outcome) -> Option<Verdicts> {
+        let (old, new) = match self.direction {
+            Direction::Backward => (written, read),
+            Direction::Forward => (read, written),
+        };
+        let (old_spec, new_spec) = (self.pair.old.spec(), self.pair.new.spec());
+        let difference = fold::difference((old_spec, old), (new_spec, new))?;
+        let concerned = match (&difference, self.focus) {
+            (_, Focus::Entity) => true,
+            (Difference::Fields(ids), Focus::Field(id)) => ids.contains(id),
+            (Difference::Keys, Focus::Field(id)) => {
+                [old_spec, new_spec].iter().any(|spec| ids(spec, &spec.key).contains(id))
+            }
+            (Difference::Alive, Focus::Field(_)) | (_, Focus::Quality(_)) => false,
+        };
+        concerned.then(|| super::shown::differing(&difference, (old_spec, old), (new_spec, new)))
+    }
+
+    /// Whether a refusal is about the focus.
+    fn concerns(&self, violation: &Violation) -> bool {
+        let quality = violation.rule.strip_prefix("quality:");
+        match self.focus {
+            Focus::Entity => true,
+            Focus::Quality(name) => quality == Some(name),
+            Focus::Field(id) => {
+                let spec = self.roles.reader.spec();
+                let rule = spec.quality.iter().find(|rule| quality == Some(&rule.name));
+                let named = violation.field.as_ref().is_some_and(|name| {
+                    names(self.pair.old.spec(), *id).contains(name.as_str())
+                        || names(self.pair.new.spec(), *id).contains(name.as_str())
+                });
+                named || rule.is_some_and(|rule| ids(spec, &rule.expect.fields()).contains(id))
+            }
+        }
+    }
+
+    /// Leaves out members as long as the sides still part.
+    fn smaller(&self, mut told: Vec<Told>) -> Vec<Told> {
+        for at in 0..told.len() {
+            let names: Vec<String> =
+                told.get(at).map(|one| one.members.keys().cloned().collect()).unwrap_or_default();
+            for name in names {
+                let mut less = told.clone();
+                if let Some(one) = less.get_mut(at) {
+                    one.members.remove(&name);
+                }
+                if self.parted(&less).is_some() {
+                    told = less;
+                }
+            }
+        }
+        told
+    }
+}
+
+/// What a field is called: in the contract, and by its sources.
+fn names(spec: &EntitySpec, id: u32) -> BTreeSet<&str> {
+    let field = spec.fields.iter().find(|field| field.id == id);
+    field
+        .iter()
+        .flat_map(|field| {
+            std::iter::once(field.name.as_str()).chain(field.from.values().map(String::as_str))
+        })
+        .collect()
+}
+
+/// Most combinations of a rule's values.
+const COMBINATIONS_MAX: usize = 4_096;
+/// Values of one field in a combination.
+const VALUES_MAX: usize = 6;
+
+fn each_combination<R>(
+    sheet: &Sheet,
+    places: &[usize],
+    mut then: impl FnMut(&[(usize, Choice)]) -> Option<R>,
+) -> Option<R> {
+    let options: Vec<(usize, &[Choice])> = places
+        .iter()
+        .filter_map(|place| {
+            let valid = sheet.slots.get(*place)?.valid.as_slice();
+            Some((*place, valid.get(..VALUES_MAX.min(valid.len()))?))
+        })
+        .collect();
+    let total = options.iter().map(|(_, all)| all.len()).product::<usize>().min(COMBINATIONS_MAX);
+    for number in 0..total {
+        let mut rest = number;
+        let mut chosen = Vec::with_capacity(options.len());
+        for (place, all) in &options {
+            let size = all.len().max(1);
+            chosen.extend(all.get(rest % size).map(|choice| (*place, choice.clone())));
+            rest /= size;
+        }
+        if let Some(found) = then(&chosen) {
+            return Some(found);
+        }
+    }
+    None
+}
