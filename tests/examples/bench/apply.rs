@@ -28,6 +28,8 @@ const ROWS: u64 = 2_000_000;
 const ROWS_QUICK: u64 = 100_000;
 /// Changes of a batch.
 const BATCH: u64 = 100_000;
+/// Changes of a batch that fills the table.
+const FILL: u64 = 250_000;
 const BATCHES: u64 = 4;
 const BATCHES_QUICK: u64 = 2;
 /// Spreads keys over the table.
@@ -131,7 +133,7 @@ pub(crate) fn fill_part(folder: &str, rows: u64) -> Result<Measured, Failure> {
         let watch = Watch::start()?;
         let mut filled = 0;
         while filled < rows {
-            let until = rows.min(filled + BATCH);
+            let until = rows.min(filled + FILL);
             let changes: Vec<Change> = (filled..until).map(|row| change(row, 1, row)).collect();
             let commit = bench.land(&changes).await?;
             bench.warehouse.apply(&bench.landing, &[commit]).await?;
