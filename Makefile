@@ -3,6 +3,7 @@
 .PHONY: help setup demo test check sim bench fuzz generate diff clean
 ARGS ?=
 SEEDS ?= 20000
+TIME ?= 60
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,6 +25,9 @@ sim: setup ## the seeded simulation; SEEDS=20000, or SEED=n to replay one
 
 bench: setup ## the figures of docs/performance.md
 	@scripts/bench $(ARGS)
+
+fuzz: ## inputs that break the compiler; TIME=60 seconds a target
+	@scripts/fuzz $(TIME)
 
 generate: setup ## regenerate generated/ from contracts/
 	@cargo run -q -p covenant-compiler --bin covenant -- build

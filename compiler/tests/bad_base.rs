@@ -199,7 +199,27 @@ fn a_broken_file_is_one_finding() {
                 found.iter().partition(|one| one.contains(&format!(" {path} ")));
             assert_eq!(own.len(), 1, "{path}: {found:#?}");
             assert!(others.iter().all(|one| one.contains(elsewhere)), "{path}: {found:#?}");
-            assert_eq!(others.len(), 2, "the typo, and the key that it leaves missing: {found:#?}");
+            assert_eq!(others.len(), 1, "the typo, and nothing that follows from it: {found:#?}");
+        }
+    }
+}
+
+/// A contract without its fields says so once, and nobody else says anything.
+#[test]
+fn missing_and_misspelled_fields_are_one_finding() {
+    for path in ["sales/customer.yaml", "sales/order.yaml", "marts/daily.yaml"] {
+        let cases: [(&str, &str); 3] =
+            [("feilds:\n", "CV1003"), ("fields: 7\nx_rest:\n", "CV1006"), ("x_rest:\n", "CV1005")];
+        for (to, code) in cases {
+            let mut files = common::base();
+            let text = files.get_mut(path).unwrap();
+            *text = text.replacen("\nfields:\n", &format!("\n{to}"), 1);
+            let compiled = compile(SourceSet::new(files));
+            let mut found: Vec<String> =
+                compiled.diagnostics.iter().map(|one| one.code.to_string()).collect();
+            // The key that holds the fields now is unknown.
+            found.retain(|one| code == "CV1003" || one != "CV1003");
+            assert_eq!(found, [code], "{path} {to:?}");
         }
     }
 }

@@ -2,12 +2,14 @@
 //! gives as much of a tree as can be had, so that the later stages can report what they find in the
 //! same run.
 
+mod broken;
 mod common;
 mod entity;
 mod fields;
 mod model;
 mod project;
 mod reader;
+mod recover;
 pub mod scalars;
 mod spans;
 mod waivers;
@@ -30,7 +32,7 @@ pub fn parse(sources: &SourceSet, sink: &Sink) -> Ast {
     let mut ast = Ast::default();
     for (id, source) in sources.iter() {
         match yaml::parse(id, source, sink) {
-            Some(node) => document(&mut ast, id, source, &node, sink),
+            Some(node) => document(&mut ast, id, source, node, sink),
             None => ast.unreadable.extend(declared_name(&source.text)),
         }
     }
@@ -62,7 +64,11 @@ pub fn declared_name(text: &str) -> Option<String> {
     })
 }
 
-fn document(ast: &mut Ast, id: FileId, source: &SourceFile, node: &Node, sink: &Sink) {
+fn document(ast: &mut Ast, id: FileId, source: &SourceFile, mut node: Node, sink: &Sink) {
+    if let Some(kind) = kind_of(&node) {
+        recover::sections(sink, &mut node, kind);
+    }
+    let node = &node;
     let Some(entries) = reader::entries(sink, node, "a contract") else { return };
     let kind = entries
         .iter()
@@ -108,11 +114,27 @@ fn document(ast: &mut Ast, id: FileId, source: &SourceFile, node: &Node, sink: &
     }
     ast.spans.record(&path, node, kind.value.span);
     match kind.key.as_str() {
+        "entity" | "model" if !recover::has_fields(node) => {
+            // What it lacks is said; what refers to it is left alone.
+            if kind.key == "entity" {
+                entity::read(sink, node, kind.value.span);
+            } else {
+                model::read(sink, node, kind.value.span);
+            }
+            ast.unreadable.push(path);
+        }
         "entity" => ast.entities.extend(entity::read(sink, node, kind.value.span)),
         "model" => ast.models.extend(model::read(sink, node, kind.value.span)),
         WAIVERS => ast.waivers = waivers::read(sink, node, kind.key_span),
         _ => ast.project = project::read(sink, node, kind.value.span),
     }
+}
+
+/// What a file declares, where it says so.
+fn kind_of(node: &Node) -> Option<&'static str> {
+    let Kind::Map(entries) = &node.kind else { return None };
+    let declares = |kind: &&str| entries.iter().any(|entry| entry.key == *kind);
+    ["entity", "model"].into_iter().find(declares)
 }
 
 /// The byte in the file at which a line and column (from 1, in characters) of a multi-line text

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle};
 
 use crate::diagnostic::{Applicability, Diagnostic, Fix, Sink, codes};
+use crate::parse::broken;
 use crate::source::{FileId, SourceFile, Span};
 
 /// A contract is a page of text; more is a mistake (a data file, a bundle) and not worth parsing.
@@ -162,20 +163,7 @@ impl<'a> Builder<'a> {
     fn broken(&mut self, error: &granit_parser::ScanError) {
         self.failed = true;
         let at = error.marker().byte_offset().unwrap_or(0).min(self.source.text.len());
-        let span = Span { file: self.file, start: at, end: at };
-        let text = error.info();
-        let (code, headline, help) = if text.contains("nest") || text.contains("recursion") {
-            let help = format!("values nest at most {DEPTH_MAX} deep");
-            (&codes::TOO_DEEP, "values nest too deep".to_owned(), help)
-        } else {
-            (
-                &codes::NOT_YAML,
-                format!("not YAML: {text}"),
-                "indent with spaces, and quote texts that hold `: `, `#`, `{`, `[` or a leading `@`, `%`, `*`, `&`"
-                    .to_owned(),
-            )
-        };
-        self.sink.push(Diagnostic::new(code, span, headline).help(help));
+        self.sink.push(broken::finding(self.file, self.source, at, &error.info()));
     }
 
     fn refuse(&mut self, span: Span, what: &str) {

@@ -1,0 +1,79 @@
+//! The ledger of messages that are still bad: what is said, and what should be. A message that became
+//! better fails here, and its row is taken out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads files and may panic"
+)]
+
+mod common;
+
+use covenant_compiler::compile;
+use covenant_compiler::source::SourceSet;
+
+/// A mistake, what is said of it, and what would help more.
+struct Bad {
+    file: &'static str,
+    from: &'static str,
+    to: &'static str,
+    says: &'static str,
+    should: &'static str,
+}
+
+const LEDGER: &[Bad] = &[
+    Bad {
+        file: "marts/daily.yaml",
+        from: "FROM sales.order AS o",
+        to: "FORM sales.order AS o",
+        says: "not a query: Expected: end of statement, found: FORM",
+        should: "did you mean `FROM`? The parser takes FORM for an alias and stops behind it",
+    },
+    Bad {
+        file: "marts/daily.yaml",
+        from: "SUM(o.total) AS total",
+        to: "SUM(o.total AS total",
+        says: "not a query: Expected: ), found: FROM",
+        should: "point at the parenthesis that is not closed, on the line before",
+    },
+    Bad {
+        file: "sales/order.yaml",
+        from: "expect: tax <= total",
+        to: "expect: tax =< total",
+        says: "at Line: 1, Column: 6",
+        should: "put the carets under `=<` and ask whether `<=` was meant; the place is in the text now",
+    },
+    Bad {
+        file: "sales/order.yaml",
+        from: "from: [shop, events]\n    merge",
+        to: "from: [shop events]\n    merge",
+        says: "comes from `shop events`, which is no source",
+        should: "say that a comma is missing between two known sources",
+    },
+    Bad {
+        file: "sales/order.yaml",
+        from: "  crm:\n    object: Order__c",
+        to: "  crm:\n  object: Order__c",
+        says: "a second `: ` on the line, or another indentation",
+        should: "point at `object`, which is not indented below `crm`; the parser stumbles a line later",
+    },
+];
+
+#[test]
+fn the_ledger_is_true() {
+    for bad in LEDGER {
+        let mut files = common::base();
+        let text = files.get_mut(bad.file).unwrap();
+        assert_eq!(text.matches(bad.from).count(), 1, "{}", bad.from);
+        *text = text.replace(bad.from, bad.to);
+        let compiled = compile(SourceSet::new(files));
+        let said: Vec<&str> =
+            compiled.diagnostics.iter().map(|one| one.headline.as_str()).collect();
+        assert!(
+            said.iter().any(|one| one.contains(bad.says)),
+            "{:?} now says {said:#?}: take it out of the ledger where that is better (it should {})",
+            bad.to,
+            bad.should
+        );
+    }
+}

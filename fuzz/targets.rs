@@ -1,0 +1,99 @@
+//! What must hold for every input, whoever makes it: libFuzzer, or the bounded run of `make test`.
+
+#![allow(dead_code, unreachable_pub, reason = "a fuzz target uses one of them")]
+
+use covenant_compiler::diagnostic::{Diagnostics, Severity, fix};
+use covenant_compiler::parse::declared_name;
+use covenant_compiler::report::{
+    Command, Report, changes, concise, contracts, github, gitlab, human, json, junit, markdown,
+    sarif,
+};
+use covenant_compiler::source::SourceSet;
+use covenant_compiler::{Compiled, compat, compile};
+
+/// Contracts that hold together; the input takes the place of one of them.
+const BASE: [(&str, &str); 4] = [
+    ("project.yaml", include_str!("../compiler/tests/ui/base/project.yaml")),
+    ("sales/customer.yaml", include_str!("../compiler/tests/ui/base/sales/customer.yaml")),
+    ("sales/order.yaml", include_str!("../compiler/tests/ui/base/sales/order.yaml")),
+    ("marts/daily.yaml", include_str!("../compiler/tests/ui/base/marts/daily.yaml")),
+];
+
+/// Any bytes as the only file: findings with places inside it, or a contract; never a panic.
+pub fn parser(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let compiled = compile(SourceSet::new([("project.yaml".to_owned(), text)]));
+    assert_eq!(compiled.plan.is_none(), compiled.diagnostics.has_errors());
+    placed(&compiled.diagnostics, &compiled.sources);
+}
+
+/// A file among others that hold together: findings that every format can show, and fixes that can be
+/// made.
+pub fn resolver(bytes: &[u8]) {
+    let compiled = compile(with(bytes));
+    assert_eq!(compiled.plan.is_none(), compiled.diagnostics.has_errors());
+    placed(&compiled.diagnostics, &compiled.sources);
+    let found = contracts::report(Command::Check, &compiled.diagnostics, &compiled.sources);
+    every_format(&found);
+    let fixes: Vec<_> = compiled.diagnostics.iter().flat_map(|one| one.fixes.clone()).collect();
+    let applied = fix::apply(&compiled.sources, &fixes);
+    assert!(applied.done.len() + applied.refused.len() <= fixes.len());
+}
+
+/// The file before and after: a comparison that says nothing where nothing changed, and that every
+/// format can show.
+pub fn diff(bytes: &[u8]) {
+    let (old, new) = (compile(SourceSet::new(base())), compile(with(bytes)));
+    let Some(same) = &new.plan else { return };
+    assert!(compat::diff(same, same).is_empty(), "a version differs from itself");
+    for (old, new) in [(&old, &new), (&new, &old)] {
+        every_format(&changed(old, new));
+    }
+}
+
+fn changed(old: &Compiled, new: &Compiled) -> Report {
+    let found = match (&old.plan, &new.plan) {
+        (Some(before), Some(after)) => compat::diff(before, after),
+        (None, _) | (_, None) => Vec::new(),
+    };
+    changes::report(&found, old, new, "released")
+}
+
+fn base() -> Vec<(String, String)> {
+    BASE.iter().map(|(path, text)| ((*path).to_owned(), (*text).to_owned())).collect()
+}
+
+/// The base with the input in the place of the file that declares the same thing, or beside them.
+fn with(bytes: &[u8]) -> SourceSet {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let mut files = base();
+    let name = declared_name(&text);
+    match files.iter_mut().find(|(_, known)| name.is_some() && declared_name(known) == name) {
+        Some((_, known)) => *known = text,
+        None => files.push(("input.yaml".to_owned(), text)),
+    }
+    SourceSet::new(files)
+}
+
+fn placed(found: &Diagnostics, sources: &SourceSet) {
+    for one in found.iter() {
+        let spans = one.labels.iter().map(|label| label.span).chain([one.span]);
+        for span in spans {
+            let text = sources.get(span.file).map(|source| source.text.as_str());
+            let inside = text.and_then(|text| text.get(span.start..span.end));
+            assert!(inside.is_some(), "{}: no place: {span:?}", one.code);
+        }
+    }
+}
+
+fn every_format(report: &Report) {
+    let plain = human::render(report, Severity::Info, false);
+    assert_eq!(plain.is_empty(), report.findings.is_empty());
+    concise::render(report, Severity::Info);
+    github::render(report, Severity::Info);
+    markdown::render(report, Severity::Info);
+    junit::render(report, Some(Severity::Error));
+    for text in [json::render(report), sarif::render(report), gitlab::render(report)] {
+        assert!(text.is_ok(), "keys are texts");
+    }
+}
