@@ -3,7 +3,6 @@
 use super::Outcome;
 use super::output::{remark, result};
 use crate::compat;
-use crate::diagnostic::explain::wrap;
 use crate::diagnostic::{codes, nearest};
 
 pub(super) fn explain(code: Option<&str>) -> Outcome {
@@ -17,8 +16,7 @@ pub(super) fn explain(code: Option<&str>) -> Outcome {
         return Outcome::Fine;
     };
     if let Some(rule) = compat::rule(name) {
-        let paragraphs: Vec<String> = rule.explain.split("\n\n").map(wrap).collect();
-        result(&format!("{}: {}\n\n{}\n", rule.code, rule.slug, paragraphs.join("\n\n")));
+        result(&rule.explain().text(&format!("{}: {}", rule.code, rule.slug)));
         return Outcome::Fine;
     }
     match codes::find(name) {

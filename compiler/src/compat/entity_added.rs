@@ -1,27 +1,33 @@
-//! An entity is new: nobody depends on it yet.
+//! An entity or a model is new: nobody depends on it yet.
 
-use super::Sides;
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCW003",
     slug: "entity-added",
-    modes: Modes { backward: Grade::Info, forward: Grade::Info },
+    direction: Direction::Tightens,
+    mirror: Mirror::Uneven("DCW001", "nobody depends on what is new; whoever is there loses"),
+    modes: Modes::INFO,
+    consumers: &[],
     migration: Migration::Inplace,
-    explain: "A new entity. Nobody depends on it yet; `deploy` makes its tables, and its first load runs beside live traffic.",
+    witness: WitnessKind::None,
+    what: "A new entity.",
+    why: "Nobody depends on it yet.",
+    how: "Nothing: `deploy` makes its tables, and its first load runs beside live traffic.",
+    cases: cases!("DCW003-entity-added"),
     check: Check::Sides(check),
 };
 
 fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
-    for entity in sides.new.entities.iter().filter(|e| sides.old.entity(&e.name).is_none()) {
-        let finding = Finding::new(
-            &RULE,
-            entity.compatibility,
-            entity.name.clone(),
-            format!("entity {} was added", entity.name),
-            Vec::new(),
-            "nothing: its first load runs beside live traffic".into(),
+    let added = sides.new.plan.entities.iter().filter(|e| sides.old.entity(&e.name).is_none());
+    for entity in added {
+        let name = entity.name.clone();
+        let headline = format!("entity {name} was added");
+        let help = "nothing: its first load runs beside live traffic";
+        findings.push(
+            Finding::new(&RULE, entity.compatibility, name.clone(), headline, Vec::new(), help)
+                .old_at(None)
+                .claiming([name]),
         );
-        findings.push(finding.old_at(None));
     }
 }

@@ -2,17 +2,24 @@
 
 use covenant_model::value::LogicalType;
 
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
-use super::{FieldPair, consumers};
+use super::enum_value_removed;
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCW041",
     slug: "enum-value-added",
-    modes: Modes { backward: Grade::Info, forward: Grade::Error },
+    direction: Direction::Loosens,
+    mirror: Mirror::Rule("DCW040"),
+    modes: Modes::FORWARD,
+    consumers: &[RustValidator, SalesforceMapping, Model],
     migration: Migration::None,
-    explain: "An enum got a symbol.\n\nOld validators reject records that hold it, a restricted Salesforce picklist refuses it \
-              until its metadata is deployed, and models that list the symbols miss it.\n\nDeploy validators and picklists \
-              first, let the producer use it afterwards, and look at the models that are named.",
+    witness: WitnessKind::Record,
+    what: "An enum got a symbol.",
+    why: "Old validators reject records that hold it, a restricted Salesforce picklist refuses \
+          it until its metadata is deployed, and models that list the symbols miss it.",
+    how: "Deploy validators and picklists first, let the producer use it afterwards, and look \
+          at the models that are named.",
+    cases: cases!("DCW041-enum-value-added"),
     check: Check::Field(check),
 };
 
@@ -22,29 +29,15 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
     else {
         return;
     };
-    let entity = pair.entity.new;
     for symbol in new.iter().filter(|symbol| !old.contains(symbol)) {
-        let mut broken =
-            vec![consumers::validator(pair.entity.old, "rejects records that hold it")];
-        broken.extend(consumers::mappings(entity, pair.new, "refuses it until deployed"));
-        let how = "lists symbols and misses it";
-        broken.extend(
-            consumers::models(pair.entity.sides.new, &entity.name, &pair.new.name, how)
-                .into_iter()
-                .filter(|consumer| {
-                    pair.entity.sides.new.models.iter().any(|model| {
-                        let listed = |known: &String| model.query.contains(&format!("'{known}'"));
-                        model.name == consumer.name && old.iter().any(listed)
-                    })
-                }),
-        );
-        findings.push(Finding::new(
-            &RULE,
-            pair.entity.old.compatibility,
-            format!("{}/fields/{}/type", entity.name, pair.new.name),
-            format!("{}.{} got the value {symbol}", entity.name, pair.new.name),
-            broken,
-            "deploy validators and picklists first, then let the producer use it".into(),
-        ));
+        let mut broken = vec![pair.entity.before().validator("rejects records that hold it")];
+        broken.extend(pair.entity.after().mappings(pair.new, "refuses it until deployed"));
+        broken.extend(enum_value_removed::listing(pair, old, "lists symbols and misses it"));
+        let headline = format!("{} got the value {symbol}", pair.shown());
+        let help = "deploy validators and picklists first, then let the producer use it";
+        let mut finding = pair.finding(&RULE, "type", headline, broken, help);
+        finding.claims = enum_value_removed::claims(pair, old, new, symbol);
+        finding.claims.push(pair.leaf(&format!("transitions/{symbol}")));
+        findings.push(finding);
     }
 }

@@ -1,18 +1,24 @@
-//! A symbol is gone, or the order of a ranked enum changed.
+//! A symbol is gone.
 
 use covenant_model::value::LogicalType;
 
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
-use super::{FieldPair, consumers};
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCW040",
     slug: "enum-value-removed",
-    modes: Modes { backward: Grade::Error, forward: Grade::Info },
+    direction: Direction::Tightens,
+    mirror: Mirror::Rule("DCW041"),
+    modes: Modes::BACKWARD,
+    consumers: &[RustValidator, SnowflakeTable, SalesforceMapping, Model],
     migration: Migration::Precheck,
-    explain: "An enum lost a symbol.\n\nThe new validator rejects records that hold it: landed changes that are replayed, events \
-              in flight. Stored rows keep it, models that compare with it find nothing new, a Salesforce picklist value stays \
-              behind.\n\nStop producing it first, correct the rows that hold it, then remove it.",
+    witness: WitnessKind::Record,
+    what: "An enum lost a symbol.",
+    why: "The new validator rejects records that hold it: landed changes that are replayed, \
+          events in flight. Stored rows keep it, models that compare with it find nothing new, \
+          a Salesforce picklist value stays behind.",
+    how: "Stop producing it first, correct the rows that hold it, then remove it.",
+    cases: cases!("DCW040-enum-value-removed"),
     check: Check::Field(check),
 };
 
@@ -22,28 +28,47 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
     else {
         return;
     };
-    let entity = pair.entity.new;
+    let after = pair.entity.after();
     for symbol in old.iter().filter(|symbol| !new.contains(symbol)) {
-        let mut broken = vec![consumers::validator(entity, "rejects records that hold it")];
-        broken.extend(consumers::column(entity, pair.new, "still holds it"));
-        broken.extend(consumers::mappings(entity, pair.new, "keeps it as a picklist value"));
-        let how = "may compare with it";
-        broken.extend(
-            consumers::models(pair.entity.sides.new, &entity.name, &pair.new.name, how)
-                .into_iter()
-                .filter(|consumer| {
-                    pair.entity.sides.new.models.iter().any(|model| {
-                        model.name == consumer.name && model.query.contains(&format!("'{symbol}'"))
-                    })
-                }),
-        );
-        findings.push(Finding::new(
-            &RULE,
-            pair.entity.old.compatibility,
-            format!("{}/fields/{}/type", entity.name, pair.new.name),
-            format!("{}.{} lost the value {symbol}", entity.name, pair.new.name),
-            broken,
-            "stop producing it, correct the rows that hold it, then remove it".into(),
-        ));
+        let mut broken = vec![after.validator("rejects records that hold it")];
+        broken.extend(after.column(pair.new, "still holds it"));
+        broken.extend(after.mappings(pair.new, "keeps it as a picklist value"));
+        broken.extend(listing(pair, std::slice::from_ref(symbol), "compares with it"));
+        let headline = format!("{} lost the value {symbol}", pair.shown());
+        let help = "stop producing it, correct the rows that hold it, then remove it";
+        let mut finding = pair.finding(&RULE, "type", headline, broken, help);
+        finding.claims = claims(pair, old, new, symbol);
+        finding.claims.push(pair.leaf(&format!("transitions/{symbol}")));
+        findings.push(finding);
     }
+}
+
+/// The leaf of a symbol; the order too, unless the symbols that stay stand in another one.
+pub(super) fn claims(
+    pair: FieldPair<'_>,
+    old: &[String],
+    new: &[String],
+    symbol: &str,
+) -> Vec<String> {
+    let mut claims = vec![pair.leaf(&format!("type/symbols/{symbol}"))];
+    if !reordered(old, new) {
+        claims.push(pair.leaf("type/order"));
+    }
+    claims
+}
+
+/// Whether symbols that both sides have stand in another order.
+pub(super) fn reordered(old: &[String], new: &[String]) -> bool {
+    let kept = |all: &[String], other: &[String]| -> Vec<String> {
+        all.iter().filter(|symbol| other.contains(symbol)).cloned().collect()
+    };
+    kept(old, new) != kept(new, old)
+}
+
+/// Models that read the field and name any of the symbols.
+pub(super) fn listing(pair: FieldPair<'_>, symbols: &[String], how: &str) -> Vec<Consumer> {
+    let view = pair.entity.sides.new;
+    let names = |query: &str| symbols.iter().any(|known| query.contains(&format!("'{known}'")));
+    let listed = |one: &Consumer| view.model(&one.name).is_some_and(|model| names(&model.query));
+    pair.entity.after().models(&pair.new.name, how).into_iter().filter(listed).collect()
 }

@@ -1,59 +1,80 @@
 //! A field's id is new: optional ones hurt nobody, required ones reject every row that was there before.
 
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
-use super::{EntityPair, consumers};
+use covenant_model::spec::FieldSpec;
+
+use super::prelude::*;
 
 pub(super) static OPTIONAL: Rule = Rule {
     code: "DCW014",
     slug: "optional-field-added",
-    modes: Modes { backward: Grade::Info, forward: Grade::Info },
+    direction: Direction::Loosens,
+    mirror: Mirror::Uneven("DCW010", "an addition takes nothing from a reader"),
+    modes: Modes::INFO,
+    consumers: &[],
     migration: Migration::Inplace,
-    explain: "A field that may be null or left out was added. Contracts are open: old validators ignore it, the table gets a \
-              column by one ALTER, old rows hold NULL.",
+    witness: WitnessKind::None,
+    what: "A field that may be null or left out was added.",
+    why: "Nobody: contracts are open, old validators ignore it, the table gets a column by one \
+          ALTER, old rows hold NULL.",
+    how: "Nothing.",
+    cases: cases!("DCW014-optional-field-added"),
     check: Check::Entity(check_optional),
 };
 
 pub(super) static REQUIRED: Rule = Rule {
     code: "DCW015",
     slug: "required-field-added",
-    modes: Modes { backward: Grade::Error, forward: Grade::Info },
+    direction: Direction::Tightens,
+    mirror: Mirror::Uneven("DCW010", "a removal also takes from readers"),
+    modes: Modes::BACKWARD,
+    consumers: &[RustValidator, SnowflakeTable],
     migration: Migration::Backfill,
-    explain: "A field that every record must carry was added.\n\nThe new validator rejects everything written before: landed \
-              changes that are replayed, events in flight, rows whose column is still empty.\n\nAdd it as `nullable: true`, \
-              backfill it, and tighten it in a later version.",
+    witness: WitnessKind::Record,
+    what: "A field that every record must carry was added.",
+    why: "The new validator rejects everything written before: landed changes that are \
+          replayed, events in flight, rows whose column is still empty.",
+    how: "Add it as `nullable: true`, backfill it, and tighten it in a later version.",
+    cases: cases!("DCW015-required-field-added"),
     check: Check::Entity(check_required),
 };
 
 fn check_optional(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
-    added(pair, findings, &OPTIONAL, false);
+    for field in added(pair, false) {
+        let headline = format!("optional field {} was added to {}", field.name, pair.new.name);
+        findings.push(found(pair, &OPTIONAL, field, headline, Vec::new(), "nothing"));
+    }
 }
 
 fn check_required(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
-    added(pair, findings, &REQUIRED, true);
+    for field in added(pair, true) {
+        let mut broken = vec![pair.after().validator("rejects every record written before")];
+        broken.extend(pair.after().column(field, "cannot be added NOT NULL"));
+        let headline = format!("required field {} was added to {}", field.name, pair.new.name);
+        let help = "declare it `nullable: true`, backfill it, tighten it later";
+        findings.push(found(pair, &REQUIRED, field, headline, broken, help).mend(Mend {
+            title: "let it be null until it is backfilled".to_owned(),
+            path: pair.leaf(&format!("fields/{}", field.name)),
+            edit: MendEdit::AddEntry("nullable: true".to_owned()),
+            safe: false,
+        }));
+    }
 }
 
-fn added(pair: EntityPair<'_>, findings: &mut Vec<Finding>, rule: &'static Rule, required: bool) {
-    for field in &pair.new.fields {
-        let known = pair.old.fields.iter().any(|old| old.id == field.id);
-        if known || required == (field.nullable || field.optional) {
-            continue;
-        }
-        let (kind, broken, help) = if required {
-            let how = "rejects every record written before";
-            let mut broken = vec![consumers::validator(pair.new, how)];
-            broken.extend(consumers::column(pair.new, field, "cannot be added NOT NULL"));
-            ("required", broken, "declare it `nullable: true`, backfill it, tighten it later")
-        } else {
-            ("optional", Vec::new(), "nothing")
-        };
-        let finding = Finding::new(
-            rule,
-            pair.old.compatibility,
-            format!("{}/fields/{}", pair.new.name, field.name),
-            format!("{kind} field {} was added to {}", field.name, pair.new.name),
-            broken,
-            help.into(),
-        );
-        findings.push(finding.old_at(Some(pair.old.name.clone())));
-    }
+fn added(pair: EntityPair<'_>, required: bool) -> impl Iterator<Item = &FieldSpec> {
+    pair.new.fields.iter().filter(move |field| {
+        field_of_id(pair.old, field.id).is_none() && required != (field.nullable || field.optional)
+    })
+}
+
+fn found(
+    pair: EntityPair<'_>,
+    rule: &'static Rule,
+    field: &FieldSpec,
+    headline: String,
+    broken: Vec<Consumer>,
+    help: &str,
+) -> Finding {
+    pair.finding(rule, &format!("fields/{}", field.name), headline, broken, help)
+        .old_at(Some(pair.old.name.clone()))
+        .claiming([leaf_of_field(&pair.new.name, field.id, "")])
 }

@@ -1,33 +1,37 @@
 //! An optional field must now be there.
 
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
-use super::{FieldPair, consumers};
+use covenant_model::spec::FieldSpec;
+
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCW021",
     slug: "optional-became-required",
-    modes: Modes { backward: Grade::Error, forward: Grade::Info },
+    direction: Direction::Tightens,
+    mirror: Mirror::Rule("DCW020"),
+    modes: Modes::BACKWARD,
+    consumers: &[RustValidator, SnowflakeTable],
     migration: Migration::Backfill,
-    explain: "A field that could be null or left out must now be there.\n\nThe new validator rejects old records: landed changes \
-              that are replayed, events in flight; stored NULLs stay.\n\nBackfill first, prove with a quality rule that no NULL \
-              is left, then tighten.",
+    witness: WitnessKind::Record,
+    what: "A field that could be null or left out must now be there.",
+    why: "The new validator rejects old records: landed changes that are replayed, events in \
+          flight; stored NULLs stay.",
+    how: "Backfill first, prove with a quality rule that no NULL is left, then tighten.",
+    cases: cases!("DCW021-optional-became-required"),
     check: Check::Field(check),
 };
 
 fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
-    let open = |nullable, optional| nullable || optional;
-    if !open(pair.old.nullable, pair.old.optional) || open(pair.new.nullable, pair.new.optional) {
+    let open = |field: &FieldSpec| field.nullable || field.optional;
+    if !open(pair.old) || open(pair.new) {
         return;
     }
-    let new = pair.entity.new;
-    let mut broken = vec![consumers::validator(new, "rejects records without it")];
-    broken.extend(consumers::column(new, pair.new, "still holds NULLs"));
-    findings.push(Finding::new(
-        &RULE,
-        pair.entity.old.compatibility,
-        format!("{}/fields/{}", new.name, pair.new.name),
-        format!("field {} of {} must now be there", pair.new.name, new.name),
-        broken,
-        "backfill it, prove that no NULL is left, then tighten it".into(),
-    ));
+    let after = pair.entity.after();
+    let mut broken = vec![after.validator("rejects records without it")];
+    broken.extend(after.column(pair.new, "still holds NULLs"));
+    let headline = format!("field {} of {} must now be there", pair.new.name, pair.entity.new.name);
+    let help = "backfill it, prove that no NULL is left, then tighten it";
+    findings.push(
+        pair.finding(&RULE, "nullable", headline, broken, help).claiming([pair.leaf("optional")]),
+    );
 }

@@ -1,64 +1,35 @@
 //! min, max, pattern or format accept less than before.
 
-use covenant_model::spec::FieldSpec;
-
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
-use super::{FieldPair, consumers};
+use super::limits;
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCW050",
     slug: "constraint-tightened",
-    modes: Modes { backward: Grade::Error, forward: Grade::Info },
+    direction: Direction::Tightens,
+    mirror: Mirror::Rule("DCW051"),
+    modes: Modes::BACKWARD,
+    consumers: &[RustValidator],
     migration: Migration::Precheck,
-    explain: "A limit, a pattern or a format accepts less than before (a changed pattern counts: whether it accepts less is not \
-              decided here).\n\nThe new validator rejects records that were valid.\n\nWrite it as a quality rule with \
-              `on_fail: alarm` first, and tighten when it is silent.",
+    witness: WitnessKind::Record,
+    what: "A limit, a pattern or a format accepts less than before, or is new.",
+    why: "The new validator rejects records that were valid.",
+    how: "Write it as a quality rule with `on_fail: alarm` first, and tighten when it is \
+          silent.",
+    cases: cases!("DCW050-constraint-tightened"),
     check: Check::Field(check),
 };
 
 fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
-    let changed: Vec<String> = tightened(pair.old, pair.new);
+    let changed = limits::stricter(pair.old, pair.new);
     if changed.is_empty() {
         return;
     }
-    let new = pair.entity.new;
-    findings.push(Finding::new(
-        &RULE,
-        pair.entity.old.compatibility,
-        format!("{}/fields/{}", new.name, pair.new.name),
-        format!("{}.{} accepts less: {}", new.name, pair.new.name, changed.join(", ")),
-        vec![consumers::validator(new, "rejects records that were valid")],
-        "write it as a quality rule with `on_fail: alarm` first".into(),
-    ));
-}
-
-fn tightened(old: &FieldSpec, new: &FieldSpec) -> Vec<String> {
-    let mut changed = Vec::new();
-    let show = |limit: &Option<String>| limit.clone().unwrap_or("none".into());
-    if raised(&old.min, &new.min) {
-        changed.push(format!("min {} -> {}", show(&old.min), show(&new.min)));
-    }
-    if raised(&new.max, &old.max) {
-        changed.push(format!("max {} -> {}", show(&old.max), show(&new.max)));
-    }
-    for (what, old, new) in
-        [("pattern", &old.pattern, &new.pattern), ("format", &old.format, &new.format)]
-    {
-        if new.is_some() && old != new {
-            changed.push(format!("{what} {} -> {}", show(old), show(new)));
-        }
-    }
-    changed
-}
-
-/// Whether a lower limit went up. Texts that are no plain numbers count as raised when they differ.
-fn raised(old: &Option<String>, new: &Option<String>) -> bool {
-    match (old, new) {
-        (_, None) => false,
-        (None, Some(_)) => true,
-        (Some(old), Some(new)) => match (old.parse::<f64>(), new.parse::<f64>()) {
-            (Ok(old), Ok(new)) => new > old,
-            (Ok(_) | Err(_), Ok(_) | Err(_)) => old != new,
-        },
-    }
+    let headline = format!("{} accepts less: {}", pair.shown(), limits::told(&changed));
+    let broken = vec![pair.entity.after().validator("rejects records that were valid")];
+    let help = "write it as a quality rule with `on_fail: alarm` first";
+    let attribute = changed.first().map_or("", |first| first.name);
+    let mut finding = pair.finding(&RULE, attribute, headline, broken, help);
+    finding.claims = changed.iter().map(|limit| pair.leaf(limit.name)).collect();
+    findings.push(finding);
 }

@@ -1,34 +1,41 @@
 //! The unit or currency changed while the type did not.
 
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
-use super::{FieldPair, consumers};
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCW054",
     slug: "unit-changed",
-    modes: Modes { backward: Grade::Error, forward: Grade::Error },
+    direction: Direction::Changes,
+    mirror: Mirror::Own,
+    modes: Modes::BOTH,
+    consumers: &[SnowflakeTable, SalesforceMapping, Model],
     migration: Migration::Backfill,
-    explain: "A field's unit or currency changed and its type did not: numbers stay valid and become wrong.\n\nAdd a new field in \
-              the new unit instead.",
+    witness: WitnessKind::Record,
+    what: "The unit or currency of a field changed, and its type did not.",
+    why: "Numbers stay valid and become wrong.",
+    how: "Add a new field in the new unit instead.",
+    cases: cases!("DCW054-unit-changed"),
     check: Check::Field(check),
 };
 
 fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
-    let (Some(old), Some(new)) = (&pair.old.unit, &pair.new.unit) else { return };
-    if old == new {
+    if pair.old.unit == pair.new.unit {
         return;
     }
-    let entity = pair.entity.new;
-    let how = "mixes both units";
-    let mut broken: Vec<_> = consumers::column(entity, pair.new, how).into_iter().collect();
-    broken.extend(consumers::mappings(entity, pair.new, how));
-    broken.extend(consumers::models(pair.entity.sides.new, &entity.name, &pair.new.name, how));
-    findings.push(Finding::new(
-        &RULE,
-        pair.entity.old.compatibility,
-        format!("{}/fields/{}", entity.name, pair.new.name),
-        format!("{}.{} changed its unit from {old} to {new}", entity.name, pair.new.name),
-        broken,
-        "add a new field in the new unit".into(),
-    ));
+    let show = |unit: &Option<String>| unit.clone().unwrap_or_else(|| "none".to_owned());
+    let headline = format!(
+        "{} changed its unit from {} to {}",
+        pair.shown(),
+        show(&pair.old.unit),
+        show(&pair.new.unit)
+    );
+    // A unit that is only said now, or no longer, does not make a number wrong.
+    let both = pair.old.unit.is_some() && pair.new.unit.is_some();
+    let broken = pair.stored("mixes both units");
+    let broken = if both { broken } else { mildly(broken) };
+    let after = pair.entity.after();
+    findings.push(
+        pair.finding(&RULE, "unit", headline, broken, "add a new field in the new unit")
+            .via(after.lineage(&pair.new.name)),
+    );
 }

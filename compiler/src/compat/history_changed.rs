@@ -1,29 +1,59 @@
 //! History is kept no longer, or from now on.
 
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
-use super::{EntityPair, consumers};
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCS116",
     slug: "history-changed",
-    modes: Modes { backward: Grade::Info, forward: Grade::Error },
+    direction: Direction::Changes,
+    mirror: Mirror::Own,
+    modes: Modes::BOTH,
+    consumers: &[SnowflakeTable],
     migration: Migration::Rebuild,
-    explain: "The append-only history is no longer kept: its readers see it end.\n\nMove them away first. (Starting one hurts \
-              nobody; it begins with the landed changes that are replayed.)",
-    check: Check::Entity(check),
+    witness: WitnessKind::None,
+    what: "The append-only history is no longer kept, or is kept from now on.",
+    why: "Readers of the history see it end. (Starting one hurts nobody; it begins with the \
+          landed changes that are replayed.)",
+    how: "Move the readers of the history away first.",
+    cases: cases!("DCS116-history-changed"),
+    check: Check::Sides(check),
 };
 
-fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
-    let (Some(old), Some(new)) = (&pair.old.warehouse, &pair.new.warehouse) else { return };
-    if !old.history || new.history {
-        return;
+fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
+    for pair in sides.entities() {
+        let (Some(old), Some(new)) = (&pair.old.warehouse, &pair.new.warehouse) else { continue };
+        if old.history == new.history {
+            continue;
+        }
+        let ends = old.history.then(|| pair.before().table("has a history that ends")).flatten();
+        let finding = pair.finding(
+            &RULE,
+            &format!("sinks/{}", new.system),
+            told(&pair.new.name, new.history),
+            ends.into_iter().collect(),
+            RULE.how,
+        );
+        findings.push(finding.claiming([pair.leaf("warehouse/history")]));
     }
-    findings.push(Finding::new(
-        &RULE,
-        pair.old.compatibility,
-        format!("{}/sinks/{}", pair.new.name, new.system),
-        format!("the history of {} is no longer kept", pair.new.name),
-        consumers::table(pair.old, "has a history that ends").into_iter().collect(),
-        "move the readers of the history away first".into(),
-    ));
+    for pair in sides.models() {
+        let (old, new) = (&pair.old.warehouse, &pair.new.warehouse);
+        if old.history == new.history {
+            continue;
+        }
+        let how = "has a history that ends";
+        let ends = old.history.then(|| consumers::model_table(sides.old, pair.old, None, how));
+        let finding = pair.finding(
+            &RULE,
+            &format!("sinks/{}", new.system),
+            told(&pair.new.name, new.history),
+            ends.into_iter().collect(),
+            RULE.how,
+        );
+        findings.push(finding.claiming([pair.leaf("warehouse/history")]));
+    }
+}
+
+fn told(name: &str, kept: bool) -> String {
+    let what = if kept { "is kept from now on" } else { "is no longer kept" };
+    format!("the history of {name} {what}")
 }

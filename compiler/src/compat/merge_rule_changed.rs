@@ -3,44 +3,50 @@
 use covenant_model::spec::MergeRule;
 use covenant_model::value::LogicalType;
 
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
-use super::{FieldPair, consumers};
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCM260",
     slug: "merge-rule-changed",
-    modes: Modes { backward: Grade::Error, forward: Grade::Error },
+    direction: Direction::Changes,
+    mirror: Mirror::Own,
+    modes: Modes::BOTH,
+    consumers: &[SnowflakeTable, SalesforceMapping],
     migration: Migration::Backfill,
-    explain: "A field's competing values are settled by another rule, or the states of a ranked field have another order.\n\nStored \
-              guards were computed under the old rule: compared with new ones they pick wrong winners.\n\nRaise the contract's \
-              revision and replay landing, so that every guard is computed anew. (Our code; the catalogue has no row for it.)",
+    witness: WitnessKind::Sequence,
+    what: "A field's competing values are settled by another rule, or the states of a ranked \
+          field have another order.",
+    why: "Stored guards were computed under the old rule: compared with new ones they pick \
+          wrong winners.",
+    how: "Raise the contract's revision and replay landing, so that every guard is computed \
+          anew.",
+    cases: cases!("DCM260-merge-rule-changed"),
     check: Check::Field(check),
 };
 
 fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
-    let what = if pair.old.merge != pair.new.merge {
-        format!("is merged by {:?} instead of {:?}", pair.new.merge, pair.old.merge).to_lowercase()
-    } else if pair.new.merge == MergeRule::Ranked && reordered(&pair.old.ty, &pair.new.ty) {
-        "ranks its states in another order".to_owned()
+    let (what, claims) = if pair.old.merge != pair.new.merge {
+        let (old, new) = (pair.old.merge, pair.new.merge);
+        let what = format!("is merged by {new:?} instead of {old:?}").to_lowercase();
+        (what, vec![pair.leaf("merge"), pair.leaf("type/order"), pair.leaf("generation")])
+    } else if pair.new.merge == MergeRule::Ranked && reranked(&pair.old.ty, &pair.new.ty) {
+        ("ranks its states in another order".to_owned(), vec![pair.leaf("type/order")])
     } else {
         return;
     };
-    let entity = pair.entity.new;
-    let how = "holds guards of the old rule";
-    let mut broken: Vec<_> = consumers::column(entity, pair.new, how).into_iter().collect();
-    broken.extend(consumers::mappings(entity, pair.new, "gets other winners"));
-    findings.push(Finding::new(
-        &RULE,
-        pair.entity.old.compatibility,
-        format!("{}/fields/{}/merge", entity.name, pair.new.name),
-        format!("{}.{} {what}", entity.name, pair.new.name),
-        broken,
-        "raise the revision and replay landing".into(),
-    ));
+    let after = pair.entity.after();
+    let mut broken: Vec<Consumer> =
+        after.column(pair.new, "holds guards of the old rule").into_iter().collect();
+    broken.extend(after.mappings(pair.new, "gets other winners"));
+    let headline = format!("{} {what}", pair.shown());
+    let help = "raise the revision and replay landing";
+    let mut finding = pair.finding(&RULE, "merge", headline, broken, help);
+    finding.claims = claims;
+    findings.push(finding);
 }
 
 /// Whether the place of any old symbol changed: an added symbol in the middle moves those behind it.
-fn reordered(old: &LogicalType, new: &LogicalType) -> bool {
+fn reranked(old: &LogicalType, new: &LogicalType) -> bool {
     let (LogicalType::Enum { symbols: old }, LogicalType::Enum { symbols: new }) = (old, new)
     else {
         return false;

@@ -1,177 +1,292 @@
 //! Two checked contract sets in, findings out: what a change breaks, who is hurt, and how to move.
 //!
-//! One rule, one file, one row in [`RULES`]. A rule sees a pair (two entities, two fields with the same stable id, two
-//! models) and says what it found; the grade comes from the contract's promised mode and from the consumers that are really
-//! bound: a change that hurts nobody is information, whatever the rule's ceiling.
+//! One rule, one row in [`RULES`]. A rule sees a pair (two entities, two fields with the same stable
+//! id, two models), says what it found and which leaves of the contracts that explains; the grade
+//! comes from the contract's promise and from the consumers that are really bound: a change that
+//! hurts nobody is information, whatever the rule's ceiling. A leaf that changed and that nothing
+//! explains is an error of its own.
 //!
-//! Deliberately absent: files, git, spans (a finding names paths such as `sales.order/fields/status`; whoever renders looks the
-//! spans up).
+//! ```text
+//! leaves (what differs) ─┐
+//! rules (what it means) ─┼─> unclassified ─> nest effects under causes ─> grade ─> fingerprint
+//! ```
+//!
+//! Deliberately absent: files, git, clocks, spans (a finding names paths such as
+//! `sales.order/fields/status`; whoever renders looks the spans up).
 
+/// Cases of a rule, by the name of their file.
+macro_rules! cases {
+    ($name:literal) => {
+        include_str!(concat!("../../tests/breaking/", $name, ".case"))
+    };
+}
+
+mod alarm_changed;
+pub mod cases;
+mod class_changed;
 mod consumers;
+mod delete_changed;
 mod entity_added;
 mod entity_removed;
+mod enum_reordered;
 mod enum_value_added;
 mod enum_value_removed;
+mod event_identity_changed;
+mod external_id_changed;
 mod field_added;
 mod field_became_nullable;
 mod field_became_required;
+mod field_constraint_loosened;
 mod field_constraint_tightened;
+mod field_format_changed;
+mod field_large_changed;
+mod field_missing_changed;
+mod field_order_changed;
 mod field_owner_changed;
+mod field_pattern_changed;
 mod field_removed;
 mod field_renamed;
 mod field_retyped;
 mod field_unit_changed;
+mod field_untombstoned;
+mod filter_changed;
+mod finding;
+mod fingerprint;
+mod freshness_loosened;
+mod generation_changed;
 mod history_changed;
 mod key_changed;
+mod key_order_changed;
+mod key_reuse_changed;
+mod leaves;
+mod limits;
+mod locality_changed;
+mod lookup_changed;
 mod merge_rule_changed;
+mod model_added;
+mod model_column_added;
+mod model_column_nullable;
 mod model_column_removed;
+mod model_key_changed;
 mod model_query_changed;
+mod model_unit_changed;
+mod nest;
+mod owner_changed;
 mod pii_lowered;
 mod pii_raised;
-mod quality_changed;
+mod prelude;
+mod promise_weakened;
+mod publication_changed;
+mod quality_action_loosened;
+mod quality_loosened;
+mod quality_tightened;
+mod query;
+mod reference_changed;
+mod reference_dropped;
 pub mod render;
+mod retention_shortened;
 mod rule;
+mod salesforce_mapped;
+mod salesforce_refed;
 mod salesforce_unmapped;
+mod schedule_changed;
+mod sides;
+mod sink_added;
 mod sink_moved;
+mod source_added;
+mod source_column_changed;
+mod source_kind_changed;
 mod source_moved;
+mod source_order_changed;
+mod system_settings_changed;
+mod text_changed;
+mod tombstone_added;
+mod tombstone_dropped;
+mod transitive;
+mod unclassified;
+mod version_decreased;
 mod version_not_bumped;
-
-use covenant_model::spec::{EntitySpec, FieldSpec, ModelSpec};
+mod volume_changed;
+pub mod waivers;
+mod wire_name_changed;
+pub use cases::{Case, Expected, Hunk, Kind as HunkKind};
+pub use consumers::{Consumer, ConsumerKind};
+pub use finding::{
+    Finding, Hop, Mend, MendEdit, MigrationStep, Outcome, Platform, Waived, Witness,
+};
+pub use leaves::{DERIVED, Leaf};
+use rule::Check;
+pub use rule::{Direction, Grade, Migration, Mirror, Modes, Rule, WitnessKind};
+pub use sides::{Side, Sides, View};
+pub use transitive::{Alive, diff_transitive};
+pub use waivers::Waiver;
 
 use crate::plan::Plan;
-pub use consumers::{Consumer, ConsumerKind};
-use rule::Check;
-pub use rule::{Finding, Grade, Migration, Modes, Rule};
 
-/// Every rule, by code.
+/// Every rule. The order decides only who is the cause where two findings could cause each other.
 pub static RULES: &[&Rule] = &[
+    &key_changed::RULE,
     &entity_removed::RULE,
-    &entity_added::RULE,
     &field_removed::RULE,
+    &class_changed::LOWERED,
+    &class_changed::RAISED,
+    &key_order_changed::RULE,
+    &field_retyped::REKEYED,
+    &reference_changed::RULE,
+    &reference_dropped::RULE,
+    &model_key_changed::RULE,
+    &filter_changed::RULE,
+    &model_query_changed::LINEAGE,
+    &model_query_changed::RULE,
+    &model_query_changed::LAYOUT,
+    &model_column_removed::RULE,
+    &model_unit_changed::RULE,
+    &model_column_nullable::RULE,
+    &model_column_added::RULE,
+    &model_added::RULE,
+    &quality_tightened::RULE,
+    &quality_loosened::RULE,
+    &quality_action_loosened::RULE,
+    &alarm_changed::RULE,
+    &freshness_loosened::RULE,
+    &freshness_loosened::TIGHTENED,
+    &retention_shortened::RULE,
+    &retention_shortened::LONGER,
+    &schedule_changed::RULE,
+    &volume_changed::RULE,
+    &version_not_bumped::RULE,
+    &version_decreased::RULE,
+    &promise_weakened::RULE,
+    &owner_changed::RULE,
+    &promise_weakened::CHANGED,
+    &version_decreased::RAISED,
+    &merge_rule_changed::RULE,
+    &key_reuse_changed::RULE,
+    &key_reuse_changed::CHANGE,
+    &generation_changed::RULE,
+    &generation_changed::TRANSITIONS,
+    &pii_lowered::RULE,
+    &class_changed::RULE,
+    &pii_raised::RULE,
+    &class_changed::BANS,
+    &retention_shortened::PERSONAL,
+    &class_changed::PURPOSES,
+    &class_changed::ADDED,
+    &source_moved::RULE,
+    &source_kind_changed::RULE,
+    &source_column_changed::RULE,
+    &source_order_changed::RULE,
+    &publication_changed::RULE,
+    &delete_changed::RULE,
+    &event_identity_changed::RULE,
+    &source_added::RULE,
+    &sink_moved::RULE,
+    &locality_changed::RULE,
+    &history_changed::RULE,
+    &text_changed::RULE,
+    &sink_added::RULE,
+    &salesforce_mapped::RULE,
+    &salesforce_unmapped::RULE,
+    &salesforce_refed::RULE,
+    &external_id_changed::RULE,
+    &field_owner_changed::RULE,
+    &lookup_changed::RULE,
+    &system_settings_changed::RULE,
+    &entity_added::RULE,
+    &field_untombstoned::RULE,
+    &tombstone_dropped::RULE,
     &field_added::OPTIONAL,
     &field_added::REQUIRED,
     &field_renamed::RULE,
+    &tombstone_added::RULE,
     &field_became_nullable::RULE,
     &field_became_required::RULE,
+    &field_missing_changed::RULE,
+    &field_large_changed::RULE,
     &field_retyped::UNRELATED,
     &field_retyped::WIDENED,
     &field_retyped::NARROWED,
     &field_retyped::RESCALED,
+    &field_retyped::RENUMBERED,
     &enum_value_removed::RULE,
     &enum_value_added::RULE,
+    &enum_reordered::RULE,
     &field_constraint_tightened::RULE,
+    &field_constraint_loosened::RULE,
+    &field_pattern_changed::RULE,
+    &field_format_changed::RULE,
     &field_unit_changed::RULE,
-    &source_moved::RULE,
-    &sink_moved::RULE,
-    &history_changed::RULE,
-    &salesforce_unmapped::RULE,
-    &field_owner_changed::RULE,
-    &key_changed::RULE,
-    &merge_rule_changed::RULE,
-    &model_query_changed::RULE,
-    &model_column_removed::RULE,
-    &quality_changed::RULE,
-    &version_not_bumped::RULE,
-    &pii_lowered::RULE,
-    &pii_raised::RULE,
+    &wire_name_changed::RULE,
+    &field_order_changed::RULE,
+    &unclassified::RULE,
+    &waivers::UNUSED,
+    &waivers::EXPIRED,
+    &waivers::PERSONAL,
 ];
-
-/// The two sides.
-#[derive(Clone, Copy)]
-pub struct Sides<'a> {
-    /// What was promised.
-    pub old: &'a Plan,
-    /// What is proposed.
-    pub new: &'a Plan,
-}
-
-/// An entity that both sides have.
-#[derive(Clone, Copy)]
-pub struct EntityPair<'a> {
-    /// All of both sides.
-    pub sides: Sides<'a>,
-    /// Before.
-    pub old: &'a EntitySpec,
-    /// After.
-    pub new: &'a EntitySpec,
-}
-
-/// A field that both sides have, by its stable id.
-#[derive(Clone, Copy)]
-pub struct FieldPair<'a> {
-    /// The entity.
-    pub entity: EntityPair<'a>,
-    /// Before.
-    pub old: &'a FieldSpec,
-    /// After.
-    pub new: &'a FieldSpec,
-}
-
-/// A model that both sides have.
-#[derive(Clone, Copy)]
-pub struct ModelPair<'a> {
-    /// All of both sides.
-    pub sides: Sides<'a>,
-    /// Before.
-    pub old: &'a ModelSpec,
-    /// After.
-    pub new: &'a ModelSpec,
-}
 
 /// Everything that the change from `old` to `new` means, errors first, then by subject and code.
 pub fn diff(old: &Plan, new: &Plan) -> Vec<Finding> {
-    let sides = Sides { old, new };
-    let mut findings = Vec::new();
-    for rule in RULES {
-        match rule.check {
-            Check::Sides(check) => check(sides, &mut findings),
-            Check::Entity(check) => {
-                entity_pairs(sides).for_each(|pair| check(pair, &mut findings));
-            }
-            Check::Field(check) => {
-                entity_pairs(sides)
-                    .flat_map(field_pairs)
-                    .for_each(|pair| check(pair, &mut findings));
-            }
-            Check::Model(check) => {
-                model_pairs(sides).for_each(|pair| check(pair, &mut findings));
-            }
-            // Judges the other findings, so it runs behind them.
-            Check::Findings(_) => {}
-        }
+    if old == new {
+        return Vec::new();
     }
+    let (old, new) = (View::new(Side::Old, old), View::new(Side::New, new));
+    let sides = Sides { old: &old, new: &new };
+    let leaves = leaves::differences(sides);
+    let mut found = run(sides);
+    found.extend(unclassified::check(sides, &leaves, &found));
+    let mut found = nest::nest(found);
     for rule in RULES {
         if let Check::Findings(check) = rule.check {
-            let more = check(sides, &findings);
-            findings.extend(more);
+            let more = check(sides, &found);
+            found.extend(more);
         }
     }
+    fingerprint::fill(&mut found, &leaves);
+    sorted(found)
+}
+
+/// The leaves that differ: what every finding is measured against.
+pub fn differences(old: &Plan, new: &Plan) -> Vec<Leaf> {
+    let (old, new) = (View::new(Side::Old, old), View::new(Side::New, new));
+    leaves::differences(Sides { old: &old, new: &new })
+}
+
+fn run(sides: Sides<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for rule in RULES {
+        match rule.check {
+            Check::Sides(check) => check(sides, &mut found),
+            Check::Dataset(check) => sides.datasets().for_each(|pair| check(pair, &mut found)),
+            Check::Entity(check) => sides.entities().for_each(|pair| check(pair, &mut found)),
+            Check::Field(check) => {
+                let pairs = sides.entities().flat_map(sides::EntityPair::fields);
+                pairs.for_each(|pair| check(pair, &mut found));
+            }
+            Check::Model(check) => sides.models().for_each(|pair| check(pair, &mut found)),
+            // They judge the other findings, so they run behind them.
+            Check::Findings(_) | Check::Engine => {}
+        }
+    }
+    found
+}
+
+/// Errors first, then by subject and code; effects too.
+fn sorted(mut findings: Vec<Finding>) -> Vec<Finding> {
     findings.sort_by(|a, b| {
-        (b.grade, &a.subject, a.rule.code).cmp(&(a.grade, &b.subject, b.rule.code))
+        let key = |finding: &Finding| (finding.subject.clone(), finding.rule.code);
+        b.worst().cmp(&a.worst()).then_with(|| key(a).cmp(&key(b)))
     });
+    for finding in &mut findings {
+        finding.effects = sorted(std::mem::take(&mut finding.effects));
+        finding.consumers.sort();
+        finding.consumers.dedup();
+    }
     findings
 }
 
-fn entity_pairs(sides: Sides<'_>) -> impl Iterator<Item = EntityPair<'_>> {
-    sides
-        .old
-        .entities
-        .iter()
-        .filter_map(move |old| Some(EntityPair { sides, old, new: sides.new.entity(&old.name)? }))
-}
-
-fn field_pairs(entity: EntityPair<'_>) -> impl Iterator<Item = FieldPair<'_>> {
-    entity.old.fields.iter().filter_map(move |old| {
-        let new = entity.new.fields.iter().find(|new| new.id == old.id)?;
-        Some(FieldPair { entity, old, new })
-    })
-}
-
-fn model_pairs(sides: Sides<'_>) -> impl Iterator<Item = ModelPair<'_>> {
-    sides.old.models.iter().filter_map(move |old| {
-        let new = sides.new.models.iter().find(|new| new.name == old.name)?;
-        Some(ModelPair { sides, old, new })
-    })
+/// Whether nobody breaks, and nothing was left undecided: no errors, and no warnings.
+pub fn is_compatible(findings: &[Finding]) -> bool {
+    findings.iter().all(|finding| finding.worst() == Grade::Info)
 }
 
 /// The rule of that code.

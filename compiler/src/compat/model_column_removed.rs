@@ -1,52 +1,83 @@
 //! A model lost a column, or is gone.
 
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
-use super::{Sides, consumers};
-use crate::compat::{Consumer, ConsumerKind};
+use covenant_model::spec::ModelSpec;
+
+use super::field_retyped::{Relation, relation};
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCM223",
     slug: "model-column-removed",
-    modes: Modes { backward: Grade::Error, forward: Grade::Error },
+    direction: Direction::Loosens,
+    mirror: Mirror::Uneven("DCM228", "readers lose what goes; nobody reads what is new"),
+    modes: Modes::BOTH,
+    consumers: &[SnowflakeTable, Model],
     migration: Migration::Rebuild,
-    explain: "A model lost a column or changed its type, or is gone.\n\nModels and reports that read it fail.\n\nMove them away first.",
+    witness: WitnessKind::Sql,
+    what: "A model lost or renamed a column or changed its type, or is gone.",
+    why: "Models and reports that read it fail.",
+    how: "Move them away first.",
+    cases: cases!("DCM223-model-column-removed"),
     check: Check::Sides(check),
 };
 
 fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
-    for old in &sides.old.models {
-        let new = sides.new.models.iter().find(|new| new.name == old.name);
-        let sink = &old.warehouse;
-        let table = format!("{}.{}.{}", sink.database, sink.schema, sink.table);
-        let path = format!("{}/sinks/{}", old.name, sink.system);
-        let consumer = |name: String, how: &str| Consumer {
-            kind: ConsumerKind::SnowflakeTable,
-            name,
-            path: path.clone(),
-            how: how.to_owned(),
-        };
-        let mut push = |subject: String, headline: String, broken: Vec<Consumer>| {
-            let help = "move the readers away first".to_owned();
-            let finding = Finding::new(&RULE, old.compatibility, subject, headline, broken, help);
-            findings.push(finding.new_at(new.map(|new| new.name.clone())));
-        };
-        let Some(new) = new else {
-            let mut broken = vec![consumer(table, "is no longer computed")];
-            broken.extend(consumers::readers(sides.old, &old.name, "reads it"));
-            push(old.name.clone(), format!("model {} was removed", old.name), broken);
-            continue;
-        };
-        for column in &old.fields {
-            let kept = new.fields.iter().find(|other| other.name == column.name);
-            let what = match kept {
-                Some(kept) if kept.ty == column.ty => continue,
-                Some(kept) => format!("changed from {} to {}", column.ty, kept.ty),
-                None => "was removed".to_owned(),
-            };
-            let mut broken = vec![consumer(format!("{table}.{}", column.name), "changes")];
-            broken.extend(consumers::models(sides.new, &old.name, &column.name, "reads it"));
-            let subject = format!("{}/fields/{}", old.name, column.name);
-            push(subject, format!("column {} of {} {what}", column.name, old.name), broken);
+    for old in &sides.old.plan.models {
+        match sides.new.model(&old.name) {
+            None => findings.push(gone(sides, old)),
+            Some(new) if new != old => columns(ModelPair { sides, old, new }, findings),
+            Some(_) => {}
         }
+    }
+}
+
+fn gone(sides: Sides<'_>, old: &ModelSpec) -> Finding {
+    let how = "is no longer computed";
+    let mut broken = vec![consumers::model_table(sides.old, old, None, how)];
+    broken.extend(consumers::readers(sides.old, &old.name, "reads it"));
+    let headline = format!("model {} was removed", old.name);
+    let queries = sides.old.readers(&old.name).iter().map(|model| format!("{}/query", model.name));
+    let queries: Vec<String> = queries.collect();
+    Finding::new(&RULE, old.compatibility, old.name.clone(), headline, broken, RULE.how)
+        .new_at(None)
+        .claiming([old.name.clone()])
+        .cascading(queries)
+}
+
+fn columns(pair: ModelPair<'_>, findings: &mut Vec<Finding>) {
+    for old in &pair.old.fields {
+        let kept = pair.new.fields.iter().find(|other| other.id == old.id);
+        let (what, leaves): (String, &[&str]) = match kept {
+            Some(kept) if kept.name != old.name => {
+                (format!("was renamed to {}", kept.name), &["name", "type"])
+            }
+            Some(kept) if kept.ty == old.ty => continue,
+            Some(kept) => (format!("changed from {} to {}", old.ty, kept.ty), &["type"]),
+            None => ("was removed".to_owned(), &[""]),
+        };
+        let wider = kept.is_some_and(|kept| {
+            kept.name == old.name && relation(&old.ty, &kept.ty) == Relation::Wider
+        });
+        let table = consumers::model_table(pair.sides.old, pair.old, Some(&old.name), "changes");
+        let readers = consumers::models(pair.sides.new, &pair.old.name, &old.name, "reads it");
+        let mut broken = vec![table];
+        broken.extend(readers);
+        // A wider column holds all that the old one held: its readers wait, as they do for fields.
+        let broken = if wider { mildly(broken) } else { broken };
+        let headline = format!("column {} of {} {what}", old.name, pair.old.name);
+        let below = format!("fields/{}", old.name);
+        let path = kept.map_or_else(
+            || pair.new.name.clone(),
+            |kept| pair.leaf(&format!("fields/{}", kept.name)),
+        );
+        let claims = leaves.iter().map(|leaf| leaf_of_field(&pair.new.name, old.id, leaf));
+        let claims: Vec<String> = claims.collect();
+        findings.push(
+            pair.finding(&RULE, &below, headline, broken, RULE.how)
+                .new_at(Some(path))
+                .claiming(claims)
+                .cascading([pair.leaf("query")])
+                .via(consumers::lineage(pair.sides.old, &pair.old.name, &old.name)),
+        );
     }
 }

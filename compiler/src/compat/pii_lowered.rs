@@ -1,24 +1,33 @@
 //! A field's personal data is protected less than before.
 
-use covenant_model::spec::{FieldSpec, Protection};
+use covenant_model::spec::{PiiSpec, Protection};
 
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
-use super::{FieldPair, consumers};
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCP301",
     slug: "pii-lowered",
-    modes: Modes { backward: Grade::Error, forward: Grade::Error },
+    direction: Direction::Loosens,
+    mirror: Mirror::Uneven(
+        "DCP303",
+        "what was open stays where it is; what was hidden is seen at once",
+    ),
+    modes: Modes::BOTH,
+    consumers: &[SnowflakeTable, SalesforceMapping, Model],
     migration: Migration::Inplace,
-    explain: "A field of personal data lost its class, or is protected less than before.\n\nWhoever reads the table, the files or the \
-              logs sees more than was agreed. Graded an error in every mode, whoever is bound.\n\nIf the field really holds no \
-              personal data, let the owner of the data agree in the review, and say so in the change.",
-    check: Check::Field(check),
+    witness: WitnessKind::Record,
+    what: "A field of personal data lost its class, or is protected less than before.",
+    why: "Whoever reads the table, the files or the logs sees more than was agreed. An error \
+          in every mode, whoever is bound.",
+    how: "If the field really holds no personal data, let the owner of the data agree in the \
+          review, and say so in the change.",
+    cases: cases!("DCP301-pii-lowered"),
+    check: Check::Sides(check),
 };
 
 /// How much a protection hides; more is better.
-pub(super) fn strength(field: &FieldSpec) -> u8 {
-    match field.pii.as_ref().map(|pii| pii.protect) {
+pub(super) fn strength(pii: Option<&PiiSpec>) -> u8 {
+    match pii.map(|pii| pii.protect) {
         None => 0,
         Some(Protection::Mask) => 1,
         Some(Protection::Encrypt) => 2,
@@ -27,32 +36,50 @@ pub(super) fn strength(field: &FieldSpec) -> u8 {
     }
 }
 
-fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
-    if strength(pair.new) >= strength(pair.old) {
-        return;
+fn class(pii: Option<&PiiSpec>) -> String {
+    pii.map_or_else(|| "none".to_owned(), |pii| pii.class.clone())
+}
+
+fn told(what: &str, old: Option<&PiiSpec>, new: Option<&PiiSpec>) -> String {
+    format!("{what} is protected less: class {} became {}", class(old), class(new))
+}
+
+fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
+    for pair in sides.entities().flat_map(EntityPair::fields) {
+        let (old, new) = (pair.old.pii.as_ref(), pair.new.pii.as_ref());
+        if strength(new) >= strength(old) {
+            continue;
+        }
+        let after = pair.entity.after();
+        let headline = told(&pair.shown(), old, new);
+        let broken = pair.stored("shows more than was agreed");
+        let help = "keep the class; lowering it needs the agreement of the data's owner";
+        let mut finding = pair.finding(&RULE, "pii", headline, broken, help);
+        if let Some(old) = old {
+            let path = finding.subject.trim_end_matches("/pii").to_owned();
+            finding = finding.mend(Mend {
+                title: format!("keep the class `{}`", old.class),
+                path,
+                edit: MendEdit::AddEntry(format!("pii: {}", old.class)),
+                safe: false,
+            });
+        }
+        findings.push(finding.via(after.lineage(&pair.new.name)));
     }
-    let class =
-        |field: &FieldSpec| field.pii.as_ref().map_or("none".to_owned(), |pii| pii.class.clone());
-    let entity = pair.entity.new;
-    let how = "shows more than was agreed";
-    let mut broken: Vec<_> = consumers::column(entity, pair.new, how).into_iter().collect();
-    broken.extend(consumers::mappings(entity, pair.new, how));
-    broken.extend(consumers::models(pair.entity.sides.new, &entity.name, &pair.new.name, how));
-    findings.push(
-        Finding::new(
-            &RULE,
-            pair.entity.old.compatibility,
-            format!("{}/fields/{}/pii", entity.name, pair.new.name),
-            format!(
-                "{}.{} is protected less: class {} became {}",
-                entity.name,
-                pair.new.name,
-                class(pair.old),
-                class(pair.new)
-            ),
-            broken,
-            "keep the class; lowering it needs the agreement of the data's owner".into(),
-        )
-        .always(Grade::Error),
-    );
+    for pair in sides.models() {
+        for (old, new) in pair.columns() {
+            let (before, after) = (old.pii.as_ref(), new.pii.as_ref());
+            if strength(after) >= strength(before) {
+                continue;
+            }
+            let headline = told(&format!("{}.{}", pair.new.name, new.name), before, after);
+            let how = "shows more than was agreed";
+            let table = consumers::model_table(sides.new, pair.new, Some(&new.name), how);
+            let mut broken = vec![table];
+            broken.extend(consumers::models(sides.new, &pair.new.name, &new.name, how));
+            let leaf = leaf_of_field(&pair.new.name, new.id, "pii");
+            let below = format!("fields/{}/pii", new.name);
+            findings.push(pair.finding(&RULE, &below, headline, broken, RULE.how).claiming([leaf]));
+        }
+    }
 }

@@ -3,7 +3,8 @@
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::Serialize;
 
-use super::rule::{Finding, Grade};
+use super::finding::Finding;
+use super::rule::Grade;
 use crate::Compiled;
 use crate::source::{SourceSet, Span};
 
@@ -98,13 +99,16 @@ fn framed<'a>(
 }
 
 fn kind(consumer: &super::Consumer) -> &'static str {
-    use super::ConsumerKind::{Model, Reference, RustValidator, SalesforceMapping, SnowflakeTable};
+    use super::ConsumerKind::{
+        Model, People, Reference, RustValidator, SalesforceMapping, SnowflakeTable,
+    };
     match consumer.kind {
         RustValidator => "the Rust validator",
         SnowflakeTable => "the Snowflake table",
         SalesforceMapping => "the Salesforce mapping",
         Model => "the model",
         Reference => "the reference",
+        People => "the promise to",
     }
 }
 

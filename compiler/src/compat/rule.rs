@@ -1,10 +1,13 @@
-//! What a rule is, and what it finds.
+//! What a rule is: a row of the table.
 
 use covenant_model::spec::Compatibility;
 use serde::Serialize;
 
-use super::consumers::Consumer;
-use super::{EntityPair, FieldPair, ModelPair, Sides};
+use super::cases;
+use super::consumers::ConsumerKind;
+use super::finding::Finding;
+use super::sides::{DatasetPair, EntityPair, FieldPair, ModelPair, Sides};
+use crate::diagnostic::Explain;
 
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -19,7 +22,7 @@ pub enum Grade {
 }
 
 /// The most that a rule can mean in each direction (reference: the catalogue of breaking rules).
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Modes {
     /// Can the new artefacts handle old data?
     pub backward: Grade,
@@ -28,6 +31,17 @@ pub struct Modes {
 }
 
 impl Modes {
+    /// Good to know in both directions.
+    pub const INFO: Self = Self { backward: Grade::Info, forward: Grade::Info };
+    /// Worth a look in both directions.
+    pub const LOOK: Self = Self { backward: Grade::Warning, forward: Grade::Warning };
+    /// An error in both directions.
+    pub const BOTH: Self = Self { backward: Grade::Error, forward: Grade::Error };
+    /// The new side cannot handle what the old one left behind.
+    pub const BACKWARD: Self = Self { backward: Grade::Error, forward: Grade::Info };
+    /// The old side cannot handle what the new one makes.
+    pub const FORWARD: Self = Self { backward: Grade::Info, forward: Grade::Error };
+
     /// The ceiling under a contract's promise.
     pub fn under(self, promise: Compatibility) -> Grade {
         match promise {
@@ -36,30 +50,78 @@ impl Modes {
             Compatibility::Full | Compatibility::FullTransitive => self.backward.max(self.forward),
         }
     }
+
+    /// The same with the sides swapped.
+    pub fn mirrored(self) -> Self {
+        Self { backward: self.forward, forward: self.backward }
+    }
 }
 
 /// What it takes to bring the stored table along.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Migration {
     /// Stored data is untouched.
     None,
     /// One ALTER on the live table.
     Inplace,
-    /// The table changes in place; old rows must be computed or loaded again.
-    Backfill,
     /// In place only if a query proves that all stored values fit.
     Precheck,
+    /// The table changes in place; old rows must be computed or loaded again.
+    Backfill,
     /// New table, copy, swap.
     Rebuild,
     /// Nothing restores what was lost.
     Impossible,
 }
 
+/// What a change of this kind does to the set of things that are accepted or promised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Less is accepted, or more is promised.
+    Tightens,
+    /// More is accepted, or less is promised.
+    Loosens,
+    /// Something else is meant.
+    Changes,
+    /// Nothing that data could show.
+    Neutral,
+}
+
+/// The rule that the same change backwards raises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mirror {
+    /// Itself.
+    Own,
+    /// Another one, with the modes swapped.
+    Rule(&'static str),
+    /// Another one, whose modes are not the swapped ones, and why.
+    Uneven(&'static str, &'static str),
+    /// None, and why.
+    None(&'static str),
+}
+
+/// What can show that a finding is real.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WitnessKind {
+    /// A record that one side accepts and the other rejects, or reads differently.
+    Record,
+    /// A sequence of changes that the two sides fold to different rows.
+    Sequence,
+    /// A statement that fails.
+    Sql,
+    /// Nothing that runs: promises, names, people.
+    None,
+}
+
 /// What a rule looks at.
 pub(super) enum Check {
     /// Both sides whole.
     Sides(fn(Sides<'_>, &mut Vec<Finding>)),
+    /// What entities and models have in common, for those of one name.
+    Dataset(fn(DatasetPair<'_>, &mut Vec<Finding>)),
     /// Entities of one name.
     Entity(fn(EntityPair<'_>, &mut Vec<Finding>)),
     /// Fields of one id.
@@ -68,6 +130,8 @@ pub(super) enum Check {
     Model(fn(ModelPair<'_>, &mut Vec<Finding>)),
     /// What the other rules found.
     Findings(fn(Sides<'_>, &[Finding]) -> Vec<Finding>),
+    /// Raised elsewhere: by the comparison itself, or by what waives findings.
+    Engine,
 }
 
 /// A rule.
@@ -76,81 +140,53 @@ pub struct Rule {
     pub code: &'static str,
     /// `field-removed`
     pub slug: &'static str,
+    /// What a change of this kind does.
+    pub direction: Direction,
+    /// What the same change backwards raises.
+    pub mirror: Mirror,
     /// The most it can mean.
     pub modes: Modes,
+    /// Kinds of consumers that it can break.
+    pub consumers: &'static [ConsumerKind],
     /// What it takes to bring stored data along.
     pub migration: Migration,
-    /// What `covenant explain` prints: what, why it breaks, how to move.
-    pub explain: &'static str,
+    /// What can prove it.
+    pub witness: WitnessKind,
+    /// What raises it, in a sentence.
+    pub what: &'static str,
+    /// Who is hurt, and how.
+    pub why: &'static str,
+    /// What to do about it.
+    pub how: &'static str,
+    /// Changes that raise it and changes that do not: see [`cases`].
+    pub cases: &'static str,
     pub(super) check: Check,
 }
 
-/// What a change means.
-#[derive(Clone, Serialize)]
-pub struct Finding {
-    /// The rule.
-    #[serde(serialize_with = "code_of")]
-    pub rule: &'static Rule,
-    /// How bad.
-    pub grade: Grade,
-    /// `sales.order/fields/status`: what changed.
-    pub subject: String,
-    /// Path in the old contracts, where it is there.
-    pub old_path: Option<String>,
-    /// Path in the new contracts, where it is there.
-    pub new_path: Option<String>,
-    /// One line.
-    pub headline: String,
-    /// Who breaks, where.
-    pub consumers: Vec<Consumer>,
-    /// What to do.
-    pub help: String,
-}
-
-fn code_of<S: serde::Serializer>(rule: &&'static Rule, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(rule.code)
-}
-
-impl Finding {
-    /// A finding about something of an entity or a model with this promise. Graded: without a consumer that breaks it is
-    /// information.
-    pub(super) fn new(
-        rule: &'static Rule,
-        promise: Compatibility,
-        subject: String,
-        headline: String,
-        consumers: Vec<Consumer>,
-        help: String,
-    ) -> Self {
-        let ceiling = rule.modes.under(promise);
-        let grade = if consumers.is_empty() { Grade::Info } else { ceiling };
-        Self {
-            rule,
-            grade,
-            old_path: Some(subject.clone()),
-            new_path: Some(subject.clone()),
-            subject,
-            headline,
-            consumers,
-            help,
-        }
+impl Rule {
+    /// What `covenant explain` shows: the examples are the first breaking and the first harmless
+    /// case that the tests run.
+    pub fn explain(&self) -> Explain {
+        let (broken, mended) = cases::examples(self.cases);
+        Explain { what: self.what, why: self.why, how: self.how, broken, mended }
     }
 
-    /// The old side has another path.
-    pub(super) fn old_at(mut self, path: Option<String>) -> Self {
-        self.old_path = path;
-        self
-    }
-
-    /// The new side has another path.
-    pub(super) fn new_at(mut self, path: Option<String>) -> Self {
-        self.new_path = path;
-        self
-    }
-
-    /// Stands whoever is bound: personal data, and promises about promises.
-    pub(super) fn always(mut self, grade: Grade) -> Self {
-        self.grade = grade;
-        self
+    /// Personal data: in every mode, whoever is bound.
+    pub fn is_personal(&self) -> bool {
+        self.code.starts_with("DCP")
     }
 }
+
+impl std::fmt::Debug for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.code, self.slug)
+    }
+}
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.code == other.code
+    }
+}
+
+impl Eq for Rule {}

@@ -1,47 +1,37 @@
-//! A Salesforce field is no longer fed, or by another field.
+//! A Salesforce field is no longer fed.
 
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
-use super::{EntityPair, consumers};
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCS130",
     slug: "salesforce-field-unmapped",
-    modes: Modes { backward: Grade::Error, forward: Grade::Error },
+    direction: Direction::Loosens,
+    mirror: Mirror::Uneven("DCS121", "a field that is fed from now on has nothing to lose"),
+    modes: Modes::BOTH,
+    consumers: &[SalesforceMapping],
     migration: Migration::None,
-    explain: "A Salesforce field that was fed is not fed any more, or by another field of the contract.\n\nIts last values stay and \
-              grow stale; nobody in Salesforce can see that.\n\nRemove it from layouts and reports first, or blank it once.",
+    witness: WitnessKind::None,
+    what: "A Salesforce field that was fed is not fed any more.",
+    why: "Its last values stay and grow stale; nobody in Salesforce can see that.",
+    how: "Remove it from layouts and reports first, or blank it once.",
+    cases: cases!("DCS130-salesforce-field-unmapped"),
     check: Check::Entity(check),
 };
 
 fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
     let (Some(old), Some(new)) = (&pair.old.salesforce, &pair.new.salesforce) else { return };
-    if old.object != new.object {
-        return; // the whole sink moved: one finding is enough
-    }
     for mapped in &old.fields {
-        let Some(field) = pair.old.fields.get(mapped.source) else { continue };
-        let fed = new.fields.iter().any(|other| {
-            let same = pair.new.fields.get(other.source).is_some_and(|new| new.id == field.id);
-            other.target == mapped.target && same
-        });
-        let gone = !pair.new.fields.iter().any(|new| new.id == field.id);
-        if fed || gone {
-            continue; // a removed field is one finding of its own
+        if new.fields.iter().any(|other| other.target == mapped.target) {
+            continue;
         }
-        let broken = consumers::mappings(pair.old, field, "is no longer fed by it")
-            .into_iter()
-            .filter(|consumer| consumer.name.ends_with(&mapped.target))
-            .collect();
+        let below = format!("sinks/{}/fields/{}", old.system, mapped.target);
+        let headline = format!("{}.{} is no longer fed", old.object, mapped.target);
+        let broken = pair.before().mapping(&mapped.target, "is no longer fed");
+        let leaf = pair.leaf(&format!("salesforce/fields/{}", mapped.target));
         findings.push(
-            Finding::new(
-                &RULE,
-                pair.old.compatibility,
-                format!("{}/sinks/{}/fields/{}", pair.old.name, old.system, mapped.target),
-                format!("{}.{} is no longer fed by {}", old.object, mapped.target, field.name),
-                broken,
-                "remove it from layouts and reports first, or blank it once".into(),
-            )
-            .new_at(Some(format!("{}/sinks/{}", pair.new.name, new.system))),
+            pair.finding(&RULE, &below, headline, broken.into_iter().collect(), RULE.how)
+                .new_at(Some(pair.leaf(&format!("sinks/{}", new.system))))
+                .claiming([leaf]),
         );
     }
 }

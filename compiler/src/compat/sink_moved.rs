@@ -1,72 +1,110 @@
 //! A sink's table or object changed, or the sink is gone.
 
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
-use super::{EntityPair, consumers};
+use covenant_model::spec::WarehouseSink;
+
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCS110",
     slug: "sink-moved",
-    modes: Modes { backward: Grade::Info, forward: Grade::Error },
+    direction: Direction::Changes,
+    mirror: Mirror::Own,
+    modes: Modes::BOTH,
+    consumers: &[SnowflakeTable, SalesforceMapping, Model],
     migration: Migration::Rebuild,
-    explain: "Rows are written to another table or object, or nowhere.\n\nWhoever reads the old one sees it stand still, and grants \
-              do not move along.\n\nClone the table, point a view of the old name at it, and move readers before the view goes.",
-    check: Check::Entity(check),
+    witness: WitnessKind::Sql,
+    what: "Rows are written to another table or object, or nowhere.",
+    why: "Whoever reads the old one sees it stand still, and grants do not move along.",
+    how: "Clone the table, point a view of the old name at it, and move readers before the \
+          view goes.",
+    cases: cases!("DCS110-sink-moved"),
+    check: Check::Sides(check),
 };
 
-fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
-    warehouse(pair, findings);
-    salesforce(pair, findings);
+fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
+    for pair in sides.entities() {
+        warehouse(pair, findings);
+        salesforce(pair, findings);
+    }
+    for pair in sides.models() {
+        let (old, new) = (&pair.old.warehouse, &pair.new.warehouse);
+        let claims = moved(&pair.leaf("warehouse"), old, new);
+        if !claims.is_empty() {
+            let broken = vec![consumers::model_table(sides.old, pair.old, None, "stands still")];
+            let (was, is) = (consumers::place(old), consumers::place(new));
+            let headline = format!("{} moved from {was} to {is}", pair.new.name);
+            let below = format!("sinks/{}", new.system);
+            findings.push(pair.finding(&RULE, &below, headline, broken, RULE.how).claiming(claims));
+        }
+    }
+}
+
+/// Leaves of a table's place that changed.
+fn moved(leaf: &str, old: &WarehouseSink, new: &WarehouseSink) -> Vec<String> {
+    let parts = [
+        ("system", old.system != new.system),
+        ("database", old.database != new.database),
+        ("schema", old.schema != new.schema),
+        ("table", old.table != new.table),
+    ];
+    parts.iter().filter(|(_, is)| *is).map(|(part, _)| format!("{leaf}/{part}")).collect()
 }
 
 fn warehouse(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
     let Some(old) = &pair.old.warehouse else { return };
-    let place = |sink: &covenant_model::spec::WarehouseSink| {
-        format!("{}.{}.{}", sink.database, sink.schema, sink.table)
+    let leaf = pair.leaf("warehouse");
+    let claims = match &pair.new.warehouse {
+        Some(new) => moved(&leaf, old, new),
+        None => vec![leaf],
     };
-    let new = pair.new.warehouse.as_ref().map(place);
-    if new.as_deref() == Some(place(old).as_str()) {
+    if claims.is_empty() {
         return;
     }
-    let broken = consumers::table(pair.old, "stands still").into_iter().collect();
-    let subject = format!("{}/sinks/{}", pair.old.name, old.system);
-    push(pair, findings, subject, &place(old), new, broken);
+    let mut broken: Vec<Consumer> = pair.before().table("stands still").into_iter().collect();
+    if pair.new.warehouse.is_none() {
+        broken.extend(pair.before().readers("reads it"));
+    }
+    let to = pair.new.warehouse.as_ref().map(consumers::place);
+    push(pair, findings, &old.system, &consumers::place(old), to, broken, claims);
 }
 
 fn salesforce(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
     let Some(old) = &pair.old.salesforce else { return };
-    let place = |sink: &covenant_model::spec::SalesforceSink| {
-        format!("{} by {}", sink.object, sink.external_id)
+    let leaf = pair.leaf("salesforce");
+    let claims = match &pair.new.salesforce {
+        Some(new) => {
+            let parts =
+                [("system", old.system != new.system), ("object", old.object != new.object)];
+            parts.iter().filter(|(_, is)| *is).map(|(part, _)| format!("{leaf}/{part}")).collect()
+        }
+        None => vec![leaf],
     };
-    let new = pair.new.salesforce.as_ref().map(place);
-    if new.as_deref() == Some(place(old).as_str()) {
+    if claims.is_empty() {
         return;
     }
-    let broken = pair
-        .old
-        .fields
-        .iter()
-        .flat_map(|field| consumers::mappings(pair.old, field, "stands still"))
-        .collect();
-    let subject = format!("{}/sinks/{}", pair.old.name, old.system);
-    push(pair, findings, subject, &place(old), new, broken);
+    let fed = |field| pair.before().mappings(field, "stands still");
+    let broken = pair.old.fields.iter().flat_map(fed).collect();
+    let to = pair.new.salesforce.as_ref().map(|sink| sink.object.clone());
+    push(pair, findings, &old.system, &old.object, to, broken, claims);
 }
 
 fn push(
     pair: EntityPair<'_>,
     findings: &mut Vec<Finding>,
-    subject: String,
+    system: &str,
     old: &str,
     new: Option<String>,
-    broken: Vec<super::Consumer>,
+    broken: Vec<Consumer>,
+    claims: Vec<String>,
 ) {
     let headline = match &new {
         Some(new) => format!("{} moved from {old} to {new}", pair.old.name),
         None => format!("{} is no longer written to {old}", pair.old.name),
     };
-    let help = "clone it, keep a view under the old name, move the readers, then drop the view";
-    let path = if new.is_some() { subject.clone() } else { pair.new.name.clone() };
-    findings.push(
-        Finding::new(&RULE, pair.old.compatibility, subject, headline, broken, help.into())
-            .new_at(Some(path)),
-    );
+    let below = format!("sinks/{system}");
+    let path = if new.is_some() { pair.leaf(&below) } else { pair.new.name.clone() };
+    let finding = pair.finding(&RULE, &below, headline, broken, RULE.how).claiming(claims);
+    let promises = pair.leaf(&format!("expect/freshness_s/{system}"));
+    let cascade = new.is_none().then_some(promises);
+    findings.push(finding.new_at(Some(path)).cascading(cascade));
 }

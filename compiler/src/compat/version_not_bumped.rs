@@ -1,60 +1,90 @@
 //! A break without a new major version.
 
-use super::Sides;
-use super::rule::{Check, Finding, Grade, Migration, Modes, Rule};
+use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCM253",
     slug: "break-without-major-version",
-    modes: Modes { backward: Grade::Error, forward: Grade::Error },
+    direction: Direction::Neutral,
+    mirror: Mirror::Own,
+    modes: Modes::BOTH,
+    consumers: &[RustValidator, SnowflakeTable, SalesforceMapping, Model, Reference, People],
     migration: Migration::None,
-    explain: "A contract breaks somebody and keeps its major version (below 1.0: its minor version).\n\nReaders pin versions to be \
-              safe from just this.\n\nRaise `version` of the contract that is named.",
+    witness: WitnessKind::None,
+    what: "A contract breaks somebody and keeps its major version (below 1.0: its minor \
+          version).",
+    why: "Readers pin versions to be safe from just this.",
+    how: "Raise `version` of the contract that is named.",
+    cases: cases!("DCM253-break-without-major-version"),
     check: Check::Findings(check),
 };
 
 fn check(sides: Sides<'_>, findings: &[Finding]) -> Vec<Finding> {
     let mut found = Vec::new();
-    let entities = sides.old.entities.iter().filter_map(|old| {
-        let new = sides.new.entity(&old.name)?;
-        Some((&old.name, &old.version, &new.version, old.compatibility))
-    });
-    let models = sides.old.models.iter().filter_map(|old| {
-        let new = sides.new.models.iter().find(|new| new.name == old.name)?;
-        Some((&old.name, &old.version, &new.version, old.compatibility))
-    });
-    for (name, old, new, promise) in entities.chain(models) {
-        let of_it = |finding: &&Finding| {
-            finding.subject == *name || finding.subject.starts_with(&format!("{name}/"))
-        };
-        let broken: Vec<_> = findings
-            .iter()
-            .filter(of_it)
-            .filter(|finding| finding.grade == Grade::Error)
-            .flat_map(|finding| finding.consumers.clone())
-            .collect();
-        if broken.is_empty() || major(old) != major(new) {
+    for pair in sides.datasets() {
+        let broken = broken(findings, pair.new.name);
+        let (old, new) = (pair.old.version, pair.new.version);
+        if broken.is_empty() || series(old) != series(new) {
             continue;
         }
-        let mut consumers = broken;
-        consumers.sort();
-        consumers.dedup();
-        found.push(Finding::new(
-            &RULE,
-            promise,
-            format!("{name}/version"),
-            format!("{name} breaks its consumers and stays at version {new}"),
-            consumers,
-            "raise the major version".into(),
-        ));
+        let name = pair.new.name;
+        let headline = format!("{name} breaks its consumers and stays at version {new}");
+        let mut finding =
+            pair.finding(&RULE, "version", headline, broken, "raise the major version");
+        // The leaf of the version may not have changed at all; what identifies the finding is that
+        // this version was not left.
+        finding.claims = vec![format!("{name}/version"), format!("{name}/version@{old}")];
+        findings_mend(&mut finding, name, old);
+        found.push(finding);
     }
     found
 }
 
+fn findings_mend(finding: &mut Finding, name: &str, old: &str) {
+    if let Some(next) = raised(old) {
+        finding.mends.push(Mend {
+            title: format!("raise the version to {next}"),
+            path: format!("{name}/version"),
+            edit: MendEdit::Replace(next),
+            safe: true,
+        });
+    }
+}
+
+/// Consumers of the findings about a dataset that are errors.
+fn broken(findings: &[Finding], name: &str) -> Vec<Consumer> {
+    let of_it = |subject: &str| {
+        subject == name || subject.strip_prefix(name).is_some_and(|rest| rest.starts_with('/'))
+    };
+    let mut broken: Vec<Consumer> = findings
+        .iter()
+        .filter(|finding| of_it(&finding.subject) && finding.worst() == Grade::Error)
+        .flat_map(|finding| finding.consumers.iter().cloned())
+        .filter(|consumer| consumer.suffers == Grade::Error)
+        .collect();
+    broken.sort();
+    broken.dedup();
+    broken
+}
+
 /// What must change on a break: the major version, below 1.0 the minor one too.
-fn major(version: &str) -> (String, String) {
-    let mut parts = version.split('.');
-    let major = parts.next().unwrap_or_default().to_owned();
-    let minor = parts.next().unwrap_or_default().to_owned();
-    if major == "0" { (major, minor) } else { (major, String::new()) }
+pub(super) fn series(version: &str) -> (u64, u64) {
+    let (major, minor, _) = numbers(version);
+    if major == 0 { (major, minor) } else { (major, 0) }
+}
+
+/// `1.2.3` as numbers.
+pub(super) fn numbers(version: &str) -> (u64, u64, u64) {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let mut next = || parts.next().unwrap_or(0);
+    (next(), next(), next())
+}
+
+/// The version after a break.
+fn raised(version: &str) -> Option<String> {
+    let (major, minor, _) = numbers(version);
+    Some(match major {
+        0 => format!("0.{}.0", minor.checked_add(1)?),
+        _ => format!("{}.0.0", major.checked_add(1)?),
+    })
 }

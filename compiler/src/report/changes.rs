@@ -3,7 +3,7 @@
 use similar::{ChangeTag, TextDiff};
 
 use super::place::{Place, Side, Sources};
-use super::{Command, Consumer, Entry, Label, Migration, Report, fingerprint};
+use super::{Command, Consumer, Entry, Label, Migration, Report};
 use crate::Compiled;
 use crate::compat::{self, ConsumerKind, Finding, Grade};
 use crate::diagnostic::Severity;
@@ -49,7 +49,7 @@ fn entry(found: &Finding, old: &Compiled, new: &Compiled, kept: &mut Sources) ->
         entry.labels.push(Label { text: "before".to_owned(), place });
     }
     entry.subject = Some(found.subject.clone());
-    entry.ceiling = Some(severity(found.rule.modes.backward.max(found.rule.modes.forward)));
+    entry.ceiling = Some(severity(found.ceiling));
     for one in &found.consumers {
         let place = place_of(&one.path, old, new, kept);
         entry.consumers.push(Consumer {
@@ -62,7 +62,7 @@ fn entry(found: &Finding, old: &Compiled, new: &Compiled, kept: &mut Sources) ->
     }
     entry.migration = Some(migration(found.rule.migration));
     entry.help = vec![found.help.clone()];
-    entry.fingerprint = fingerprint(&[found.rule.code, &found.subject, &found.headline]);
+    entry.fingerprint.clone_from(&found.fingerprint);
     entry
 }
 
@@ -137,6 +137,7 @@ fn kind(kind: ConsumerKind) -> (&'static str, &'static str) {
     match kind {
         ConsumerKind::RustValidator => ("rust_validator", "the Rust validator"),
         ConsumerKind::SnowflakeTable => ("snowflake_table", "the Snowflake table"),
+        ConsumerKind::People => ("people", "the promise to"),
         ConsumerKind::SalesforceMapping => ("salesforce_mapping", "the Salesforce mapping"),
         ConsumerKind::Model => ("model", "the model"),
         ConsumerKind::Reference => ("reference", "the reference"),

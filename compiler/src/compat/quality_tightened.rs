@@ -1,0 +1,53 @@
+//! A quality rule that refuses records is new or different.
+
+use covenant_model::spec::{OnFail, QualityRule};
+
+use super::leaves::meaning;
+use super::prelude::*;
+
+pub(super) static RULE: Rule = Rule {
+    code: "DCM230",
+    slug: "quality-rule-tightened",
+    direction: Direction::Tightens,
+    mirror: Mirror::Rule("DCM231"),
+    modes: Modes::BACKWARD,
+    consumers: &[RustValidator],
+    migration: Migration::Precheck,
+    witness: WitnessKind::Record,
+    what: "A quality rule that quarantines was added, or changed, or quarantines from now on.",
+    why: "Records that were valid are refused from now on, and replays of landed changes lose \
+          them.",
+    how: "Let it alarm for a while first: `on_fail: alarm`.",
+    cases: cases!("DCM230-quality-rule-tightened"),
+    check: Check::Entity(check),
+};
+
+fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
+    for rule in pair.new.quality.iter().filter(|rule| rule.on_fail == OnFail::Quarantine) {
+        let old = pair.old.quality.iter().find(|old| old.name == rule.name);
+        let differs =
+            |old: &QualityRule| meaning(pair.old, &old.expect) != meaning(pair.new, &rule.expect);
+        let below = format!("quality/{}", rule.name);
+        let leaf = pair.leaf(&below);
+        let (what, claims) = match old {
+            None => ("was added and quarantines", vec![leaf]),
+            Some(old) if old.on_fail == OnFail::Alarm => (
+                "quarantines from now on",
+                vec![format!("{leaf}/on_fail"), format!("{leaf}/expect")],
+            ),
+            Some(old) if differs(old) => ("changed", vec![format!("{leaf}/expect")]),
+            Some(_) => continue,
+        };
+        let headline = format!("quality rule {} of {} {what}", rule.name, pair.new.name);
+        let broken = vec![pair.after().validator("refuses records that were valid")];
+        let help = "let it alarm for a while first: `on_fail: alarm`";
+        let mut finding = pair.finding(&RULE, &below, headline, broken, help).claiming(claims);
+        if old.is_none() {
+            finding = finding.old_at(Some(pair.old.name.clone()));
+        } else if old.is_some_and(|old| old.on_fail == OnFail::Quarantine) {
+            // Whether another expression refuses more or less is not decided: both may be.
+            finding = finding.always(Grade::Error);
+        }
+        findings.push(finding);
+    }
+}

@@ -1,0 +1,58 @@
+//! Queries compared by what they say, not by how they are laid out.
+
+use sqlparser::dialect::GenericDialect;
+use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
+
+/// Whether a query names an identifier, as a whole word.
+pub(super) fn mentions(query: &str, name: &str) -> bool {
+    query
+        .split(|c: char| !(c.is_alphanumeric() || c == '_'))
+        .any(|word| word.eq_ignore_ascii_case(name))
+}
+
+/// The words of a query: no white space, no comments, unquoted words in lower case. A text that is
+/// no SQL is compared as it is.
+pub(super) fn words(query: &str) -> Vec<String> {
+    let Ok(tokens) = Tokenizer::new(&GenericDialect {}, query).tokenize() else {
+        return vec![query.to_owned()];
+    };
+    let word = |token: Token| match &token {
+        Token::Whitespace(
+            Whitespace::Space
+            | Whitespace::Newline
+            | Whitespace::Tab
+            | Whitespace::SingleLineComment { .. }
+            | Whitespace::MultiLineComment(_),
+        ) => None,
+        Token::Word(word) if word.quote_style.is_none() => Some(word.value.to_lowercase()),
+        other => Some(other.to_string()),
+    };
+    let mut words: Vec<String> = tokens.into_iter().filter_map(word).collect();
+    while words.last().is_some_and(|last| last == ";") {
+        words.pop();
+    }
+    words
+}
+
+/// Whether two queries say the same once names were replaced in the old one.
+pub(super) fn same(old: &str, new: &str, renamed: &[(&str, &str)]) -> bool {
+    let mut before = words(old);
+    for word in &mut before {
+        if let Some((_, now)) = renamed.iter().find(|(was, _)| was == word) {
+            *word = (*now).to_owned();
+        }
+    }
+    before == words(new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn layout_is_no_meaning() {
+        assert!(same("SELECT  a FROM t -- x\n", "select a from t;", &[]));
+        assert!(!same("SELECT 'A' FROM t", "SELECT 'a' FROM t", &[]));
+        assert!(same("SELECT o.a FROM t o", "SELECT o.b FROM t o", &[("a", "b")]));
+    }
+}
