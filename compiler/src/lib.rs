@@ -15,6 +15,7 @@ pub mod diagnostic;
 pub mod driver;
 pub mod emit;
 pub mod ir;
+pub mod migrate;
 pub mod parse;
 pub mod physical;
 pub mod plan;

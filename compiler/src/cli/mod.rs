@@ -6,6 +6,7 @@ mod diff;
 mod dump;
 mod explain;
 mod fix;
+mod migrate;
 mod output;
 mod unreadable;
 
@@ -179,6 +180,9 @@ enum Command {
         #[arg(long, value_name = "BASE", default_value = "released")]
         against: String,
     },
+    /// Says how stored data gets from older contracts to these: numbered steps per system. `--output`
+    /// names a folder for the plan and the files that run; without it the plan is printed.
+    Migrate(migrate::Arguments),
     /// Says what a code means and what to do; without a code lists them all.
     Explain {
         /// For example CV3005.
@@ -218,7 +222,10 @@ impl Command {
             Self::Build { .. } => report::Command::Build,
             Self::Diff { .. } => report::Command::Diff,
             Self::Fix { .. } => report::Command::Fix,
-            Self::Waive { .. } | Self::Explain { .. } | Self::Dump { .. } => report::Command::Other,
+            Self::Waive { .. }
+            | Self::Migrate(_)
+            | Self::Explain { .. }
+            | Self::Dump { .. } => report::Command::Other,
         }
     }
 }
@@ -253,6 +260,7 @@ fn run(context: &Context, command: Command) -> Outcome {
         Command::Waive { fingerprint, reason, owner, until, code, against } => {
             diff::waive(context, diff::Waive { fingerprint, code, reason, owner, until, against })
         }
+        Command::Migrate(arguments) => migrate::migrate(context, &arguments),
         Command::Explain { code } => explain::explain(code.as_deref()),
         Command::Dump { stage, json } => dump::dump(context, stage, json),
     }

@@ -84,10 +84,10 @@ fn is_number(shape: &Shape) -> bool {
 
 /// The part of the condition that finds digits beyond the scale; integers have none.
 fn fraction(column: &str, from: &Shape, scale: u8) -> String {
-    match from {
-        Shape::Integer { .. } => String::new(),
-        _ => format!(" OR {column} <> round({column}, {scale})"),
+    if matches!(from, Shape::Integer { .. }) {
+        return String::new();
     }
+    format!(" OR {column} <> round({column}, {scale})")
 }
 
 /// Exact: a float of this size would not be.

@@ -1,0 +1,144 @@
+//! What has to be read again: backfills of the manifest, and for what no table holds, a replay of landing.
+
+use std::collections::BTreeSet;
+
+use covenant_model::columns::of_field;
+use covenant_model::spec::{EntitySpec, SourceSpec};
+
+use super::guards::{self, Guard};
+use super::{Phase, Step, Target};
+use crate::emit::sql::Dialect;
+use crate::physical::{Alter, Column, Platform, alter, of_logical};
+use crate::plan::Plan;
+
+pub(super) fn steps(old: &Plan, new: &Plan) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for after in &new.entities {
+        match old.entity(&after.name) {
+            None => {
+                let why = "it is new: everything that its sources hold is read".to_owned();
+                steps.extend(backfills(after, None, "DCW003", &after.name, &why));
+            }
+            Some(before) => steps.extend(changed(before, after)),
+        }
+    }
+    steps
+}
+
+fn changed(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
+    let key = |entity: &EntitySpec| -> BTreeSet<u32> {
+        entity.key.iter().filter_map(|ix| entity.fields.get(*ix)).map(|field| field.id).collect()
+    };
+    if key(old) != key(new) {
+        let why = "its rows have another key: everything is read again".to_owned();
+        return backfills(new, None, "DCM201", &format!("{}/key", new.name), &why);
+    }
+    if old.warehouse.is_none() && new.warehouse.is_some() {
+        let why = "it is stored from now on: everything is read".to_owned();
+        return backfills(new, None, "DCS110", &format!("{}/sinks", new.name), &why);
+    }
+    let mut steps = Vec::new();
+    for (ix, field) in new.fields.iter().enumerate() {
+        let subject = format!("{}/fields/{}", new.name, field.name);
+        let sources: Vec<&str> = field.from.keys().map(String::as_str).collect();
+        let Some(before) = old.fields.iter().find(|before| before.id == field.id) else {
+            if !of_field(field, ix).is_empty() {
+                let code = if field.nullable || field.optional { "DCW014" } else { "DCW015" };
+                let why = format!("rows of before have no {}", field.name);
+                steps.extend(backfills(new, Some(&sources), code, &subject, &why));
+            }
+            continue;
+        };
+        let protection =
+            |pii: &Option<covenant_model::spec::PiiSpec>| pii.as_ref().map(|pii| pii.protect);
+        let (was, is) = (protection(&before.pii), protection(&field.pii));
+        let at = Column { table: "t", column: "c" };
+        let ty = |ty| of_logical(Platform::DuckDb, ty);
+        let verdict = alter(Platform::DuckDb, &at, &ty(&before.ty), &ty(&field.ty));
+        if was != is && of_field(before, ix) != of_field(field, ix) {
+            let why = format!("{} is protected otherwise than what is stored", field.name);
+            steps.extend(backfills(new, Some(&sources), "DCP303", &subject, &why));
+        } else if matches!(verdict, Alter::Impossible { .. }) {
+            let why = format!("the stored values of {} mean nothing in its new type", field.name);
+            steps.extend(backfills(new, Some(&sources), "DCW030", &subject, &why));
+        } else if before.from != field.from && before.name == field.name {
+            let why = format!("{} comes from elsewhere now", field.name);
+            steps.extend(backfills(new, Some(&sources), "DCS136", &subject, &why));
+        }
+    }
+    steps.extend(tables_moved(old, new));
+    steps.extend(rules(old, new));
+    steps
+}
+
+/// A source that reads another table has other rows.
+fn tables_moved(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
+    let moved = new
+        .sources
+        .iter()
+        .filter(|(name, spec)| old.sources.get(*name).is_some_and(|before| before != *spec));
+    moved
+        .flat_map(|(name, _)| {
+            let subject = format!("{}/sources/{name}", new.name);
+            let why = format!("source {name} reads another place now");
+            backfills(new, Some(&[name.as_str()]), "DCS101", &subject, &why)
+        })
+        .collect()
+}
+
+/// A rule that compares values has not seen those that lost under the old rule.
+fn rules(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
+    let successors = guards::successors(old, new);
+    let mut steps = Vec::new();
+    for (at, group) in new.groups.iter().enumerate() {
+        let was = successors.iter().position(|successor| *successor == Some(at));
+        let was = was.and_then(|was| old.groups.get(was));
+        let changed = was.is_some_and(|was| was.rule != group.rule);
+        let found = guards::guard(old, new, at, &successors, Dialect::DuckDb);
+        if changed || matches!(found, Some(Guard::Unknown)) {
+            let subject = format!("{}/groups/{}", new.name, group.name);
+            let owners: Vec<&str> = group.owners.iter().map(String::as_str).collect();
+            let why = format!("values of {} that lost under the old rule may win now", group.name);
+            steps.extend(backfills(new, Some(&owners), "DCM260", &subject, &why));
+        }
+    }
+    steps
+}
+
+/// One step for each source that the values come from.
+fn backfills(
+    entity: &EntitySpec,
+    sources: Option<&[&str]>,
+    code: &'static str,
+    subject: &str,
+    why: &str,
+) -> Vec<Step> {
+    let wanted = |name: &str| sources.is_none_or(|sources| sources.contains(&name));
+    entity
+        .sources
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(_, source)| {
+            let (what, command) = match source {
+                SourceSpec::Postgres { system, .. } => (
+                    format!("run job backfill.{system} for {}: {why}", entity.name),
+                    Some(format!("covenant-runtime backfill {}", entity.name)),
+                ),
+                SourceSpec::Stream { stream, .. } => (
+                    format!(
+                        "replay {stream} for {} from the first landing commit: {why}, and no table \
+                         holds them",
+                        entity.name
+                    ),
+                    None,
+                ),
+                SourceSpec::Salesforce { system, object, .. } => {
+                    (format!("poll {object} of {system} from the beginning: {why}"), None)
+                }
+            };
+            let step = Step::new(Target::Jobs, Phase::After, code, subject, what)
+                .undo("nothing to take back: what is read again is the same join");
+            command.into_iter().fold(step, Step::sql)
+        })
+        .collect()
+}

@@ -1,0 +1,102 @@
+//! Tables of models. Their rows are computed: what cannot be carried over comes back with the next run.
+
+use covenant_model::columns::LandingType;
+use covenant_model::spec::ModelSpec;
+
+use super::columns::{Change, Stored};
+use super::{Phase, Step, target_of};
+use crate::emit::sql::{Dialect, text_literal};
+use crate::plan::Plan;
+
+pub(super) fn steps(old: &Plan, new: &Plan, dialect: Dialect) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for before in &old.models {
+        match new.models.iter().find(|after| after.name == before.name) {
+            Some(after) => steps.extend(changed(before, after, dialect)),
+            None => {
+                let what =
+                    format!("drop {}: no model computes it any more", table(before, dialect));
+                steps.push(
+                    Step::new(target_of(dialect), Phase::Destructive, "DCW001", &before.name, what)
+                        .sql(format!("DROP TABLE IF EXISTS {}", table(before, dialect))),
+                );
+            }
+        }
+    }
+    steps
+}
+
+fn table(model: &ModelSpec, dialect: Dialect) -> String {
+    let sink = &model.warehouse;
+    format!("{}.{}", dialect.ident(&sink.schema), dialect.ident(&sink.table))
+}
+
+fn changed(old: &ModelSpec, new: &ModelSpec, dialect: Dialect) -> Vec<Step> {
+    let (from, to) = (table(old, dialect), table(new, dialect));
+    let step = |code, what| Step::new(target_of(dialect), Phase::Change, code, &new.name, what);
+    let mut steps = Vec::new();
+    if from == to {
+        let (before, after) = (columns(old), columns(new));
+        let change = Change {
+            dialect,
+            tables: vec![to.clone()],
+            old: &before,
+            new: &after,
+            version: &old.version,
+        };
+        let found = change.run();
+        steps.extend(found.steps);
+        for column in &found.dropped {
+            let name = dialect.ident(&column.name);
+            let what = format!("drop column {name}, which no run fills any more");
+            steps.push(
+                Step::new(target_of(dialect), Phase::Destructive, "DCW010", &column.subject, what)
+                    .sql(format!("ALTER TABLE {to} DROP COLUMN IF EXISTS {name}")),
+            );
+        }
+        // In Snowflake the old columns of a model refuse NULL, and no run fills them any more.
+        for column in found.removed.iter().filter(|_| dialect == Dialect::Snowflake) {
+            let name = dialect.ident(&column.name);
+            steps.push(
+                step("DCW010", format!("let {name} be empty: no run fills it any more"))
+                    .sql(format!("ALTER TABLE {to} ALTER COLUMN {name} DROP NOT NULL"))
+                    .undo(format!("ALTER TABLE {to} ALTER COLUMN {name} SET NOT NULL")),
+            );
+        }
+    } else {
+        let what = format!("create {to}: the new tables do, and the next run fills it");
+        steps.push(step("DCS110", what).undo(format!("DROP TABLE {to}")));
+        let what = format!("drop {from}, which no run fills any more");
+        steps.push(
+            Step::new(target_of(dialect), Phase::Destructive, "DCS110", &new.name, what)
+                .sql(format!("DROP TABLE IF EXISTS {from}")),
+        );
+    }
+    if !steps.is_empty() || old.query != new.query {
+        // A run is due when its inputs have passed the commit of the last one.
+        let what = "have the model run again, whatever its inputs did".to_owned();
+        steps.push(
+            step("DCM221", what)
+                .sql(format!(
+                    "UPDATE COVENANT.CYCLES SET commit_number = 0 WHERE model = {}",
+                    text_literal(&new.name)
+                ))
+                .undo("nothing to take back: a run replaces the rows"),
+        );
+    }
+    steps
+}
+
+fn columns(model: &ModelSpec) -> Vec<Stored> {
+    model
+        .fields
+        .iter()
+        .map(|field| Stored {
+            id: i32::try_from(field.id).unwrap_or(i32::MAX),
+            name: field.name.clone(),
+            ty: LandingType::of(&field.ty),
+            holds: "plain",
+            subject: format!("{}/fields/{}", model.name, field.name),
+        })
+        .collect()
+}

@@ -1,0 +1,137 @@
+//! What the sources publish. Wider before the new runtime starts, or its preflight refuses; narrower does no harm
+//! earlier: the old runtime has stopped.
+
+use covenant_model::spec::{EntitySpec, SourceSpec, SystemSpec};
+
+use super::{Phase, Step, Target};
+use crate::emit::sql::text_literal;
+use crate::emit::{EmitError, postgres};
+use crate::plan::Plan;
+use crate::tree::OutputTree;
+
+/// Files that say what is published and who may read it; the others do not depend on columns, or are advice.
+const FILES: [&str; 2] = ["role.sql", "publication.sql"];
+
+/// # Errors
+/// Where the emitter fails.
+pub(super) fn steps(old: &Plan, new: &Plan) -> Result<Vec<Step>, EmitError> {
+    let (mut before, mut after) = (OutputTree::default(), OutputTree::default());
+    postgres::emit(old, &mut before)?;
+    postgres::emit(new, &mut after)?;
+    let mut steps = Vec::new();
+    for (system, spec) in &new.project.systems {
+        let SystemSpec::Postgres { .. } = spec else { continue };
+        for file in FILES {
+            let path = format!("postgres/{system}/{file}");
+            let Some(text) = after.get(&path) else { continue };
+            if before.get(&path).map(statements) == Some(statements(text)) {
+                continue;
+            }
+            steps.push(step(old, new, system, &path, text, before.get(&path).is_some()));
+        }
+    }
+    for system in old.project.systems.keys() {
+        let path = format!("postgres/{system}/publication.sql");
+        if before.get(&path).is_some() && after.get(&path).is_none() {
+            let what =
+                format!("nothing is read from {system} any more: drop its slot and publication");
+            let subject = format!("project/systems/{system}");
+            steps.push(Step::new(Target::Postgres, Phase::Destructive, "DCS101", &subject, what));
+        }
+    }
+    Ok(steps)
+}
+
+fn step(old: &Plan, new: &Plan, system: &str, path: &str, text: &str, existed: bool) -> Step {
+    let (was, is) = (published(old, system), published(new, system));
+    let named = |columns: Vec<&Published>| {
+        let names: Vec<String> =
+            columns.iter().map(|one| format!("{}.{}", one.table, one.column)).collect();
+        names.join(", ")
+    };
+    let more: Vec<&Published> = is.iter().filter(|one| !was.contains(one)).collect();
+    let less: Vec<&Published> = was.iter().filter(|one| !is.contains(one)).collect();
+    let mut what = format!("run {path}");
+    if !more.is_empty() {
+        what.push_str(&format!("; now also {}", named(more.clone())));
+    }
+    if !less.is_empty() {
+        what.push_str(&format!("; no longer {}", named(less)));
+    }
+    let subject = format!("project/systems/{system}");
+    let mut step = Step::new(Target::Postgres, Phase::Change, "DCS101", &subject, what);
+    step.precheck = (!more.is_empty()).then(|| missing(&more));
+    step.statements = statements(text);
+    let undo =
+        if existed { format!("run {path} of the old contracts") } else { "drop them".into() };
+    step.undo(undo)
+}
+
+/// Columns that the source does not have yet.
+fn missing(columns: &[&Published]) -> String {
+    let rows: Vec<String> = columns
+        .iter()
+        .map(|one| {
+            format!(
+                "({}, {}, {})",
+                text_literal(&one.schema),
+                text_literal(&one.table),
+                text_literal(&one.column)
+            )
+        })
+        .collect();
+    format!(
+        "SELECT {} - count(*) FROM information_schema.columns WHERE (table_schema, table_name, \
+         column_name) IN ({})",
+        rows.len(),
+        rows.join(", ")
+    )
+}
+
+/// Statements without remarks: remarks name versions.
+fn statements(text: &str) -> Vec<String> {
+    let bare: Vec<&str> =
+        text.lines().filter(|line| !line.trim_start().starts_with("--")).collect();
+    let mut all: Vec<String> = Vec::new();
+    let mut quoted = false;
+    let mut one = String::new();
+    for line in bare {
+        quoted ^= line.contains("$$") && line.matches("$$").count() % 2 == 1;
+        one.push_str(line);
+        one.push('\n');
+        if !quoted && line.trim_end().ends_with(';') {
+            all.push(one.trim().trim_end_matches(';').trim_end().to_owned());
+            one.clear();
+        }
+    }
+    all.retain(|statement| !statement.is_empty());
+    all
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Published {
+    schema: String,
+    table: String,
+    column: String,
+}
+
+fn published(plan: &Plan, wanted: &str) -> Vec<Published> {
+    plan.entities.iter().flat_map(|entity| of_entity(entity, wanted)).collect()
+}
+
+fn of_entity(entity: &EntitySpec, wanted: &str) -> Vec<Published> {
+    let mut all = Vec::new();
+    for (source, spec) in &entity.sources {
+        let SourceSpec::Postgres { system, schema, table } = spec else { continue };
+        if system != wanted {
+            continue;
+        }
+        let columns = entity.fields.iter().filter_map(|field| field.from.get(source));
+        all.extend(columns.map(|column| Published {
+            schema: schema.clone(),
+            table: table.clone(),
+            column: column.clone(),
+        }));
+    }
+    all
+}
