@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use covenant_compiler::emit::snowflake;
+use covenant_compiler::migrate::{self, Target};
 use covenant_compiler::tree::OutputTree;
-use covenant_model::spec::ApplyForm;
+use covenant_model::spec::{ApplyForm, FieldSpec, MergeRule};
+use covenant_model::value::LogicalType;
 use covenant_tests::small;
 
 const PACKAGE: &str = "sqlfluff==4.5.0";
@@ -64,6 +66,39 @@ fn check(python: &Path, files: &[(String, String)]) -> (bool, String) {
     (output.status.success(), String::from_utf8_lossy(&said).into_owned())
 }
 
+/// Renames, every kind of retype, a split group, an added and a removed field, another rule, another table.
+fn migration() -> Vec<(String, String)> {
+    let old = small::plan(ApplyForm::Merge);
+    let mut new = old.clone();
+    let entity = &mut new.entities[0];
+    let added = FieldSpec { id: 20, name: "height".to_owned(), ..entity.fields[2].clone() };
+    entity.fields[2].ty = LogicalType::Decimal { precision: 12, scale: 4 };
+    entity.fields[3].name = "purchase".to_owned();
+    entity.fields[5].ty = LogicalType::Int64;
+    entity.fields[8].merge = MergeRule::Latest;
+    entity.groups[4].rule = MergeRule::Latest;
+    if let LogicalType::Enum { symbols } = &mut entity.fields[6].ty {
+        symbols.insert(0, "lost".to_owned());
+    }
+    entity.fields.push(added);
+    let last = entity.fields.len() - 1;
+    entity.groups[0].fields.retain(|field| *field != small::field::EMAIL);
+    entity.groups[0].fields.push(last);
+    let mut moved = new.clone();
+    if let Some(sink) = &mut moved.entities[0].warehouse {
+        sink.schema = "HARBOUR".to_owned();
+    }
+    let mut files = Vec::new();
+    for (name, plan) in [("a", &new), ("b", &moved)] {
+        let migration = migrate::migrate(&old, plan, &[Target::Snowflake]).unwrap();
+        let tree = migrate::tree(&migration, true).unwrap();
+        let sql = tree.iter().filter(|(path, _)| path.ends_with(".sql"));
+        files.extend(sql.map(|(path, text)| (format!("{name}/{path}"), text.to_owned())));
+    }
+    assert!(files.len() > 6, "the migrations have statements");
+    files
+}
+
 #[test]
 fn every_statement_parses() {
     let python = match python() {
@@ -81,6 +116,7 @@ fn every_statement_parses() {
         .map(|(path, text)| (path.to_owned(), text.to_owned()))
         .collect();
     assert!(files.len() > 8, "the target was generated");
+    let files = [files, migration()].concat();
     let (good, said) = check(&python, &files);
     assert!(good, "{said}");
 

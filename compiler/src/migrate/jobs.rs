@@ -91,9 +91,11 @@ fn rules(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
     let successors = guards::successors(old, new);
     let mut steps = Vec::new();
     for (at, group) in new.groups.iter().enumerate() {
-        let was = successors.iter().position(|successor| *successor == Some(at));
-        let was = was.and_then(|was| old.groups.get(was));
-        let changed = was.is_some_and(|was| was.rule != group.rule);
+        let mut fields = group.fields.iter().filter_map(|ix| new.fields.get(*ix));
+        let changed = fields.any(|field| {
+            let before = old.fields.iter().find(|before| before.id == field.id);
+            before.is_some_and(|before| before.merge != field.merge)
+        });
         let found = guards::guard(old, new, at, &successors, Dialect::DuckDb);
         if changed || matches!(found, Some(Guard::Unknown)) {
             let subject = format!("{}/groups/{}", new.name, group.name);
