@@ -222,10 +222,9 @@ impl Command {
             Self::Build { .. } => report::Command::Build,
             Self::Diff { .. } => report::Command::Diff,
             Self::Fix { .. } => report::Command::Fix,
-            Self::Waive { .. }
-            | Self::Migrate(_)
-            | Self::Explain { .. }
-            | Self::Dump { .. } => report::Command::Other,
+            Self::Waive { .. } | Self::Migrate(_) | Self::Explain { .. } | Self::Dump { .. } => {
+                report::Command::Other
+            }
         }
     }
 }
