@@ -227,6 +227,10 @@ pub struct SinkDecl {
     pub filter: Option<FilterDecl>,
     /// What happens to the record of a deleted row.
     pub on_delete: Option<OnDelete>,
+    /// What happens to the record of a row that leaves the filter.
+    pub on_leave: Option<OnDelete>,
+    /// Largest share of the records that may be removed together, percent.
+    pub max_removals: Option<u8>,
     /// Purpose.
     pub reveal: Option<String>,
     /// Salesforce field -> field.

@@ -115,3 +115,26 @@ fn everything_has_a_place() {
     let file = compiled.sources.get(mapping.value.file).unwrap();
     assert_eq!(&file.text[mapping.value.start..mapping.value.end], "status");
 }
+
+/// A source that does not own existence carries the key all the same: under the fields' own names.
+#[test]
+fn every_source_table_publishes_the_key() {
+    let source = "  store:      {table: public.customers}\n";
+    let both = format!("{source}  desk:       {{system: store, table: public.customer_desk}}\n");
+    let files = acme()
+        .iter()
+        .map(|(_, file)| {
+            let text = file.text.replace(source, &both).replace(
+                "  language:        {id: 12, type: \"enum [de, en, fr, nl, pl]\", from: store}",
+                "  language:        {id: 12, type: \"enum [de, en, fr, nl, pl]\", from: desk}",
+            );
+            (file.path.clone(), text)
+        })
+        .collect::<Vec<_>>();
+    let plan = compile(SourceSet::new(files)).plan.unwrap();
+    let mut tree = covenant_compiler::tree::OutputTree::default();
+    covenant_compiler::emit::postgres::emit(&plan, &mut tree).unwrap();
+    let publication = tree.get("postgres/store/publication.sql").unwrap();
+    let line = publication.lines().find(|line| line.contains("customer_desk")).unwrap();
+    assert!(line.contains("\"customer_id\"") && line.contains("\"language\""), "{line}");
+}

@@ -121,6 +121,7 @@ impl World {
             epoch: Epoch(epoch),
             daily_share: 10_000,
             call_life: covenant_runtime::deliver::CALL_LIFE,
+            releases: covenant_runtime::deliver::Releases::default(),
         };
         DeliverLane::new(parts, &self.entities).unwrap()
     }

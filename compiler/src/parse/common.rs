@@ -142,6 +142,10 @@ fn sinks(map: &Reader<'_>, node: &Node) -> Vec<SinkDecl> {
     entries.iter().filter_map(|entry| sink(map, &entry.key, entry.key_span, &entry.value)).collect()
 }
 
+/// What can happen to the record of a row that is not to be delivered any more.
+const REMOVALS: [(&str, OnDelete); 3] =
+    [("keep", OnDelete::Keep), ("flag", OnDelete::Flag), ("delete", OnDelete::Delete)];
+
 fn sink(map: &Reader<'_>, name: &str, at: Span, node: &Node) -> Option<SinkDecl> {
     let inner = Reader::open(map.sink(), node, at, "a sink")?;
     let filter = inner.get("where").and_then(|node| {
@@ -164,10 +168,11 @@ fn sink(map: &Reader<'_>, name: &str, at: Span, node: &Node) -> Option<SinkDecl>
         object: inner.text("object"),
         external_id: inner.text("external_id"),
         filter,
-        on_delete: inner.word(
-            "on_delete",
-            &[("keep", OnDelete::Keep), ("flag", OnDelete::Flag), ("delete", OnDelete::Delete)],
-        ),
+        on_delete: inner.word("on_delete", &REMOVALS),
+        on_leave: inner.word("on_leave", &REMOVALS),
+        max_removals: inner
+            .get("max_removals")
+            .and_then(|node| scalars::share(map.sink(), node, "max_removals")),
         reveal: inner.text("reveal"),
         fields: inner.text_map("fields"),
     };

@@ -3,7 +3,7 @@
 use covenant_model::spec::{Protection, SystemSpec};
 
 use crate::ast::{ClassDecl, ProjectDecl};
-use crate::diagnostic::{Diagnostic, Sink, codes};
+use crate::diagnostic::Sink;
 use crate::parse::common;
 use crate::parse::reader::{self, Reader};
 use crate::parse::scalars;
@@ -90,7 +90,10 @@ fn system(map: &Reader<'_>, entry: &Entry) -> Option<(String, SystemSpec)> {
                 .need("daily_calls")
                 .and_then(|node| reader::number(map.sink(), node, "daily_calls"))
                 .unwrap_or(0),
-            share_percent: inner.need("share").and_then(|node| share(map, node)).unwrap_or(0),
+            share_percent: inner
+                .need("share")
+                .and_then(|node| scalars::share(map.sink(), node, "share"))
+                .unwrap_or(0),
         },
         SystemKind::Snowflake => SystemSpec::Snowflake {
             purpose,
@@ -99,18 +102,6 @@ fn system(map: &Reader<'_>, entry: &Entry) -> Option<(String, SystemSpec)> {
     };
     inner.finish();
     Some((entry.key.clone(), spec))
-}
-
-fn share(map: &Reader<'_>, node: &Node) -> Option<u8> {
-    let text = reader::text(map.sink(), node, "share")?;
-    let percent = scalars::percent(&text);
-    if percent.is_none() {
-        map.sink().push(
-            Diagnostic::new(&codes::BAD_SHARE, node.span, format!("`{text}` is no share"))
-                .help("a whole number from 1 to 100 and `%`: `25%`"),
-        );
-    }
-    percent
 }
 
 fn class(map: &Reader<'_>, entry: &Entry) -> Option<(String, ClassDecl)> {

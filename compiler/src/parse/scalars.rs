@@ -3,6 +3,9 @@
 use covenant_model::value::LogicalType;
 
 use crate::ast::FilterDecl;
+use crate::diagnostic::{Diagnostic, Sink, codes};
+use crate::parse::reader;
+use crate::parse::yaml::Node;
 
 /// Average days of a month and a year, in hundredths: `18 months` keeps 548 days.
 const MONTH_CENTIDAYS: u64 = 3044;
@@ -195,6 +198,19 @@ pub fn days(text: &str) -> Option<u32> {
 pub fn percent(text: &str) -> Option<u8> {
     let number = text.trim().strip_suffix('%')?.trim().parse().ok()?;
     (1..=100).contains(&number).then_some(number)
+}
+
+/// [`percent`], reported where it is none.
+pub fn share(sink: &Sink, node: &Node, key: &str) -> Option<u8> {
+    let text = reader::text(sink, node, key)?;
+    let percent = percent(&text);
+    if percent.is_none() {
+        sink.push(
+            Diagnostic::new(&codes::BAD_SHARE, node.span, format!("`{text}` is no share"))
+                .help("a whole number from 1 to 100 and `%`: `25%`"),
+        );
+    }
+    percent
 }
 
 /// `updated_at > now() - 18 months`.

@@ -13,6 +13,8 @@ use crate::diagnostic::{Diagnostic, codes};
 /// Hidden number field with the delivery revision; the generated validation rule refuses a lower
 /// one.
 const REVISION_FIELD: &str = "Covenant_Revision__c";
+/// Where a sink does not say it: largest share of the records that may be removed together, percent.
+const MAX_REMOVALS_PERCENT: u8 = 20;
 /// Checkbox that `on_delete: flag` sets.
 const DELETED_FIELD: &str = "Covenant_Deleted__c";
 
@@ -32,6 +34,10 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl, sink: &SinkDecl) -> Option
         if !there {
             sink_shape(cx, cx.key(&path), format!("a Salesforce sink needs `{key}`"));
         }
+    }
+    if let (Some(_), None) = (sink.on_leave, &sink.filter) {
+        let span = cx.key(&format!("{path}/on_leave"));
+        sink_shape(cx, span, "`on_leave` without `where`: no row can leave".to_owned());
     }
     reveal(cx, sink, &path);
     let mut parents = BTreeSet::new();
@@ -54,6 +60,8 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl, sink: &SinkDecl) -> Option
         external_id: sink.external_id.clone()?,
         filter: sink.filter.as_ref().and_then(|found| filter(cx, decl, found, &path)),
         on_delete: sink.on_delete.unwrap_or(OnDelete::Flag),
+        on_leave: sink.on_leave.or(sink.on_delete).unwrap_or(OnDelete::Flag),
+        max_removals_percent: sink.max_removals.unwrap_or(MAX_REMOVALS_PERCENT),
         reveal: sink.reveal.clone(),
         fields,
         parents: parents.into_iter().collect(),

@@ -232,7 +232,7 @@ pub(super) fn sink_shape(cx: &Cx<'_>, span: Span, headline: String) {
     cx.sink.push(
         Diagnostic::new(&codes::SINK_SHAPE, span, headline).help(
             "Snowflake takes `table` and `history`; Salesforce `object`, `external_id`, `fields`, `where`, \
-             `on_delete`, `reveal`",
+             `on_delete`, `on_leave`, `max_removals`, `reveal`",
         ),
     );
 }
@@ -252,6 +252,8 @@ fn warehouse(cx: &Cx<'_>, sink: &SinkDecl, path: &str) -> Option<WarehouseSink> 
         ("external_id", sink.external_id.is_some()),
         ("where", sink.filter.is_some()),
         ("on_delete", sink.on_delete.is_some()),
+        ("on_leave", sink.on_leave.is_some()),
+        ("max_removals", sink.max_removals.is_some()),
         ("reveal", sink.reveal.is_some()),
         ("fields", !sink.fields.is_empty()),
     ];

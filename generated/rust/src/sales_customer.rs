@@ -39,7 +39,7 @@ static COUNTRY_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.customer",
-    contract_hash: "956bbf15633540a44d3d530bb17e96c5ed47779c47a9352c81678ff68d51d342",
+    contract_hash: "a4c23968f2195b7bc037c8444a25da0d574ed68540c345b7eccc440a0fb3e162",
     fields: &[
         table::Field::new("customer_id", table::Ty::text(12)).pattern(&CUSTOMER_ID_FORM),
         table::Field::new("display_name", table::Ty::text(120)),

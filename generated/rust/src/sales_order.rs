@@ -35,7 +35,7 @@ static SHIP_COUNTRY_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.order",
-    contract_hash: "ddc5d487f1183d9145da7a9bcf98fd1c1e3b6fbf1bbc227a952bd6812db55092",
+    contract_hash: "1b54e89b75fcec64f548be98bb2b9aecc661e789cd376579841b9faa015838fc",
     fields: &[
         table::Field::new("order_id", table::Ty::Uuid),
         table::Field::new("customer_id", table::Ty::text(12)),

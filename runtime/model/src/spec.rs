@@ -342,6 +342,10 @@ pub struct SalesforceSink {
     pub filter: Option<AgeFilter>,
     /// What happens to the record of a deleted row.
     pub on_delete: OnDelete,
+    /// What happens to the record of a row that leaves the filter.
+    pub on_leave: OnDelete,
+    /// Largest share of the delivered records that may be removed together, percent: more waits until a person has looked.
+    pub max_removals_percent: u8,
     /// The purpose that lets plaintext through.
     pub reveal: Option<String>,
     /// Field by field.
@@ -365,7 +369,7 @@ pub struct AgeFilter {
     pub text: String,
 }
 
-/// What happens to the Salesforce record of a deleted row.
+/// What happens to the Salesforce record of a row that is deleted, or that leaves the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnDelete {

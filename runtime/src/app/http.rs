@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::config::Secret;
+use crate::deliver::Releases;
 use crate::telemetry::status::Board;
 
 /// The status page: one file, no dependencies, refreshed by itself.
@@ -88,6 +89,15 @@ pub struct Shared {
     pub metrics: PrometheusHandle,
     /// Demanded of every caller where the address is not loopback.
     pub token: Option<Secret>,
+    /// To the delivery lane.
+    pub releases: Releases,
+}
+
+/// Held removals that may go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReleaseRequest {
+    /// Entity name.
+    pub entity: String,
 }
 
 /// All routes but `/events`, which capture brings.
@@ -99,6 +109,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/api/backfill", post(backfill))
         .route("/api/reconcile", post(reconcile))
         .route("/api/quarantine", post(quarantine))
+        .route("/api/deliver/release", post(release))
         .with_state(shared)
 }
 
@@ -156,6 +167,17 @@ async fn reconcile(State(shared): State<Shared>) -> Response {
 
 async fn quarantine(State(shared): State<Shared>, Json(body): Json<QuarantineCommand>) -> Response {
     ask(&shared, |answer| Control::Quarantine(body, answer)).await
+}
+
+/// Answers at once: the lane hears of it with its next step.
+async fn release(State(shared): State<Shared>, Json(body): Json<ReleaseRequest>) -> Response {
+    let held = shared.board.snapshot().held_removals;
+    let Some(rows) = held.get(&body.entity) else {
+        let why = format!("no removals of {} are held\n", body.entity);
+        return (StatusCode::BAD_REQUEST, why).into_response();
+    };
+    shared.releases.release(&body.entity);
+    Json(serde_json::json!({ "entity": body.entity, "released": rows })).into_response()
 }
 
 async fn ask(shared: &Shared, command: impl FnOnce(Answer) -> Control) -> Response {

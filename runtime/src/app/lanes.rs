@@ -99,7 +99,7 @@ impl Lane for Deliver {
             tracing::warn!(%error, "the delivery ledger could not be counted");
             Default::default()
         });
-        let held = self.lane.held().clone();
+        let held = self.lane.held();
         let folded = self.folded;
         let name = "deliver.salesforce";
         metrics::gauge!(metric_names::LANE_COMMIT, "lane" => name).set(folded as f64);
@@ -127,6 +127,7 @@ impl Lane for Deliver {
                     held.iter().map(|(object, rows)| format!("{rows} of {object}")).collect();
                 lane.detail += &format!("; removals held by the breaker: {}", waiting.join(", "));
             }
+            status.held_removals = held;
             status.delivery = counts;
         });
         for (entity, freshness) in self.lane.freshness() {

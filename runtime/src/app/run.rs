@@ -79,6 +79,7 @@ pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>) -> Result<()
         control,
         metrics: recorder,
         token: config.http_token.clone(),
+        releases: started.releases.clone(),
     };
     let ingest_token = std::env::var(ingest::TOKEN_ENV).ok();
     let access = Access::of(config.http, ingest_token.as_deref())?;
@@ -348,6 +349,7 @@ fn open_delivery(
         env: started.env.clone(),
         epoch,
         daily_share: daily_share(&started.manifest),
+        releases: started.releases.clone(),
         call_life: config.call_life.unwrap_or(CALL_LIFE),
     };
     let lane = DeliverLane::new(parts, &started.manifest.entities)?;

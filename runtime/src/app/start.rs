@@ -9,6 +9,7 @@ use covenant_model::spec::SystemSpec;
 
 use super::config::Config;
 use crate::capture::Registry;
+use crate::deliver::Releases;
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::keys::audit::FileAudit;
@@ -51,6 +52,8 @@ pub struct Started {
     pub store: Option<Store>,
     /// Time and chance.
     pub env: Env,
+    /// What a person has released, from the API to the delivery lane.
+    pub releases: Releases,
 }
 
 /// Reads and checks; creates the data folder and, for sandboxes, the key file.
@@ -75,7 +78,17 @@ pub fn start(config: &Config, codecs: Vec<Box<dyn EntityCodec>>, env: Env) -> Re
     let audit = FileAudit::open(&audit_file(config), env.clock.clone())?;
     let store = store(config, &manifest)?;
     let audit = Arc::new(audit);
-    Ok(Started { manifest, sql, registry, landing, protector, audit, store, env })
+    Ok(Started {
+        manifest,
+        sql,
+        registry,
+        landing,
+        protector,
+        audit,
+        store,
+        env,
+        releases: Releases::default(),
+    })
 }
 
 fn audit_file(config: &Config) -> PathBuf {

@@ -66,6 +66,9 @@ pub(super) async fn status(config: &Config, json: bool) -> Result<()> {
     for (name, rows) in members(&status["quarantine_waiting"]) {
         println!("  refused   {name:<28} {rows} wait; see `covenant-runtime quarantine list`");
     }
+    for (name, rows) in members(&status["held_removals"]) {
+        println!("  held      {name:<28} {rows} removals; see `covenant-runtime deliver release`");
+    }
     for (name, job) in members(&status["backfills"]) {
         println!(
             "  backfill  {name:<28} {} ({} of about {} rows)",

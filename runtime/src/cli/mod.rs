@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use covenant_model::codec::EntityCodec;
 
 use crate::app::config::Config;
-use crate::app::http::{BackfillRequest, QuarantineCommand};
+use crate::app::http::{BackfillRequest, QuarantineCommand, ReleaseRequest};
 use crate::telemetry::logs;
 
 /// Everything went well.
@@ -56,10 +56,24 @@ enum Command {
     },
     /// Compare sources with targets; exit 1 where they differ
     Reconcile,
+    /// What is on its way to Salesforce
+    Deliver {
+        #[command(subcommand)]
+        command: Deliver,
+    },
     /// Refused records
     Quarantine {
         #[command(subcommand)]
         command: Quarantine,
+    },
+}
+
+#[derive(Subcommand)]
+enum Deliver {
+    /// Let held removals go: somebody has looked, and they are meant
+    Release {
+        /// `sales.order`
+        entity: String,
     },
 }
 
@@ -133,6 +147,10 @@ async fn dispatch(command: Command, config: Config, codecs: Vec<Box<dyn EntityCo
             let clean = report.get("clean").and_then(serde_json::Value::as_bool);
             if clean == Some(true) { OK } else { FINDINGS }
         }),
+        Command::Deliver { command: Deliver::Release { entity } } => {
+            let request = ReleaseRequest { entity };
+            client::ask(&config, "/api/deliver/release", &request).await.map(|_| OK)
+        }
         Command::Quarantine { command } => {
             let command = match command {
                 Quarantine::List { entity } => QuarantineCommand::List { entity },

@@ -23,6 +23,8 @@ use covenant_model::spec::EntitySpec;
 use self::budget::{BUDGET_RECHECK, Budget};
 use self::outcome::micros;
 use self::record::{Mapping, Reveal};
+use self::removals::Mass;
+pub use self::removals::Releases;
 use crate::crm::{Crm, MAX_ROWS_PER_CALL};
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
@@ -64,6 +66,8 @@ pub struct Stepped {
     pub refused: u64,
     /// Rows that are not to be delivered.
     pub skipped: u64,
+    /// Records of rows that left the sink's filter: flagged, deleted, or found to be so.
+    pub left: u64,
     /// Rows that wait until no call for their record can still execute.
     pub held: u64,
 }
@@ -93,6 +97,8 @@ pub struct Parts {
     pub epoch: Epoch,
     /// API calls that the lane may make in 24 hours.
     pub daily_share: u64,
+    /// What a person has released.
+    pub releases: Releases,
     /// How long a call may go on in the CRM after everybody has given up on it: [`CALL_LIFE`] for Salesforce.
     pub call_life: Duration,
 }
@@ -110,9 +116,9 @@ pub struct DeliverLane {
     freshness: BTreeMap<String, Freshness>,
     /// Rows in one call; shrinks where calls fail whole, and grows back.
     chunk: usize,
-    /// Objects whose removals are held by the breaker, with how many wait.
-    held: BTreeMap<String, u64>,
-    allowed: BTreeSet<String>,
+    /// Entities whose removals are held by the breaker, with how many wait.
+    held: BTreeMap<(String, Mass), u64>,
+    allowed: BTreeSet<(String, Mass)>,
     totals: Stepped,
 }
 
@@ -163,6 +169,7 @@ impl DeliverLane {
 
     async fn send(&mut self, done: &mut Stepped) -> Result<()> {
         for mapping in self.mappings.clone() {
+            self.sweep(&mapping)?;
             let rows = self.take(&mapping, Work::Upserts)?;
             let more = rows.len() >= ROWS_PER_STEP;
             self.upserts(&mapping, rows, done).await?;
@@ -192,6 +199,8 @@ impl DeliverLane {
         for row in &mut rows {
             if self.unknown_calls_until_us > now_us {
                 row.unsure_until_us = row.unsure_until_us.max(self.unknown_calls_until_us);
+                row.unsure_here_until_us =
+                    row.unsure_here_until_us.max(self.unknown_calls_until_us);
             }
             row.revision = row.revision.max(floor + 1);
             if row.revision > REVISION_MAX {
@@ -269,6 +278,7 @@ impl DeliverLane {
         self.totals.removed += done.removed;
         self.totals.refused += done.refused;
         self.totals.skipped += done.skipped;
+        self.totals.left += done.left;
         self.totals.held += done.held;
         if done.written + done.removed + done.refused == 0 {
             return;
@@ -294,13 +304,17 @@ impl DeliverLane {
     }
 
     /// Removals that the mass-change breaker holds, by entity.
-    pub fn held(&self) -> &BTreeMap<String, u64> {
-        &self.held
+    pub fn held(&self) -> BTreeMap<String, u64> {
+        let mut held = BTreeMap::new();
+        for ((entity, _), rows) in &self.held {
+            *held.entry(entity.clone()).or_default() += rows;
+        }
+        held
     }
 
     /// A person has looked: the held removals of an entity may go.
     pub fn allow_removals(&mut self, entity: &str) {
-        self.allowed.insert(entity.to_owned());
+        self.parts.releases.release(entity);
     }
 
     /// Rows by state, by entity.

@@ -66,7 +66,7 @@ pub(super) fn again(
 /// record there, and create one that nothing refuses.
 pub(super) fn held_until_sure(row: &Pending) -> Outcome {
     Outcome::Retry {
-        not_before_us: row.unsure_until_us,
+        not_before_us: row.unsure_until_us.max(row.unsure_here_until_us),
         reason: "a call for the record may still be on its way".to_owned(),
         above: None,
     }

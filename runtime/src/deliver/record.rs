@@ -62,6 +62,10 @@ pub struct Mapping {
     pub object: CrmObject,
     /// What happens to the record of a deleted row.
     pub on_delete: OnDelete,
+    /// What happens to the record of a row that leaves the filter.
+    pub on_leave: OnDelete,
+    /// Largest share of the delivered records that may be removed together, percent.
+    pub max_removals_percent: u8,
     /// Entities whose records must be there first.
     pub parents: Vec<String>,
     /// Names of the fields that are decrypted on the way, and the purpose that allows it.
@@ -144,6 +148,8 @@ impl Mapping {
                 revision_field: sink.revision_field.clone(),
             },
             on_delete: sink.on_delete,
+            on_leave: if sink.filter.is_some() { sink.on_leave } else { OnDelete::Keep },
+            max_removals_percent: sink.max_removals_percent,
             parents: sink.parents.clone(),
             revealed: fields.iter().filter(|f| f.cipher).map(|f| f.name.clone()).collect(),
             purpose: sink.reveal.clone().unwrap_or_default(),
@@ -155,11 +161,16 @@ impl Mapping {
 
     /// Whether the row has aged out of what is delivered. A row without the field has not.
     pub fn aged_out(&self, row: &Pending, now_us: i64) -> bool {
-        let Some((place, filter)) = &self.filter else { return false };
-        let oldest = now_us - i64::from(filter.keep_days) * DAY_US;
+        self.leaves_at_us(row).is_some_and(|at_us| at_us < now_us)
+    }
+
+    /// When the row ages out, microseconds since 1970; none: never, as it stands.
+    pub fn leaves_at_us(&self, row: &Pending) -> Option<i64> {
+        let (place, filter) = self.filter.as_ref()?;
+        let kept_us = i64::from(filter.keep_days) * DAY_US;
         match place.of(row) {
-            Some(Value::Timestamp(us)) => *us < oldest,
-            Some(Value::Date(days)) => i64::from(*days) * DAY_US < oldest,
+            Some(Value::Timestamp(us)) => Some(us.saturating_add(kept_us)),
+            Some(Value::Date(days)) => Some((i64::from(*days) * DAY_US).saturating_add(kept_us)),
             Some(
                 Value::Null
                 | Value::Bool(_)
@@ -169,7 +180,7 @@ impl Mapping {
                 | Value::Uuid(_)
                 | Value::Bytes(_),
             )
-            | None => false,
+            | None => None,
         }
     }
 
@@ -188,7 +199,7 @@ impl Mapping {
             let (name, value) = field.written(plain.as_ref().unwrap_or(stored))?;
             record.fields.insert(name, value);
         }
-        if self.on_delete == OnDelete::Flag {
+        if self.on_delete == OnDelete::Flag || self.on_leave == OnDelete::Flag {
             record.fields.insert(self.deleted_field.clone(), CrmValue::Bool(false));
         }
         Ok(record)

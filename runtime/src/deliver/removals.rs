@@ -1,19 +1,47 @@
 //! Removals: the declared policy for the record of a deleted row, and the breaker in front of it.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use covenant_model::spec::OnDelete;
 
 use super::outcome::{held_until_sure, of_refusal};
 use super::record::{Mapping, digest_of};
 use super::send::Ready;
-use super::{DeliverLane, Stepped};
+use super::{DeliverLane, ROWS_PER_STEP, Stepped};
 use crate::crm::{MAX_ROWS_PER_CALL, RowErrorClass, RowOutcome};
 use crate::error::Result;
 use crate::ledger::{Outcome, Pending};
 
 /// Removals that are never held: a day's ordinary work.
 const REMOVALS_FREE: usize = 100;
-/// Beyond that, removals of more than this share of an entity's delivered records are held until a person has looked, percent.
-const REMOVALS_SHARE_PERCENT: u64 = 20;
+/// A ledger that was rebuilt does not know which records of rows that left the filter are still there. It looks those up that
+/// left within this time before: rebuilding takes days, and looking up years of rows would use up the calls of weeks.
+const LEFT_LATELY_US: i64 = 7 * 86_400_000_000;
+
+/// Why many records are to be removed together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Mass {
+    /// Their rows are deleted.
+    Deleted,
+    /// Their rows have aged out of the filter.
+    Left,
+}
+
+/// Entities whose held removals a person has released. Shared with whoever hears the command.
+#[derive(Clone, Debug, Default)]
+pub struct Releases(Arc<Mutex<BTreeSet<String>>>);
+
+impl Releases {
+    /// Releases what is held of an entity now.
+    pub fn release(&self, entity: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(entity.to_owned());
+    }
+
+    fn take(&self, entity: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(entity)
+    }
+}
 
 /// A deleted row that has a record.
 struct Known {
@@ -26,29 +54,91 @@ impl DeliverLane {
     /// Whether so many removals wait that they are held. A wrong DELETE in a source must not empty the CRM.
     pub(super) fn breaks(&mut self, mapping: &Mapping, taken: usize) -> Result<bool> {
         if taken <= REMOVALS_FREE || mapping.on_delete == OnDelete::Keep {
-            self.held.remove(&mapping.entity);
-            self.allowed.remove(&mapping.entity);
+            self.few(mapping, Mass::Deleted);
             return Ok(false);
         }
-        if self.allowed.contains(&mapping.entity) {
+        self.many(mapping, Mass::Deleted, None)
+    }
+
+    /// Puts rows in line that have aged out of the filter since they were delivered, unless they are too many: then a clock
+    /// is wrong, or somebody must know.
+    pub(super) fn sweep(&mut self, mapping: &Mapping) -> Result<()> {
+        if mapping.on_leave == OnDelete::Keep {
+            return Ok(());
+        }
+        let now_us = self.parts.env.clock.now_us();
+        let due = self.parts.ledger.leaving(&mapping.entity, now_us)?;
+        if due <= REMOVALS_FREE as u64 {
+            self.few(mapping, Mass::Left);
+        } else if self.many(mapping, Mass::Left, Some(due))? {
+            return Ok(());
+        }
+        if due > 0 {
+            self.parts.ledger.leave(&mapping.entity, now_us, ROWS_PER_STEP)?;
+        }
+        Ok(())
+    }
+
+    /// An ordinary day: nothing is held, and what was released is over.
+    fn few(&mut self, mapping: &Mapping, mass: Mass) {
+        let about = (mapping.entity.clone(), mass);
+        self.held.remove(&about);
+        self.allowed.remove(&about);
+    }
+
+    /// Whether so many removals are held.
+    fn many(&mut self, mapping: &Mapping, mass: Mass, waiting: Option<u64>) -> Result<bool> {
+        let about = (mapping.entity.clone(), mass);
+        if self.parts.releases.take(&mapping.entity) {
+            tracing::warn!(entity = mapping.entity, "held removals are released");
+            self.allowed
+                .extend([Mass::Deleted, Mass::Left].map(|mass| (mapping.entity.clone(), mass)));
+        }
+        if self.allowed.contains(&about) {
+            self.held.remove(&about);
             return Ok(false);
         }
         let counts = self.parts.ledger.counts()?.get(&mapping.entity).copied().unwrap_or_default();
-        let held = counts.removals.saturating_mul(100)
-            > counts.sent.saturating_mul(REMOVALS_SHARE_PERCENT);
-        if held {
-            let new = self.held.insert(mapping.entity.clone(), counts.removals).is_none();
-            if new {
-                tracing::error!(
-                    entity = mapping.entity,
-                    removals = counts.removals,
-                    delivered = counts.sent,
-                    "removals are held: they would touch more than {REMOVALS_SHARE_PERCENT}% of the \
-                     records; allow them or correct the source"
-                );
-            }
+        let waiting = waiting.unwrap_or(counts.removals);
+        let share = u64::from(mapping.max_removals_percent);
+        let held = waiting.saturating_mul(100) > counts.sent.saturating_mul(share);
+        if !held {
+            self.held.remove(&about);
+        } else if self.held.insert(about, waiting).is_none() {
+            tracing::error!(
+                entity = mapping.entity,
+                removals = waiting,
+                delivered = counts.sent,
+                "removals are held: they would touch more than {share}% of the records; correct the source, or \
+                 release them with `covenant-runtime deliver release {}`",
+                mapping.entity
+            );
         }
         Ok(held)
+    }
+
+    /// Carries out the policy for rows that are there, have a record, and have left the filter.
+    pub(super) async fn leave(
+        &mut self,
+        mapping: &Mapping,
+        rows: Vec<Pending>,
+        done: &mut Stepped,
+    ) -> Result<()> {
+        let mut gone = Stepped::default();
+        let ended = self.remove(mapping, mapping.on_leave, rows, &mut gone).await;
+        done.left += gone.removed;
+        done.unchanged += gone.unchanged;
+        done.skipped += gone.skipped;
+        done.refused += gone.refused;
+        done.held += gone.held;
+        ended
+    }
+
+    /// Whether the CRM may hold a record of a row that has left.
+    pub(super) fn may_have_record(&self, mapping: &Mapping, row: &Pending, now_us: i64) -> bool {
+        let lately = mapping.leaves_at_us(row).is_some_and(|at_us| at_us > now_us - LEFT_LATELY_US);
+        let rebuilt = self.unknown_calls_until_us > 0;
+        row.sent || !row.delivered_as.is_empty() || (rebuilt && lately)
     }
 
     /// Carries out the policy for rows that are deleted.
@@ -58,16 +148,26 @@ impl DeliverLane {
         rows: Vec<Pending>,
         done: &mut Stepped,
     ) -> Result<()> {
+        self.remove(mapping, mapping.on_delete, rows, done).await
+    }
+
+    async fn remove(
+        &mut self,
+        mapping: &Mapping,
+        policy: OnDelete,
+        rows: Vec<Pending>,
+        done: &mut Stepped,
+    ) -> Result<()> {
         if rows.is_empty() {
             return Ok(());
         }
-        if mapping.on_delete == OnDelete::Keep {
+        if policy == OnDelete::Keep {
             done.skipped += rows.len() as u64;
             let skipped: Vec<_> = rows.into_iter().map(|row| (row, Outcome::Skipped)).collect();
             return self.parts.ledger.record(&mapping.object.name, &skipped);
         }
-        let rows = self.known(mapping, rows, done).await?;
-        match mapping.on_delete {
+        let rows = self.known(mapping, policy, rows, done).await?;
+        match policy {
             OnDelete::Keep => Ok(()),
             OnDelete::Flag => self.flag(mapping, rows, done).await,
             OnDelete::Delete => self.delete(mapping, rows, done).await,
@@ -80,18 +180,19 @@ impl DeliverLane {
     async fn known(
         &mut self,
         mapping: &Mapping,
+        policy: OnDelete,
         rows: Vec<Pending>,
         done: &mut Stepped,
     ) -> Result<Vec<Known>> {
         let unsure = |row: &Pending| {
             !row.sent
                 || !row.delivered_as.is_empty()
-                || (mapping.on_delete == OnDelete::Delete && row.crm_id.is_none())
+                || (policy == OnDelete::Delete && row.crm_id.is_none())
         };
         let now_us = self.parts.env.clock.now_us();
         let (held, rows): (Vec<Pending>, Vec<Pending>) = rows.into_iter().partition(|row| {
-            let frees_the_key = mapping.on_delete == OnDelete::Delete || unsure(row);
-            frees_the_key && row.unsure_until_us > now_us
+            let frees_the_key = policy == OnDelete::Delete || unsure(row);
+            frees_the_key && row.unsure_until_us.max(row.unsure_here_until_us) > now_us
         });
         done.held += held.len() as u64;
         let mut settled: Vec<_> = held

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use covenant_model::change::Key;
+use covenant_model::spec::OnDelete;
 
 use super::outcome::{again, chunk_rows, held_until_sure, of_refusal};
 use super::record::{Mapping, Revealed, digest_of};
@@ -43,6 +44,17 @@ impl Ready {
     }
 }
 
+/// Rows that are there, by what is to be done.
+#[derive(Default)]
+struct Prepared {
+    /// Their records stand under an old key.
+    moved: Vec<Ready>,
+    /// To be upserted.
+    ready: Vec<Ready>,
+    /// They have left the filter, and may have a record.
+    leaving: Vec<Pending>,
+}
+
 impl DeliverLane {
     /// Sends rows that are there.
     pub(super) async fn upserts(
@@ -51,7 +63,8 @@ impl DeliverLane {
         rows: Vec<Pending>,
         done: &mut Stepped,
     ) -> Result<()> {
-        let (moved, mut ready) = self.prepare(mapping, rows, done)?;
+        let Prepared { moved, mut ready, leaving } = self.prepare(mapping, rows, done)?;
+        self.leave(mapping, leaving, done).await?;
         ready.extend(self.rekeys(mapping, moved, done).await?);
         self.upsert_all(mapping, ready, done).await
     }
@@ -79,17 +92,22 @@ impl DeliverLane {
         Ok(())
     }
 
-    /// Leaves out what is not to be sent; returns moved rows and the others, each with its record.
+    /// Leaves out what is not to be sent.
     fn prepare(
         &mut self,
         mapping: &Mapping,
         rows: Vec<Pending>,
         done: &mut Stepped,
-    ) -> Result<(Vec<Ready>, Vec<Ready>)> {
+    ) -> Result<Prepared> {
         let now_us = self.parts.env.clock.now_us();
-        let (mut moved, mut ready, mut settled) = (Vec::new(), Vec::new(), Vec::new());
-        for row in rows {
+        let (mut prepared, mut settled) = (Prepared::default(), Vec::new());
+        for mut row in rows {
             if mapping.aged_out(&row, now_us) {
+                if mapping.on_leave != OnDelete::Keep && self.may_have_record(mapping, &row, now_us)
+                {
+                    prepared.leaving.push(row);
+                    continue;
+                }
                 done.skipped += 1;
                 settled.push((row, Outcome::Skipped));
                 continue;
@@ -110,18 +128,21 @@ impl DeliverLane {
                 Err(error) => return Err(error),
             };
             let digest = digest_of(&record, self.parts.sealer.as_ref())?;
+            if mapping.on_leave != OnDelete::Keep {
+                row.leaves_at_us = mapping.leaves_at_us(&row);
+            }
             if !row.delivered_as.is_empty() {
-                moved.push(Ready { row, record, digest });
+                prepared.moved.push(Ready { row, record, digest });
             } else if row.digest == Some(digest) {
                 done.unchanged += 1;
                 self.fresh(mapping, &row, now_us);
                 settled.push((row, Outcome::Delivered { crm_id: None, digest }));
             } else {
-                ready.push(Ready { row, record, digest });
+                prepared.ready.push(Ready { row, record, digest });
             }
         }
         self.parts.ledger.record(&mapping.object.name, &settled)?;
-        Ok((moved, ready))
+        Ok(prepared)
     }
 
     /// Gives the records of moved rows their new external id. Returns the rows that need a plain upsert instead: nothing was

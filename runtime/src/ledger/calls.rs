@@ -43,10 +43,10 @@ pub(super) fn answered(connection: &Connection, row: &Pending) -> Result<()> {
 }
 
 /// Until when a call under any of the keys may still execute; 0: there is none.
-pub(super) fn unsure_until<'a>(
+pub(super) fn unsure_until(
     connection: &Connection,
     entity: &str,
-    keys: impl Iterator<Item = &'a Key>,
+    keys: &[Key],
     now_us: i64,
 ) -> Result<i64> {
     let mut latest = 0;

@@ -6,6 +6,7 @@
 
 mod calls;
 mod fold;
+mod leaving;
 pub mod sqlite;
 mod store;
 
@@ -76,9 +77,13 @@ pub struct Pending {
     pub attempts: u32,
     /// Counts the row's changes: how a row that changed after it was taken is recognised.
     pub change: u64,
-    /// Until then a call under a key that this delivery frees (a moved row's old keys, a deleted row's own) may still execute
-    /// although nobody waits for its answer, microseconds since 1970; 0: there is none.
+    /// Until then a call under an old key of a moved row may still execute although nobody waits for its answer, microseconds
+    /// since 1970; 0: there is none.
     pub unsure_until_us: i64,
+    /// As `unsure_until_us`, for the key under which the record stands.
+    pub unsure_here_until_us: i64,
+    /// When the row leaves the sink's filter as it stands, microseconds since 1970: written down with what is sent.
+    pub leaves_at_us: Option<i64>,
     /// The CRM has answered the call that [`Ledger::sending`] announced: it will not execute later.
     pub answered: bool,
 }
@@ -187,6 +192,12 @@ pub trait Ledger: Send {
     /// Records outcomes. A row that changed after it was taken stays waiting. A delivered parent releases what is parked on
     /// it, known by `object` and external id.
     fn record(&mut self, object: &str, outcomes: &[(Pending, Outcome)]) -> Result<()>;
+
+    /// Delivered rows of an entity whose time to leave the filter has come and that are not in line yet.
+    fn leaving(&mut self, entity: &str, now_us: i64) -> Result<u64>;
+
+    /// Puts up to `limit` of them in line; returns how many.
+    fn leave(&mut self, entity: &str, now_us: i64, limit: usize) -> Result<u64>;
 
     /// Old keys of a moved row turned out to have records besides the one that the row keeps: those stay with the old keys,
     /// whose tombstones are then delivered as any other.

@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 
 use super::calls;
 use super::fold::Fold;
+use super::leaving;
 use super::store::{self, COLUMNS, SCHEMA, corrupt, signed, status_number, storage, unsigned};
 use super::{Digest, Ledger, LedgerCounts, LedgerRow, Outcome, Pending, Sealer, Status, Work};
 use crate::crm::external_id_of;
@@ -158,10 +159,11 @@ impl Ledger for SqliteLedger {
         let mut rows = Vec::new();
         for raw in found {
             let row = store::opened(entity, raw.map_err(storage)?, self.sealer.as_ref())?;
-            // A record that stays frees no key but those that it stood under before.
-            let keys = row.delivered_as.iter().chain((!alive).then_some(&row.key));
+            let until = |keys: &[Key]| calls::unsure_until(&self.connection, entity, keys, now_us);
             rows.push(Pending {
-                unsure_until_us: calls::unsure_until(&self.connection, entity, keys, now_us)?,
+                unsure_until_us: until(&row.delivered_as)?,
+                unsure_here_until_us: until(std::slice::from_ref(&row.key))?,
+                leaves_at_us: None,
                 answered: false,
                 entity: entity.to_owned(),
                 key: row.key,
@@ -183,6 +185,7 @@ impl Ledger for SqliteLedger {
         let transaction = self.begin()?;
         for row in rows {
             calls::begun(&transaction, row, may_run_until_us)?;
+            leaving::set(&transaction, row)?;
             transaction
                 .prepare_cached(
                     "UPDATE rows SET revision = max(revision, ?3), sent = 1, digest = NULL \
@@ -204,6 +207,17 @@ impl Ledger for SqliteLedger {
             }
         }
         transaction.commit().map_err(storage)
+    }
+
+    fn leaving(&mut self, entity: &str, now_us: i64) -> Result<u64> {
+        leaving::due(&self.connection, entity, now_us)
+    }
+
+    fn leave(&mut self, entity: &str, now_us: i64, limit: usize) -> Result<u64> {
+        let transaction = self.begin()?;
+        let left = leaving::leave(&transaction, entity, now_us, limit)?;
+        transaction.commit().map_err(storage)?;
+        Ok(left)
     }
 
     fn part(&mut self, row: &Pending, olds: &[Key]) -> Result<()> {
@@ -325,6 +339,7 @@ fn record(connection: &Connection, object: &str, row: &Pending, outcome: &Outcom
     match outcome {
         Outcome::Delivered { crm_id, digest } => {
             delivered(connection, row, crm_id.as_deref(), digest)?;
+            leaving::set(connection, row)?;
             release(connection, object, &external_id_of(&row.key))?;
             settle(connection, row)
         }

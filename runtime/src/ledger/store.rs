@@ -61,6 +61,13 @@ CREATE TABLE IF NOT EXISTS calls (
   unsure_until INTEGER NOT NULL,
   PRIMARY KEY (entity, key)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS leaving (
+  entity TEXT NOT NULL,
+  key BLOB NOT NULL,
+  at INTEGER NOT NULL,
+  PRIMARY KEY (entity, key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS leaving_at ON leaving (entity, at);
 ";
 
 /// Number of a status in the `status` column; the schema's index knows 1 and 2.

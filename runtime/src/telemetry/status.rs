@@ -101,6 +101,8 @@ pub struct Status {
     pub quarantine_waiting: BTreeMap<String, u64>,
     /// Delivery ledger, by entity: waiting, parked, quarantined, all.
     pub delivery: BTreeMap<String, crate::ledger::LedgerCounts>,
+    /// Removals that the mass-change breaker holds, by entity.
+    pub held_removals: BTreeMap<String, u64>,
     /// By job.
     pub backfills: BTreeMap<String, BackfillStatus>,
     /// By name.

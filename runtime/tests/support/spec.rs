@@ -97,6 +97,8 @@ fn sink(object: &str, external_id: &str, on_delete: OnDelete) -> SalesforceSink 
         external_id: external_id.to_owned(),
         filter: None,
         on_delete,
+        on_leave: on_delete,
+        max_removals_percent: 20,
         reveal: None,
         fields: vec![plain("Status__c", 2), plain("Points__c", 3)],
         parents: Vec::new(),

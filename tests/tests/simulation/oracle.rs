@@ -12,7 +12,7 @@ use futures::executor::block_on;
 
 use super::parts::ACME;
 use super::process::reveal;
-use super::rows::{STATES, Table, key_text, large_text, name_text, total_text};
+use super::rows::{STATES, Table, has_left, key_text, large_text, name_text, total_text};
 use super::world::World;
 
 /// Key -> field -> text; NULL and unheard are both empty.
@@ -31,7 +31,10 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
         ("total", "Total__c"),
         ("carrier", "Carrier__c"),
     ];
-    same("crm Order__c", &crm(world, "Order__c", &sent), &renamed(&orders, &sent))?;
+    let mut delivered = orders.clone();
+    let left = left(world);
+    delivered.retain(|key, _| !left.contains(key));
+    same("crm Order__c", &crm(world, "Order__c", &sent), &renamed(&delivered, &sent))?;
     same("warehouse sales.customer", &warehouse("sales.customer", world, &customers)?, &customers)?;
     same("warehouse sales.order", &warehouse("sales.order", world, &orders)?, &orders)?;
     let events = events(world);
@@ -82,6 +85,16 @@ fn orders(world: &World) -> Shown {
         (key_text(Table::Orders, *key), fields)
     })
     .collect()
+}
+
+/// Orders that are too old for Salesforce.
+fn left(world: &World) -> BTreeSet<String> {
+    let now_us = world.env.clock.now_us();
+    let server = world.server.lock();
+    let good = server.orders.iter().filter_map(|(key, row)| Some((key, row.good?)));
+    good.filter(|(_, body)| has_left(body, now_us))
+        .map(|(key, _)| key_text(Table::Orders, *key))
+        .collect()
 }
 
 fn events(world: &World) -> Shown {

@@ -106,6 +106,12 @@ impl Ledger for Kept {
     fn record(&mut self, object: &str, outcomes: &[(Pending, Outcome)]) -> Result<()> {
         self.lock().record(object, outcomes)
     }
+    fn leaving(&mut self, entity: &str, now_us: i64) -> Result<u64> {
+        self.lock().leaving(entity, now_us)
+    }
+    fn leave(&mut self, entity: &str, now_us: i64, limit: usize) -> Result<u64> {
+        self.lock().leave(entity, now_us, limit)
+    }
     fn part(&mut self, row: &Pending, olds: &[Key]) -> Result<()> {
         self.lock().part(row, olds)
     }

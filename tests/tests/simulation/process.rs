@@ -4,7 +4,7 @@ use covenant_model::version::{Incarnation, Lsn};
 use covenant_runtime::apply::ApplyLane;
 use covenant_runtime::backfill::lane::{AlwaysOpen, BackfillLane, Job, LaneSettings};
 use covenant_runtime::capture::{BatchSeq, CaptureLane, Limits};
-use covenant_runtime::deliver::{DeliverLane, Parts};
+use covenant_runtime::deliver::{DeliverLane, Parts, Releases};
 use covenant_runtime::error::Result;
 use covenant_runtime::keys::audit::MemoryAudit;
 use covenant_runtime::keys::seams::DeliveryReveal;
@@ -109,6 +109,7 @@ impl Process {
                 epoch: self.capture.epoch(),
                 daily_share: DAILY_SHARE,
                 call_life: world.call_life(),
+                releases: Releases::default(),
             };
             self.deliver = Some(DeliverLane::new(parts, &ACME.entities)?);
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Every situation that some seed must have brought about.
-pub(crate) const WANTED: [&str; 18] = [
+pub(crate) const WANTED: [&str; 19] = [
     "a failed step that heals",
     "a call that executed late",
     "a chunk was read again",
@@ -11,6 +11,7 @@ pub(crate) const WANTED: [&str; 18] = [
     "a key change",
     "a ledger was lost",
     "a person's choice",
+    "a record that left its sink",
     "a record that waited for a call of the past",
     "a record was refused by its contract",
     "a removal",

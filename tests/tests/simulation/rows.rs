@@ -5,6 +5,12 @@ use std::sync::Arc;
 use covenant_model::spec::EntitySpec;
 use covenant_runtime::source::{DatumAt, Relation, RelationColumn, Tuple};
 
+use super::chance::START_US;
+use super::parts::ACME;
+
+const MINUTE_US: i64 = 60_000_000;
+const DAY_US: i64 = 86_400_000_000;
+
 /// States of an order, lowest first, as the contract ranks them.
 pub(crate) const STATES: [&str; 7] =
     ["placed", "paid", "picked", "shipped", "delivered", "cancelled", "refunded"];
@@ -107,6 +113,30 @@ pub(crate) fn name_text(body: &Body) -> String {
     format!("Ann {}", body.number)
 }
 
+/// Every third state of an order is so old that it leaves Salesforce in the life of a world, or has never been there.
+pub(crate) fn updated_at_us(body: &Body) -> i64 {
+    let leaves_at_us = match body.number % 3 {
+        0 => START_US + (i64::from(body.number) * 53 % 45 - 5) * MINUTE_US,
+        _ => START_US + 30 * DAY_US,
+    };
+    leaves_at_us - keep_days() * DAY_US
+}
+
+/// Whether an order's state has left Salesforce by then.
+pub(crate) fn has_left(body: &Body, now_us: i64) -> bool {
+    updated_at_us(body) + keep_days() * DAY_US < now_us
+}
+
+fn keep_days() -> i64 {
+    let sink = ACME.entity("sales.order").salesforce.as_ref().unwrap();
+    i64::from(sink.filter.as_ref().unwrap().keep_days)
+}
+
+fn instant_text(us: i64) -> String {
+    let at = jiff::Timestamp::from_microsecond(us).unwrap();
+    at.strftime("%Y-%m-%d %H:%M:%S+00").to_string()
+}
+
 pub(crate) fn total_text(body: &Body) -> String {
     format!("{}.00", body.number)
 }
@@ -140,6 +170,7 @@ fn text(table: Table, key: u32, body: &Body, column: &str) -> Option<String> {
         (_, "loyalty_points") => Some(body.number.to_string()),
         (_, "marketing_opt_in") => plain("t"),
         (_, "notes" | "gift_message") => body.large.map(large_text),
+        (Table::Orders, "updated_at") => Some(instant_text(updated_at_us(body))),
         (_, "created_at" | "updated_at" | "placed_at") => plain("2026-01-01 00:00:00+00"),
         (_, "order_number") => Some((key + 1).to_string()),
         (_, "status") => STATES.get(body.rank).map(|state| (*state).to_owned()),

@@ -419,11 +419,16 @@ impl World {
         if done.as_ref().is_some_and(|done| done.removed > 0) {
             self.count("a removal");
         }
+        if done.as_ref().is_some_and(|done| done.left > 0) {
+            self.count("a record that left its sink");
+        }
         if done.as_ref().is_some_and(|done| done.held > 0) {
             self.count("a record that waited for a call of the past");
         }
         // A fold of commits without changes is no work.
-        Ok(done.map_or(1, |done| done.written + done.unchanged + done.removed + done.refused))
+        Ok(done.map_or(1, |done| {
+            done.written + done.unchanged + done.removed + done.left + done.refused
+        }))
     }
 
     /// No more faults: everything that was promised must come to an end.

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::sql::text_literal;
 use super::template::Templates;
 use super::{EmitError, add};
-use crate::plan::Plan;
+use crate::plan::{Plan, source_name};
 use crate::tree::OutputTree;
 
 const TARGET: &str = "postgres";
@@ -114,7 +114,7 @@ fn tables(plan: &Plan, wanted: &str) -> BTreeMap<(String, String), Table> {
 
 fn add_columns(entity: &EntitySpec, source: &str, table: &mut Table) {
     for (ix, field) in entity.fields.iter().enumerate() {
-        let Some(name) = field.from.get(source) else { continue };
+        let Some(name) = source_name(entity, source, ix) else { continue };
         let column = ident(name);
         if table.columns.contains(&column) {
             continue;

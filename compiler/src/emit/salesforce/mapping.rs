@@ -69,15 +69,21 @@ fn sent(entity: &EntitySpec, sink: &SalesforceSink) -> Value {
         "object": sink.object,
         "external_id": { "field": sink.external_id, "key": key },
         "where": sink.filter.as_ref().map(|filter| filter.text.as_str()),
-        "on_delete": match sink.on_delete {
-            OnDelete::Keep => "keep",
-            OnDelete::Flag => "flag",
-            OnDelete::Delete => "delete",
-        },
+        "on_delete": word(sink.on_delete),
+        "on_leave": sink.filter.as_ref().map(|_| word(sink.on_leave)),
+        "max_removals_percent": sink.max_removals_percent,
         "reveal": sink.reveal,
         "parents": sink.parents,
         "revision_field": sink.revision_field,
         "deleted_field": sink.deleted_field,
         "fields": fields,
     })
+}
+
+fn word(removal: OnDelete) -> &'static str {
+    match removal {
+        OnDelete::Keep => "keep",
+        OnDelete::Flag => "flag",
+        OnDelete::Delete => "delete",
+    }
 }

@@ -173,14 +173,16 @@ fn delivered(
     object: &mut Object,
 ) -> Result<(), EmitError> {
     object.written = true;
-    object.deletes |= sink.on_delete == OnDelete::Delete;
+    let leaving = sink.filter.as_ref().map(|_| sink.on_leave);
+    let removes = |how| sink.on_delete == how || leaving == Some(how);
+    object.deletes |= removes(OnDelete::Delete);
     object.description = entity.purpose.split_whitespace().collect::<Vec<_>>().join(" ");
     object.revision = Some(sink.revision_field.clone());
     let key: Vec<_> = entity.key.iter().filter_map(|ix| entity.fields.get(*ix)).collect();
     let mut put = |field: CustomField| object.fields.insert(field.name.clone(), field);
     put(CustomField::external_id(&sink.external_id, &key));
     put(CustomField::revision(&sink.revision_field));
-    if sink.on_delete == OnDelete::Flag {
+    if removes(OnDelete::Flag) {
         put(CustomField::deleted(&sink.deleted_field));
     }
     let children = format!("{}s", label(&sink.object).replace(' ', "_"));
