@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use covenant_compiler::compat::{self, Finding, Grade};
+use covenant_compiler::diagnostic::Severity;
+use covenant_compiler::report;
 use covenant_compiler::source::SourceSet;
 use covenant_compiler::{Compiled, compile, driver};
 
@@ -359,7 +361,8 @@ fn a_finding_reads_well() {
         "{id: 5, type: int32, from: store, nullable: true, min: 1",
     );
     let (findings, old, new) = change(&[patch]);
-    let text = compat::render::human(&findings, &old, &new, Grade::Info);
+    let report = report::changes::report(&findings, &old, &new, "released");
+    let text = report::human::render(&report, Severity::Info, false);
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../");
     insta::assert_snapshot!(text.replace(root, ""));
 }

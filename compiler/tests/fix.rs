@@ -93,3 +93,23 @@ fn files_that_cannot_be_read_are_left_alone() {
     assert_eq!(project.read("contracts/broken.yaml"), "entity: [\n");
     assert!(project.read("contracts/sales/order.yaml").contains("version: 1.0.0\n"));
 }
+
+/// A field that is removed keeps its id under `reserved`, and its contract gets a new major version.
+#[test]
+fn what_a_change_needs_is_added() {
+    let project = Project::new();
+    let order = "contracts/sales/order.yaml";
+    let carrier =
+        "  carrier: {id: 7, type: string(40), from: events, nullable: true, optional: true}\n";
+    project.edit(order, carrier, "");
+    let told = ["diff", "--against", "released", "--format", "json"];
+    let before = project.run(&told);
+    let fixed = project.run(&["fix", "--unsafe", "--against", "released"]);
+    assert!(fixed.code() < 2, "{}", fixed.said());
+    let text = project.read(order);
+    assert!(text.contains("reserved:\n  - {id: 7, name: carrier}"), "{text}\n{}", before.out());
+    assert_eq!(project.run(&["check"]).code(), 0);
+    let snapshot = project.snapshot();
+    project.run(&["fix", "--unsafe", "--against", "released"]);
+    assert_eq!(project.snapshot(), snapshot, "a second run changes nothing");
+}

@@ -73,7 +73,10 @@ fn whole(files: &mut Files) -> Entry {
         words: "in place only if a query proves that all values fit".into(),
         steps: vec![Step {
             platform: "snowflake".into(),
-            text: "ALTER TABLE ORDERS ALTER COLUMN STATUS SET DATA TYPE VARCHAR(20)".into(),
+            what: "shorten the column".into(),
+            statement: Some(
+                "ALTER TABLE ORDERS ALTER COLUMN STATUS SET DATA TYPE VARCHAR(20)".into(),
+            ),
             destructive: true,
         }],
     });
@@ -85,6 +88,8 @@ fn whole(files: &mut Files) -> Entry {
     });
     entry.effects = vec![Effect {
         code: "DCM253".into(),
+        severity: Severity::Error,
+        breaks: vec!["marts.daily".into()],
         subject: Some("sales.order/version".into()),
         headline: "sales.order breaks its consumers and stays at version 1.0.0".into(),
         place: None,

@@ -8,12 +8,15 @@ use super::output::{emit, internal, remark, unreadable};
 use super::{Context, Outcome};
 use crate::diagnostic::{Severity, nearest};
 use crate::report::{Command, Report, Side, changes, contracts};
+use crate::source::SourceSet;
 use crate::waiver::{self, Stub};
 use crate::{Compiled, InternalError, compat, compile, driver};
 
 /// Compares the contracts with those of a folder, of a git revision, or those released last.
-pub(super) fn diff(context: &Context, against: &str, all: bool) -> Outcome {
-    match compared(context, against) {
+///
+/// `alive` are older versions that landing still holds, the oldest first.
+pub(super) fn diff(context: &Context, against: &str, alive: &[String], all: bool) -> Outcome {
+    match compared(context, against, alive) {
         Ok(report) => {
             let from = if all { Severity::Info } else { Severity::Warning };
             let outcome = emit(context, &report, from);
@@ -27,9 +30,15 @@ pub(super) fn diff(context: &Context, against: &str, all: bool) -> Outcome {
 }
 
 /// Everything that the change means, waivers applied; or what came in between.
-fn compared(context: &Context, against: &str) -> Result<Report, Outcome> {
-    let old = driver::read_base(against, &context.contracts)
-        .map_err(|error| unreadable(context, &error))?;
+fn compared(context: &Context, against: &str, alive: &[String]) -> Result<Report, Outcome> {
+    let read = |base: &str| {
+        driver::read_base(base, &context.contracts).map_err(|error| unreadable(context, &error))
+    };
+    let old = read(against)?;
+    let older: Vec<(&str, SourceSet)> = alive
+        .iter()
+        .map(|base| Ok((base.as_str(), read(base)?)))
+        .collect::<Result<_, Outcome>>()?;
     let new =
         driver::read_contracts(&context.contracts).map_err(|error| unreadable(context, &error))?;
     let new = compile(new);
@@ -39,25 +48,42 @@ fn compared(context: &Context, against: &str) -> Result<Report, Outcome> {
         return Err(Outcome::Findings);
     }
     let base = baseline(old, &new.sources);
-    let mut report = changes_of(&base, &new, against)?;
+    let older: Vec<(&str, Baseline)> =
+        older.into_iter().map(|(name, old)| (name, baseline(old, &new.sources))).collect();
+    let mut report = changes_of(&base, &older, &new, against)?;
     report = waiver::apply(report, &base.old, &new, context.today);
-    let missing = contracts::on_side(Command::Diff, Side::Old, &base.unreadable, &base.sources);
-    Ok(report.join(missing))
+    for one in older.iter().map(|(_, one)| one).chain([&base]) {
+        let missing = contracts::on_side(Command::Diff, Side::Old, &one.unreadable, &one.sources);
+        report = report.join(missing);
+    }
+    Ok(report)
 }
 
-fn changes_of(base: &Baseline, new: &Compiled, against: &str) -> Result<Report, Outcome> {
-    let mut found = match (&base.old.plan, &new.plan) {
-        (Some(before), Some(after)) => compat::diff(before, after),
-        (None, _) => Vec::new(),
-        (Some(_), None) => {
-            return Err(internal(&InternalError("no plan, and no error either".to_owned())));
-        }
+fn changes_of(
+    base: &Baseline,
+    older: &[(&str, Baseline)],
+    new: &Compiled,
+    against: &str,
+) -> Result<Report, Outcome> {
+    let Some(after) = &new.plan else {
+        return Err(internal(&InternalError("no plan, and no error either".to_owned())));
     };
+    let older_plans = older
+        .iter()
+        .filter_map(|(label, one)| Some(compat::Alive { label, plan: one.old.plan.as_ref()? }));
+    let latest = base.old.plan.as_ref().map(|plan| compat::Alive { label: against, plan });
+    // Without the latest version an older one would be taken for it.
+    let alive: Vec<compat::Alive<'_>> =
+        if latest.is_some() { older_plans.chain(latest).collect() } else { Vec::new() };
+    let mut found = compat::diff_transitive(&alive, after);
     found.retain(|finding| {
         let name = finding.subject.split('/').next().unwrap_or_default();
-        !base.left_out.contains(name)
+        let version = finding.against.as_deref();
+        let side = older.iter().find(|(label, _)| Some(*label) == version);
+        !side.map_or(base, |(_, side)| side).left_out.contains(name)
     });
-    Ok(changes::report(&found, &base.old, new, against))
+    let older: Vec<(&str, &Compiled)> = older.iter().map(|(name, one)| (*name, &one.old)).collect();
+    Ok(changes::report_alive(&found, &base.old, &older, new, against))
 }
 
 /// What `covenant waive` is told.
@@ -118,7 +144,7 @@ fn code_of(context: &Context, asked: &Waive) -> Result<String, Outcome> {
             }
         };
     }
-    let report = compared(context, &asked.against)?;
+    let report = compared(context, &asked.against, &[])?;
     let mut known = report.findings.iter().filter(|entry| entry.ceiling.is_some());
     match known.clone().find(|entry| entry.fingerprint == asked.fingerprint) {
         Some(entry) => Ok(entry.code.clone()),

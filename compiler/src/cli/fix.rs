@@ -8,9 +8,10 @@ use super::commands::findings;
 use super::output::{remark, result, unreadable};
 use super::{Context, Outcome};
 use crate::diagnostic::fix::{Applied, apply};
-use crate::diagnostic::{Applicability, Severity};
+use crate::diagnostic::{Applicability, Fix, Severity};
+use crate::report::mends;
 use crate::source::SourceSet;
-use crate::{Compiled, compile, driver};
+use crate::{Compiled, compat, compile, driver};
 
 /// A fix can uncover another; what has not settled by then never will.
 const PASSES_MAX: usize = 10;
@@ -25,12 +26,22 @@ struct Mended {
 }
 
 /// Applies fixes up to a trust; `show` prints the difference and writes nothing.
-pub(super) fn fix(context: &Context, trust: Applicability, show: bool) -> Outcome {
+/// With a base the findings about the change are mended, too.
+pub(super) fn fix(
+    context: &Context,
+    trust: Applicability,
+    against: Option<&str>,
+    show: bool,
+) -> Outcome {
+    let base = match against.map(|base| driver::read_base(base, &context.contracts)).transpose() {
+        Ok(base) => base.map(compile),
+        Err(error) => return unreadable(context, &error),
+    };
     let before = match driver::read_contracts(&context.contracts) {
         Ok(sources) => sources,
         Err(error) => return unreadable(context, &error),
     };
-    let mended = mend(compile(before.clone()), trust);
+    let mended = mend(compile(before.clone()), base.as_ref(), trust);
     let changed = changed(&before, &mended.after.sources);
     if show {
         for (path, old, new) in &changed {
@@ -57,16 +68,10 @@ pub(super) fn fix(context: &Context, trust: Applicability, show: bool) -> Outcom
 }
 
 /// Fixes until nothing is left to fix. A pass after which there are more errors is taken back.
-fn mend(first: Compiled, trust: Applicability) -> Mended {
+fn mend(first: Compiled, base: Option<&Compiled>, trust: Applicability) -> Mended {
     let mut mended = Mended { after: first, done: Vec::new(), refused: Vec::new() };
     for _ in 0..PASSES_MAX {
-        let fixes: Vec<_> = mended
-            .after
-            .diagnostics
-            .iter()
-            .filter_map(|one| one.fixes.iter().find(|fix| fix.applicability <= trust))
-            .cloned()
-            .collect();
+        let fixes = fixes(&mended.after, base, trust);
         let applied = apply(&mended.after.sources, &fixes);
         if applied.files.is_empty() {
             mended.refused.extend(applied.refused);
@@ -82,6 +87,18 @@ fn mend(first: Compiled, trust: Applicability) -> Mended {
         mended.after = next;
     }
     mended
+}
+
+/// One fix a finding: about the contracts as they stand, and about the change once they hold together.
+fn fixes(now: &Compiled, base: Option<&Compiled>, trust: Applicability) -> Vec<Fix> {
+    let trusted = |fixes: &[Fix]| fixes.iter().find(|fix| fix.applicability <= trust).cloned();
+    let mut all: Vec<Fix> = now.diagnostics.iter().filter_map(|one| trusted(&one.fixes)).collect();
+    if let (Some(old), Some(new)) = (base.and_then(|base| base.plan.as_ref()), &now.plan) {
+        let found = compat::diff(old, new);
+        let findings = found.iter().flat_map(compat::Finding::all);
+        all.extend(findings.filter_map(|one| trusted(&mends::fixes(one, now))));
+    }
+    all
 }
 
 /// A file that could not be parsed hides what is behind the first error: mending it may show more.

@@ -147,6 +147,10 @@ enum Command {
         /// `git:<revision>`, a folder of contracts, or `released`.
         #[arg(long, value_name = "BASE")]
         against: String,
+        /// An older version that landing still holds, for promises that are `_transitive`; several
+        /// from the oldest on.
+        #[arg(long, value_name = "BASE")]
+        alive: Vec<String>,
         /// Shows what hurts nobody, too.
         #[arg(long)]
         all: bool,
@@ -156,6 +160,9 @@ enum Command {
         /// Makes the changes, too, that may mean something else: read them afterwards.
         #[arg(long = "unsafe")]
         risky: bool,
+        /// Mends the findings about the change against another version, too.
+        #[arg(long, value_name = "BASE")]
+        against: Option<String>,
         /// Shows the changes and makes none; exit code 1 where there are any.
         #[arg(long, visible_alias = "dry-run")]
         diff: bool,
@@ -251,10 +258,10 @@ fn run(context: &Context, command: Command) -> Outcome {
     match command {
         Command::Check => commands::check(context),
         Command::Build { check, out } => commands::build(context, &out, check),
-        Command::Diff { against, all } => diff::diff(context, &against, all),
-        Command::Fix { risky, diff } => {
+        Command::Diff { against, alive, all } => diff::diff(context, &against, &alive, all),
+        Command::Fix { risky, against, diff } => {
             let trust = if risky { Applicability::Unsafe } else { Applicability::Safe };
-            fix::fix(context, trust, diff)
+            fix::fix(context, trust, against.as_deref(), diff)
         }
         Command::Waive { fingerprint, reason, owner, until, code, against } => {
             diff::waive(context, diff::Waive { fingerprint, code, reason, owner, until, against })

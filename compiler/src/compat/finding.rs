@@ -111,17 +111,6 @@ pub enum MendEdit {
     AddItem(String),
 }
 
-/// The waiver that accepts a finding.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Waived {
-    /// Why.
-    pub reason: String,
-    /// Who answers for that.
-    pub owner: String,
-    /// The last day, `2027-03-31`.
-    pub until: String,
-}
-
 /// What a change means.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
@@ -166,8 +155,6 @@ pub struct Finding {
     pub help: String,
     /// What a program could do.
     pub mends: Vec<Mend>,
-    /// The waiver that accepts it.
-    pub waived: Option<Waived>,
 }
 
 fn code_of<S: serde::Serializer>(rule: &&'static Rule, serializer: S) -> Result<S::Ok, S::Error> {
@@ -209,7 +196,6 @@ impl Finding {
             fingerprint: String::new(),
             help: help.into(),
             mends: Vec::new(),
-            waived: None,
         };
         let personal = rule.is_personal();
         let finding = Self { consumers, ..finding };
@@ -265,15 +251,9 @@ impl Finding {
         self
     }
 
-    /// The worst of this finding and its effects, waived or not.
+    /// The worst of this finding and its effects.
     pub fn worst(&self) -> Grade {
         self.effects.iter().map(Self::worst).max().map_or(self.grade, |worst| worst.max(self.grade))
-    }
-
-    /// The worst that no waiver accepts, of this finding and its effects.
-    pub fn standing(&self) -> Grade {
-        let own = if self.waived.is_some() { Grade::Info } else { self.grade };
-        self.effects.iter().map(Self::standing).max().map_or(own, |worst| worst.max(own))
     }
 
     /// This finding and every effect below it.

@@ -83,7 +83,6 @@ mod quality_tightened;
 mod query;
 mod reference_changed;
 mod reference_dropped;
-pub mod render;
 mod retention_shortened;
 mod rule;
 mod salesforce_mapped;
@@ -107,19 +106,15 @@ mod unclassified;
 mod version_decreased;
 mod version_not_bumped;
 mod volume_changed;
-pub mod waivers;
 mod wire_name_changed;
 pub use cases::{Case, Expected, Hunk, Kind as HunkKind};
 pub use consumers::{Consumer, ConsumerKind};
-pub use finding::{
-    Finding, Hop, Mend, MendEdit, MigrationStep, Outcome, Platform, Waived, Witness,
-};
+pub use finding::{Finding, Hop, Mend, MendEdit, MigrationStep, Outcome, Platform, Witness};
 pub use leaves::{DERIVED, Leaf};
 use rule::Check;
 pub use rule::{Direction, Grade, Migration, Mirror, Modes, Rule, WitnessKind};
 pub use sides::{Side, Sides, View};
 pub use transitive::{Alive, diff_transitive};
-pub use waivers::Waiver;
 
 use crate::plan::Plan;
 
@@ -219,9 +214,6 @@ pub static RULES: &[&Rule] = &[
     &wire_name_changed::RULE,
     &field_order_changed::RULE,
     &unclassified::RULE,
-    &waivers::UNUSED,
-    &waivers::EXPIRED,
-    &waivers::PERSONAL,
 ];
 
 /// Everything that the change from `old` to `new` means, errors first, then by subject and code.

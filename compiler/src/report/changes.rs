@@ -1,19 +1,47 @@
-//! Findings about a change: both sides, the consumers, and the line that was edited.
+//! Findings about a change: both sides, the consumers, the way to them, and the line that was edited.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 use similar::{ChangeTag, TextDiff};
 
 use super::place::{Place, Side, Sources};
-use super::{Command, Consumer, Entry, Label, Migration, Report};
+use super::{
+    Command, Consumer, Effect, Entry, Label, Migration, Report, Step, Witness, contracts, mends,
+};
 use crate::Compiled;
-use crate::compat::{self, ConsumerKind, Finding, Grade};
+use crate::compat::{self, ConsumerKind, Finding, Grade, Hop, Outcome, Platform};
 use crate::diagnostic::Severity;
 use crate::parse::SpanMap;
-use crate::source::{SourceFile, Span};
+use crate::source::{FileId, SourceFile, Span};
 
 /// Everything that was found about the change from `old` to `new`.
 pub fn report(found: &[Finding], old: &Compiled, new: &Compiled, against: &str) -> Report {
+    report_alive(found, old, &[], new, against)
+}
+
+/// The same where older versions, each with its name, were compared too.
+pub fn report_alive(
+    found: &[Finding],
+    old: &Compiled,
+    older: &[(&str, &Compiled)],
+    new: &Compiled,
+    against: &str,
+) -> Report {
     let mut kept = Sources::default();
-    let entries = found.iter().map(|one| entry(one, old, new, &mut kept)).collect();
+    let latest = Cx { old, new, edited: RefCell::default() };
+    let entries = found.iter().map(|one| {
+        let version = one.against.as_deref();
+        let older = older.iter().find(|(name, _)| Some(*name) == version);
+        match older {
+            Some((_, old)) => {
+                let cx = Cx { old, new, edited: RefCell::default() };
+                entry(&cx, one, &mut kept)
+            }
+            None => entry(&latest, one, &mut kept),
+        }
+    });
+    let entries = entries.collect();
     Report::new(Command::Diff, Some(against.to_owned()), entries, kept)
 }
 
@@ -26,77 +54,217 @@ pub fn severity(grade: Grade) -> Severity {
     }
 }
 
-fn entry(found: &Finding, old: &Compiled, new: &Compiled, kept: &mut Sources) -> Entry {
-    let before = span(found.old_path.as_deref(), old);
-    let now = span(found.new_path.as_deref(), new);
-    let now = now.map(|span| edited(found, span, old, new).unwrap_or(span));
-    let place = match (now, before) {
-        (Some(span), _) => kept.place(Side::New, &new.sources, span),
-        (None, Some(span)) => kept.place(Side::Old, &old.sources, span),
-        (None, None) => Place::nowhere(),
-    };
+/// Both sides, and the edited lines of the files that were asked for.
+struct Cx<'a> {
+    old: &'a Compiled,
+    new: &'a Compiled,
+    edited: RefCell<BTreeMap<FileId, Vec<usize>>>,
+}
+
+impl<'a> Cx<'a> {
+    fn side(&self, side: Side) -> &'a Compiled {
+        match side {
+            Side::Old => self.old,
+            Side::New => self.new,
+        }
+    }
+
+    fn place(&self, side: Side, path: &str, kept: &mut Sources) -> Option<Place> {
+        let compiled = self.side(side);
+        let span = span(path, compiled)?;
+        Some(kept.place(side, &compiled.sources, span))
+    }
+}
+
+fn entry(cx: &Cx<'_>, found: &Finding, kept: &mut Sources) -> Entry {
+    let (place, at, before) = places(cx, found, kept);
     let title = found.rule.slug.replace('-', " ");
-    let mut entry = Entry::new(
-        found.rule.code.to_owned(),
-        title,
-        severity(found.grade),
-        found.headline.clone(),
-        place,
-    );
-    entry.at = if now.is_some() { "now" } else { "before" }.to_owned();
-    if let (Some(_), Some(span)) = (now, before) {
-        let place = Some(kept.place(Side::Old, &old.sources, span));
-        entry.labels.push(Label { text: "before".to_owned(), place });
-    }
+    let (code, severity) = (found.rule.code.to_owned(), severity(found.grade));
+    let mut entry = Entry::new(code, title, severity, found.headline.clone(), place);
+    entry.at = at.to_owned();
+    let before = before.map(|place| Label { text: "before".to_owned(), place: Some(place) });
+    entry.labels.extend(before);
     entry.subject = Some(found.subject.clone());
-    entry.ceiling = Some(severity(found.ceiling));
-    for one in &found.consumers {
-        let place = place_of(&one.path, old, new, kept);
-        entry.consumers.push(Consumer {
-            kind: kind(one.kind).0.to_owned(),
-            words: kind(one.kind).1.to_owned(),
-            name: one.name.clone(),
-            how: one.how.clone(),
-            place,
-        });
+    entry.ceiling = Some(self::severity(found.ceiling));
+    entry.consumers = found.consumers.iter().map(|one| consumer(cx, one, kept)).collect();
+    entry.hops = found.why.iter().map(|hop| self::hop(cx, hop, kept)).collect();
+    let against = found.against.as_ref();
+    entry.why.extend(
+        against.map(|version| format!("found against version {version}, which is still read")),
+    );
+    entry.migration = Some(migration(found));
+    entry.witness = found.witness.as_ref().map(witness);
+    for effect in &found.effects {
+        effects(cx, effect, kept, &mut entry.effects);
     }
-    entry.migration = Some(migration(found.rule.migration));
     entry.help = vec![found.help.clone()];
+    let fixes = mends::fixes(found, cx.new);
+    entry.fixes =
+        fixes.iter().map(|fix| contracts::fix(Side::New, fix, &cx.new.sources, kept)).collect();
     entry.fingerprint.clone_from(&found.fingerprint);
     entry
 }
 
-/// Where a path stands now, or else stood.
-fn place_of(path: &str, old: &Compiled, new: &Compiled, kept: &mut Sources) -> Option<Place> {
-    match (span(Some(path), new), span(Some(path), old)) {
-        (Some(span), _) => Some(kept.place(Side::New, &new.sources, span)),
-        (None, Some(span)) => Some(kept.place(Side::Old, &old.sources, span)),
-        (None, None) => None,
+/// The primary place, what is said there, and the place on the old side where there are both.
+fn places(
+    cx: &Cx<'_>,
+    found: &Finding,
+    kept: &mut Sources,
+) -> (Place, &'static str, Option<Place>) {
+    let before = found.old_path.as_deref().and_then(|path| cx.place(Side::Old, path, kept));
+    let (now, at) = match (&found.old_path, &found.new_path) {
+        (Some(old), Some(new)) if !new.contains('/') && old.contains('/') => {
+            (surroundings(old, cx.new).or_else(|| span(new, cx.new)), "removed from here")
+        }
+        (_, Some(new)) => {
+            let own = span(new, cx.new);
+            (own.map(|span| edited(cx, new, span).unwrap_or(span)), "now")
+        }
+        (_, None) => (None, ""),
+    };
+    match (now, before) {
+        (Some(span), before) => (kept.place(Side::New, &cx.new.sources, span), at, before),
+        (None, Some(before)) => (before, "before", None),
+        (None, None) => (Place::nowhere(), "", None),
+    }
+}
+
+/// The key of the nearest section that is still there.
+fn surroundings(path: &str, side: &Compiled) -> Option<Span> {
+    let (parent, _) = path.rsplit_once('/')?;
+    match side.ast.spans.get(parent) {
+        Some(spans) => Some(spans.key),
+        None => surroundings(parent, side),
+    }
+}
+
+fn consumer(cx: &Cx<'_>, one: &compat::Consumer, kept: &mut Sources) -> Consumer {
+    let (kind, words) = kind(one.kind);
+    let side = side(one.side);
+    Consumer {
+        kind: kind.to_owned(),
+        words: words.to_owned(),
+        name: one.name.clone(),
+        how: one.how.clone(),
+        place: cx.place(side, &one.path, kept),
+    }
+}
+
+fn hop(cx: &Cx<'_>, hop: &Hop, kept: &mut Sources) -> Label {
+    Label { text: hop.note.clone(), place: cx.place(side(hop.side), &hop.path, kept) }
+}
+
+fn side(side: compat::Side) -> Side {
+    match side {
+        compat::Side::Old => Side::Old,
+        compat::Side::New => Side::New,
+    }
+}
+
+/// An effect, and what follows from it, in one list.
+fn effects(cx: &Cx<'_>, found: &Finding, kept: &mut Sources, all: &mut Vec<Effect>) {
+    let (place, ..) = places(cx, found, kept);
+    all.push(Effect {
+        code: found.rule.code.to_owned(),
+        severity: severity(found.grade),
+        subject: Some(found.subject.clone()),
+        headline: found.headline.clone(),
+        breaks: found.consumers.iter().map(|one| one.name.clone()).collect(),
+        place: Some(place),
+    });
+    for effect in &found.effects {
+        effects(cx, effect, kept, all);
+    }
+}
+
+fn witness(found: &compat::Witness) -> Witness {
+    let source = found.source.iter().map(|source| format!("told by `{source}`:"));
+    let changes = found.changes.iter().map(ToString::to_string);
+    let shown: Vec<String> = source.chain(changes).chain(found.sql.iter().cloned()).collect();
+    Witness {
+        shown: shown.join("\n"),
+        before: outcome(&found.old),
+        after: outcome(&found.new),
+        confirmed: found.confirmed,
+    }
+}
+
+fn outcome(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Accepted { state } => format!("accepted, and folds to {state}"),
+        Outcome::Rejected { reasons } => format!("rejected: {}", reasons.join("; ")),
+        Outcome::Runs => "it runs".to_owned(),
+        Outcome::Fails { message } => format!("it fails: {message}"),
+    }
+}
+
+fn migration(found: &Finding) -> Migration {
+    use compat::Migration::{Backfill, Impossible, Inplace, None, Precheck, Rebuild};
+    let (name, words) = match found.migration {
+        None => ("none", "untouched"),
+        Inplace => ("inplace", "one ALTER on the live table"),
+        Backfill => ("backfill", "the table changes in place, old rows must be loaded again"),
+        Precheck => ("precheck", "in place only if a query proves that all values fit"),
+        Rebuild => ("rebuild", "new table, copy, swap"),
+        Impossible => ("impossible", "nothing restores what is lost"),
+    };
+    let steps = found.steps.iter().map(|step| Step {
+        platform: platform(step.platform).to_owned(),
+        what: step.what.clone(),
+        statement: step.sql.clone(),
+        destructive: step.destructive,
+    });
+    Migration { class: name.to_owned(), words: words.to_owned(), steps: steps.collect() }
+}
+
+fn platform(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Rust => "rust",
+        Platform::Snowflake => "snowflake",
+        Platform::Duckdb => "duckdb",
+        Platform::Postgres => "postgres",
+        Platform::Salesforce => "salesforce",
+        Platform::Stream => "stream",
+        Platform::Manifest => "manifest",
+    }
+}
+
+fn kind(kind: ConsumerKind) -> (&'static str, &'static str) {
+    match kind {
+        ConsumerKind::RustValidator => ("rust_validator", "the Rust validator"),
+        ConsumerKind::SnowflakeTable => ("snowflake_table", "the Snowflake table"),
+        ConsumerKind::SalesforceMapping => ("salesforce_mapping", "the Salesforce mapping"),
+        ConsumerKind::Model => ("model", "the model"),
+        ConsumerKind::Reference => ("reference", "the reference"),
+        ConsumerKind::People => ("people", "the promise to"),
     }
 }
 
 /// The span of a path, or of what is nearest around it; none where the contract is not there at
 /// all.
-fn span(path: Option<&str>, side: &Compiled) -> Option<Span> {
-    let path = path?;
+fn span(path: &str, side: &Compiled) -> Option<Span> {
     let spans = &side.ast.spans;
     spans.get(path.split('/').next()?)?;
     if spans.get(path).is_some() { spans.value(path) } else { spans.key(path) }
 }
 
-/// A place in the lines that were edited, where the finding's own is not: the innermost thing that
-/// begins on an edited line within the subject, or else beside it.
-fn edited(found: &Finding, own: Span, old: &Compiled, new: &Compiled) -> Option<Span> {
-    let source = new.sources.get(own.file)?;
-    let path = found.new_path.as_deref()?;
-    let before = text_before(path, old)?;
-    let lines = edited_lines(before, &source.text);
-    let of = |span: Span| source.place(span.start).line;
-    if lines.contains(&of(own)) {
+/// A place in the lines that were edited, where the finding's own is not: the first thing that begins
+/// on an edited line within the subject, or else beside it.
+fn edited(cx: &Cx<'_>, path: &str, own: Span) -> Option<Span> {
+    let source = cx.new.sources.get(own.file)?;
+    let (_, inside) = path.split_once('/')?;
+    let mut cache = cx.edited.borrow_mut();
+    let lines = cache.entry(own.file).or_insert_with(|| {
+        let before = text_before(path, cx.old).unwrap_or("");
+        edited_lines(before, &source.text)
+    });
+    if lines.contains(&source.place(own.start).line) {
         return None;
     }
-    let within = |around: &str| innermost(&new.ast.spans, around, source, own, &lines);
-    let parent = path.rsplit_once('/').map(|(parent, _)| parent).filter(|one| one.contains('/'));
+    let within = |around: &str| innermost(&cx.new.ast.spans, around, source, own, lines);
+    // Beside: `fields/status/transitions` for `fields/status/type`, never another field.
+    let parent = path.rsplit_once('/').map(|(parent, _)| parent);
+    let parent = parent.filter(|_| inside.matches('/').count() > 1);
     within(path).or_else(|| parent.and_then(within))
 }
 
@@ -131,28 +299,4 @@ fn innermost(
     // The first in the file, and of those on one line the outermost: it names the rest.
     found.sort_by_key(|(path, span)| (source.place(span.start).line, path.matches('/').count()));
     found.first().map(|(_, span)| *span)
-}
-
-fn kind(kind: ConsumerKind) -> (&'static str, &'static str) {
-    match kind {
-        ConsumerKind::RustValidator => ("rust_validator", "the Rust validator"),
-        ConsumerKind::SnowflakeTable => ("snowflake_table", "the Snowflake table"),
-        ConsumerKind::People => ("people", "the promise to"),
-        ConsumerKind::SalesforceMapping => ("salesforce_mapping", "the Salesforce mapping"),
-        ConsumerKind::Model => ("model", "the model"),
-        ConsumerKind::Reference => ("reference", "the reference"),
-    }
-}
-
-fn migration(class: compat::Migration) -> Migration {
-    use compat::Migration::{Backfill, Impossible, Inplace, None, Precheck, Rebuild};
-    let (name, words) = match class {
-        None => ("none", "untouched"),
-        Inplace => ("inplace", "one ALTER on the live table"),
-        Backfill => ("backfill", "the table changes in place, old rows must be loaded again"),
-        Precheck => ("precheck", "in place only if a query proves that all values fit"),
-        Rebuild => ("rebuild", "new table, copy, swap"),
-        Impossible => ("impossible", "nothing restores what is lost"),
-    };
-    Migration { class: name.to_owned(), words: words.to_owned(), steps: Vec::new() }
 }

@@ -6,7 +6,7 @@ use crate::diagnostic::Severity;
 /// `path:line:column: error[DCW010] headline (breaks ...)`, from a severity on.
 pub fn render(report: &Report, from: Severity) -> String {
     let mut out = String::new();
-    for entry in report.findings.iter().filter(|entry| entry.severity <= from) {
+    for entry in report.findings.iter().filter(|entry| entry.worst() <= from) {
         let mut more = vec![words::breaks(entry)];
         more.extend(entry.waived.as_ref().map(|_| "waived".to_owned()));
         more.retain(|part| !part.is_empty());

@@ -7,8 +7,8 @@ use crate::diagnostic::Severity;
 /// One command a line. Waived findings are notices.
 pub fn render(report: &Report, from: Severity) -> String {
     let mut out = String::new();
-    for entry in report.findings.iter().filter(|entry| entry.severity <= from) {
-        let command = match (&entry.waived, entry.severity) {
+    for entry in report.findings.iter().filter(|entry| entry.worst() <= from) {
+        let command = match (&entry.waived, entry.worst()) {
             (None, Severity::Error) => "error",
             (None, Severity::Warning) => "warning",
             (Some(_), _) | (None, Severity::Info) => "notice",

@@ -14,7 +14,7 @@ const FRAMES_MAX: usize = 8;
 pub fn render(report: &Report, from: Severity, coloured: bool) -> String {
     let renderer = if coloured { Renderer::styled() } else { Renderer::plain() };
     let mut out = String::new();
-    for entry in report.findings.iter().filter(|entry| entry.severity <= from) {
+    for entry in report.findings.iter().filter(|entry| entry.worst() <= from) {
         out.push_str(&one(entry, &report.sources, &renderer));
         out.push_str("\n\n");
     }
@@ -90,7 +90,7 @@ fn below(entry: &Entry, notes: &mut Vec<String>) {
     if let Some(migration) = &entry.migration {
         let mut text = words::migration(migration);
         for step in &migration.steps {
-            text.push_str(&format!("\n  {}", words::step(step)));
+            text.push_str(&format!("\n  {}", words::step(step).replace('\n', "\n    ")));
         }
         notes.push(text);
     }
@@ -98,7 +98,7 @@ fn below(entry: &Entry, notes: &mut Vec<String>) {
     for effect in &entry.effects {
         let place =
             effect.place.as_ref().map(|place| format!(" ({})", place.words())).unwrap_or_default();
-        notes.push(format!("follows from it: [{}] {}{place}", effect.code, effect.headline));
+        notes.push(format!("follows from it: {}{place}", words::effect(effect)));
     }
     match (&entry.waived, entry.ceiling, entry.severity) {
         (Some(waived), ..) => notes.push(words::waived(waived)),

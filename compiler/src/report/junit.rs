@@ -7,7 +7,7 @@ use crate::diagnostic::Severity;
 /// is one case that passed, so that a run which found nothing is not taken for one that did not run.
 pub fn render(report: &Report, fail_from: Option<Severity>) -> String {
     let failed = |entry: &Entry| {
-        entry.waived.is_none() && fail_from.is_some_and(|from| entry.severity <= from)
+        entry.waived.is_none() && fail_from.is_some_and(|from| entry.worst() <= from)
     };
     let failures = report.findings.iter().filter(|entry| failed(entry)).count();
     let skipped = report.findings.len() - failures;

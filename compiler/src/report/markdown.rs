@@ -10,8 +10,7 @@ const MARK: &str = "<!-- covenant -->";
 
 /// A table, then every finding in full; what does not fit into a comment is counted.
 pub fn render(report: &Report, from: Severity) -> String {
-    let shown: Vec<&Entry> =
-        report.findings.iter().filter(|entry| entry.severity <= from).collect();
+    let shown: Vec<&Entry> = report.findings.iter().filter(|entry| entry.worst() <= from).collect();
     let against =
         report.against.as_ref().map(|base| format!(" against `{base}`")).unwrap_or_default();
     let mut out = format!("{MARK}\n### Contracts{against}: {}\n", report.summary.words());
@@ -47,7 +46,7 @@ pub fn render(report: &Report, from: Severity) -> String {
 }
 
 fn mark(entry: &Entry) -> &'static str {
-    match (&entry.waived, entry.severity) {
+    match (&entry.waived, entry.worst()) {
         (Some(_), _) => "waived",
         (None, Severity::Error) => "**error**",
         (None, Severity::Warning) => "warning",
@@ -92,13 +91,12 @@ fn section(entry: &Entry) -> String {
     list(&mut out, "", entry.why.iter().map(|text| html(text)).collect());
     if let Some(migration) = &entry.migration {
         out.push_str(&format!("\n{}\n", html(&words::migration(migration))));
-        let steps: Vec<String> = migration.steps.iter().map(words::step).collect();
-        fenced(&mut out, "sql", &steps.join("\n"));
+        fenced(&mut out, "sql", &words::script(migration));
     }
     if let Some(witness) = &entry.witness {
         fenced(&mut out, "", &words::witness(witness));
     }
-    let effect = |one: &super::Effect| format!("{}: {}", one.code, html(&one.headline));
+    let effect = |one: &super::Effect| html(&words::effect(one));
     list(&mut out, "Follows from it:", entry.effects.iter().map(effect).collect());
     list(&mut out, "What to do:", entry.help.iter().map(|text| html(text)).collect());
     match &entry.waived {

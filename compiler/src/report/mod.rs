@@ -18,6 +18,7 @@ pub mod human;
 pub mod json;
 pub mod junit;
 pub mod markdown;
+pub mod mends;
 pub mod place;
 pub mod sarif;
 mod words;
@@ -180,8 +181,11 @@ pub struct Migration {
 pub struct Step {
     /// `snowflake`, `duckdb`, `salesforce`, ...
     pub platform: String,
-    /// The statement, or what to do in words.
-    pub text: String,
+    /// What it does, in words.
+    pub what: String,
+    /// The very statement, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement: Option<String>,
     /// Whether it destroys data.
     pub destructive: bool,
 }
@@ -204,11 +208,15 @@ pub struct Witness {
 pub struct Effect {
     /// Its code.
     pub code: String,
+    /// How bad.
+    pub severity: Severity,
     /// What it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// One line.
     pub headline: String,
+    /// Names of those who break by it.
+    pub breaks: Vec<String>,
     /// Where.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
@@ -260,9 +268,10 @@ impl Report {
         Self { format: FORMAT, tool, command, against, summary, findings, sources }
     }
 
-    /// Whether any finding that is not waived is at least that bad.
+    /// Whether any finding that is not waived is at least that bad, or anything that follows from it.
     pub fn fails(&self, from: Severity) -> bool {
-        self.findings.iter().any(|one| one.waived.is_none() && one.severity <= from)
+        let bad = |one: &&Entry| one.waived.is_none() && one.worst() <= from;
+        self.findings.iter().any(|one| bad(&one))
     }
 
     /// Adds what another report says, its sources too.
@@ -283,7 +292,7 @@ fn order(entry: &Entry) -> (bool, Severity, &str, usize, usize, &str, &str) {
     let waived = entry.waived.is_some();
     (
         waived,
-        entry.severity,
+        entry.worst(),
         place.path.as_str(),
         place.start,
         place.end,
@@ -296,7 +305,7 @@ impl Summary {
     fn of(findings: &[Entry]) -> Self {
         let mut summary = Self::default();
         for entry in findings {
-            match (&entry.waived, entry.severity) {
+            match (&entry.waived, entry.worst()) {
                 (Some(_), _) => summary.waived += 1,
                 (None, Severity::Error) => summary.errors += 1,
                 (None, Severity::Warning) => summary.warnings += 1,
@@ -353,6 +362,12 @@ impl Entry {
             fingerprint: String::new(),
             waived: None,
         }
+    }
+
+    /// The worst of it and what follows from it. (Worse severities sort first.)
+    pub fn worst(&self) -> Severity {
+        let effects = self.effects.iter().map(|effect| effect.severity);
+        effects.fold(self.severity, Severity::min)
     }
 
     /// Every place in it.

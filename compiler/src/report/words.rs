@@ -1,6 +1,6 @@
 //! Words that several formats share.
 
-use super::{Entry, Migration, Step, Waived, Witness};
+use super::{Effect, Entry, Migration, Step, Waived, Witness};
 use crate::diagnostic::Severity;
 
 /// `error`
@@ -28,10 +28,37 @@ pub(super) fn migration(migration: &Migration) -> String {
     format!("stored data: {}", migration.words)
 }
 
-/// `snowflake: ALTER TABLE ...`
+/// `snowflake: widen the column`, and the statement below it.
 pub(super) fn step(step: &Step) -> String {
+    let statement = step.statement.as_ref().map(|text| format!("\n{text}")).unwrap_or_default();
+    format!("{}{statement}", step_line(step))
+}
+
+/// Every step as SQL with comments.
+pub(super) fn script(migration: &Migration) -> String {
+    let step = |step: &Step| {
+        let comment = format!("-- {}", step_line(step));
+        match &step.statement {
+            Some(statement) => format!("{comment}\n{statement}"),
+            None => comment,
+        }
+    };
+    migration.steps.iter().map(step).collect::<Vec<_>>().join("\n")
+}
+
+fn step_line(step: &Step) -> String {
     let mark = if step.destructive { " (destroys data)" } else { "" };
-    format!("{}{mark}: {}", step.platform, step.text)
+    format!("{}{mark}: {}", step.platform, step.what)
+}
+
+/// `error[DCM253] headline (breaks ...)`
+pub(super) fn effect(effect: &Effect) -> String {
+    let who = if effect.breaks.is_empty() {
+        String::new()
+    } else {
+        format!(" (breaks {})", effect.breaks.join(", "))
+    };
+    format!("{}[{}] {}{who}", severity(effect.severity), effect.code, effect.headline)
 }
 
 /// The witness in a few lines.
@@ -60,7 +87,7 @@ pub(super) fn details(entry: &Entry) -> Vec<String> {
     }
     lines.extend(entry.witness.iter().map(witness));
     let effects = entry.effects.iter();
-    lines.extend(effects.map(|effect| format!("follows: [{}] {}", effect.code, effect.headline)));
+    lines.extend(effects.map(|one| format!("follows from it: {}", effect(one))));
     lines.extend(entry.help.iter().cloned());
     lines.extend(entry.waived.iter().map(waived));
     lines
