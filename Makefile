@@ -1,6 +1,6 @@
 # The commands of this repository. `make help` lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check sim bench fuzz generate diff clean
+.PHONY: help setup demo test check sim bench scoreboard fuzz generate diff clean
 ARGS ?=
 SEEDS ?= 20000
 TIME ?= 60
@@ -25,6 +25,10 @@ sim: setup ## the seeded simulation; SEEDS=20000, or SEED=n to replay one
 
 bench: setup ## the figures of docs/performance.md
 	@scripts/bench $(ARGS)
+	@scripts/bench-compiler
+
+scoreboard: ## breaks found, missed and false alarms, ours and the peer's: docs/scoreboard.md
+	@scripts/scoreboard
 
 fuzz: ## inputs that break the compiler; TIME=60 seconds a target
 	@scripts/fuzz $(TIME)
