@@ -104,6 +104,7 @@ fn every_part_of_an_explanation_is_there() {
 }
 
 #[test]
-fn the_page_is_fresh() {
+fn the_pages_are_fresh() {
     common::fresh("docs/diagnostics.md", &pages::markdown());
+    common::fresh("docs/breaking.md", &pages::changes());
 }
