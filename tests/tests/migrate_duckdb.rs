@@ -181,6 +181,7 @@ async fn land(landing: &dyn Landing, entity: &EntitySpec, changes: &[Change]) ->
         quarantine: None,
         positions: Default::default(),
         resolutions: Vec::new(),
+        gaps: Vec::new(),
     };
     landing.commit(&commit).await.unwrap();
     commit

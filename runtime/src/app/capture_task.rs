@@ -12,7 +12,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::backfill_task::{Mark, Take};
 use super::control;
 use super::drive::Phase;
-use super::http::Control;
+use super::http::{Control, Landed};
 use super::jobs;
 use super::start::Store;
 use crate::backfill::lane::ReadyChunk;
@@ -290,10 +290,20 @@ impl CaptureTask {
                 self.commit().await?;
                 control::answer(answer, outcome.map_err(|error| error.to_string()));
             }
-            Control::Reconcile(answer) => {
-                let why = "reconciliation needs a warehouse of its own to ask: run `covenant-runtime \
-                           reconcile` again once this runtime offers it";
-                control::answer(answer, Err(why.to_owned()));
+            Control::Land(answer) => {
+                // Twice: the first may put a batch whose outcome was unknown.
+                self.commit().await?;
+                self.commit().await?;
+                let (commit, positions) = (self.lane.last_commit(), self.lane.positions().clone());
+                control::told(answer, Landed { commit, positions });
+            }
+            Control::Repair(job, answer) => {
+                let (entity, after) = (job.entity.clone(), None);
+                let start = SourcePosition::Backfill { entity, after, rows: 0, done: false };
+                self.lane.adopt(&job.id, start)?;
+                self.commit().await?;
+                self.hand_over(Take { job, position: None }).await?;
+                control::told(answer, ());
             }
         }
         Ok(())

@@ -17,6 +17,13 @@ pub(super) fn answer(to: Answer, outcome: std::result::Result<Value, String>) {
     }
 }
 
+/// As [`answer`], to a task of this process.
+pub(super) fn told<T>(to: tokio::sync::oneshot::Sender<T>, what: T) {
+    if to.send(what).is_err() {
+        tracing::info!("a task went away before its answer");
+    }
+}
+
 /// Lists, shows, retries or discards.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! The loopback API: health, readiness, metrics, the status page, and the commands that speak to a running runtime.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -13,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::config::Secret;
+use super::reconcile_task::{Desk, ReconcileRequest};
+use crate::backfill::lane::Job;
 use crate::deliver::Releases;
+use crate::landing::{CommitNumber, SourcePosition};
 use crate::telemetry::status::Board;
 
 /// The status page: one file, no dependencies, refreshed by itself.
@@ -34,6 +38,9 @@ pub struct BackfillRequest {
     pub from: Option<String>,
     /// Upper bound, as the column's text.
     pub to: Option<String>,
+    /// `2/8`: only the second of eight parts of the table.
+    #[serde(default)]
+    pub chunk: Option<String>,
 }
 
 /// A command to the running lanes.
@@ -41,10 +48,21 @@ pub struct BackfillRequest {
 pub enum Control {
     /// Start a backfill; answers its job's name.
     Backfill(BackfillRequest, Answer),
-    /// Compare sources with targets; answers the report.
-    Reconcile(Answer),
+    /// Commit what is accepted; answers how far landing is. Asked by reconciliation only.
+    Land(oneshot::Sender<Landed>),
+    /// Read these rows again; answers once the job is durable. Asked by reconciliation only.
+    Repair(Job, oneshot::Sender<()>),
     /// List, show, retry or discard quarantined records.
     Quarantine(QuarantineCommand, Answer),
+}
+
+/// How far landing is.
+#[derive(Clone, Debug)]
+pub struct Landed {
+    /// The newest commit.
+    pub commit: CommitNumber,
+    /// End position of every source and job in it.
+    pub positions: BTreeMap<String, SourcePosition>,
 }
 
 /// Where a command's answer goes: JSON, or what is wrong with the command.
@@ -85,6 +103,8 @@ pub struct Shared {
     pub board: Board,
     /// To the lanes.
     pub control: mpsc::Sender<Control>,
+    /// To the reconciliation.
+    pub reconcile: Desk,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
     /// Demanded of every caller where the address is not loopback.
@@ -107,7 +127,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/status", get(status))
         .route("/api/backfill", post(backfill))
-        .route("/api/reconcile", post(reconcile))
+        .route("/api/reconcile", get(reconciled).post(reconcile))
         .route("/api/quarantine", post(quarantine))
         .route("/api/deliver/release", post(release))
         .with_state(shared)
@@ -161,8 +181,15 @@ async fn backfill(State(shared): State<Shared>, Json(body): Json<BackfillRequest
     ask(&shared, |answer| Control::Backfill(body, answer)).await
 }
 
-async fn reconcile(State(shared): State<Shared>) -> Response {
-    ask(&shared, Control::Reconcile).await
+async fn reconcile(State(shared): State<Shared>, Json(body): Json<ReconcileRequest>) -> Response {
+    match shared.reconcile.ask(body) {
+        Ok(run) => Json(run).into_response(),
+        Err(why) => (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
+    }
+}
+
+async fn reconciled(State(shared): State<Shared>) -> Response {
+    Json(shared.reconcile.look()).into_response()
 }
 
 async fn quarantine(State(shared): State<Shared>, Json(body): Json<QuarantineCommand>) -> Response {

@@ -9,12 +9,18 @@ use covenant_model::spec::{EntitySpec, SourceSpec};
 use super::http::BackfillRequest;
 use crate::backfill::lane::Job;
 use crate::landing::SourcePosition;
-use crate::source::ChunkRequest;
+use crate::source::{ChunkRequest, TablePart};
 
 /// First part of the name of an initial load.
 const INITIAL: &str = "initial";
 /// First part of the name of a backfill that was asked for.
 const ASKED: &str = "backfill";
+/// First part of the name of a repair.
+const REPAIR: &str = "repair";
+/// Between the number of a chunk and how many there are, in a job's name.
+const PART: char = '-';
+/// Most chunks of one table.
+const PARTS_MAX: u32 = 10_000;
 /// Between the parts of a name; none of them holds it.
 const SEPARATOR: char = '/';
 
@@ -24,7 +30,7 @@ pub fn initial(manifest: &Manifest, system: &str) -> Vec<Job> {
         manifest.entities.iter().filter(|entity| table(entity, system).is_some()).collect();
     entities.sort_by_key(|entity| (depth(manifest, entity, 0), entity.name.clone()));
     let job = |entity: &&EntitySpec| {
-        let request = request(entity, system, None)?;
+        let request = request(entity, system, None, None)?;
         let id = format!("{INITIAL}{SEPARATOR}{}", entity.name);
         Some(Job { id, entity: entity.name.clone(), request })
     };
@@ -75,14 +81,21 @@ pub fn asked(
         }
         _ => return Err("a range needs all three: column, from and to".into()),
     };
-    let (column, from, to) = range.clone().unwrap_or_default();
+    let part = wanted.chunk.as_deref().map(part_of).transpose()?;
+    if part.is_some() && range.is_some() {
+        return Err("a chunk and a range exclude each other".into());
+    }
+    let (column, mut from, to) = range.clone().unwrap_or_default();
+    if let Some(TablePart { number, of }) = part {
+        from = format!("{number}{PART}{of}");
+    }
     let stem = [ASKED, &entity.name, &column, &from, &to].join(&SEPARATOR.to_string());
     let mut number = 1;
     loop {
         let id = format!("{stem}{SEPARATOR}{number}");
         let done = matches!(known.get(&id), Some(SourcePosition::Backfill { done: true, .. }));
         if !done {
-            let request = request(entity, system, range).ok_or("the entity has no table")?;
+            let request = request(entity, system, range, part).ok_or("the entity has no table")?;
             return Ok(Job { id, entity: entity.name.clone(), request });
         }
         number += 1;
@@ -131,7 +144,11 @@ fn parse(manifest: &Manifest, system: &str, id: &str) -> Option<Job> {
     let entity = manifest.entity(entity)?;
     let range =
         (!column.is_empty()).then(|| ((*column).to_owned(), (*from).to_owned(), (*to).to_owned()));
-    let request = request(entity, system, range)?;
+    let part = match (column.is_empty(), from.is_empty()) {
+        (true, false) => Some(part_of(from).ok()?),
+        (true, true) | (false, _) => None,
+    };
+    let request = request(entity, system, range, part)?;
     Some(Job { id: id.to_owned(), entity: entity.name.clone(), request })
 }
 
@@ -158,6 +175,7 @@ fn request(
     entity: &EntitySpec,
     system: &str,
     range: Option<(String, String, String)>,
+    part: Option<TablePart>,
 ) -> Option<ChunkRequest> {
     let (source, schema, table) = table(entity, system)?;
     let column = |ix: usize| {
@@ -174,5 +192,30 @@ fn request(
         columns: (0..entity.fields.len()).filter(is_told).filter_map(column).collect(),
         key: entity.key.iter().filter_map(|ix| column(*ix)).collect(),
         range,
+        keys: Vec::new(),
+        part,
     })
+}
+
+/// The part that a request names, and its text in a job's name.
+fn part_of(text: &str) -> Result<TablePart, String> {
+    let wrong = || format!("`{text}` is no chunk: write `2/8` for the second of eight");
+    let (number, of) = text.split_once(['/', PART]).ok_or_else(wrong)?;
+    let number = number.parse().map_err(|_| wrong())?;
+    let of = of.parse().map_err(|_| wrong())?;
+    if number == 0 || number > of || of > PARTS_MAX {
+        return Err(wrong());
+    }
+    Ok(TablePart { number, of })
+}
+
+/// Everything of the entity's table in `system`, as reconciliation reads it, and the source that it is. None: it has no table.
+pub fn whole(entity: &EntitySpec, system: &str) -> Option<(String, ChunkRequest)> {
+    let (source, _, _) = table(entity, system)?;
+    Some((source.to_owned(), request(entity, system, None, None)?))
+}
+
+/// The repair of rows that reconciliation found: one at a time for each entity, and not resumed by a restart.
+pub fn repair(entity: &str, request: ChunkRequest) -> Job {
+    Job { id: format!("{REPAIR}{SEPARATOR}{entity}"), entity: entity.to_owned(), request }
 }

@@ -16,6 +16,8 @@ pub struct Apply {
     pub lane: ApplyLane,
     /// Last commit that it has applied, for the gate of backfills.
     pub applied: std::sync::Arc<std::sync::atomic::AtomicU64>,
+    /// Set where all models are to run at the next step, due or not.
+    pub models_due: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
 #[async_trait(?Send)]
@@ -25,6 +27,9 @@ impl Lane for Apply {
     }
 
     async fn step(&mut self) -> Result<Progress> {
+        if self.models_due.swap(false, std::sync::atomic::Ordering::Relaxed) {
+            self.lane.run_models_now();
+        }
         let done = self.lane.step().await?;
         if let Some(upto) = self.lane.applied() {
             self.applied.store(upto.0, std::sync::atomic::Ordering::Relaxed);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::middleware;
@@ -20,11 +20,14 @@ use super::config::Config;
 use super::drive::{Drive, Lane, Phase};
 use super::http::{CONTROL_QUEUE, Control, Shared, guard, probes, router};
 use super::lanes::{Apply, Deliver};
+use super::once::{self, Once};
 use super::poll_task::PollTask;
 use super::quarantine_lane::QuarantineLane;
+use super::reconcile_task::{Inbox, ReconcileTask, desk};
 use super::start::{Started, start};
 use super::{doctor, signals};
 use crate::apply::ApplyLane;
+use crate::capture::derive::Deriver;
 use crate::capture::{CaptureLane, Limits};
 use crate::crm::salesforce::{Grant, Salesforce};
 use crate::deliver::{CALL_LIFE, DeliverLane, Parts};
@@ -32,8 +35,10 @@ use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::keys::seams::DeliveryReveal;
 use crate::landing::{Epoch, Landing, SourcePosition};
+use crate::ledger::Ledger;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::quarantine::Quarantine;
+use crate::reconcile::run::Reconciler;
 use crate::source::events::http::{self as ingest, Access};
 use crate::source::events::pump::Pump;
 use crate::source::events::queue::{QUEUE_BYTES, QUEUE_REQUESTS, event_queue};
@@ -46,15 +51,34 @@ use crate::warehouse::duckdb::{DuckOptions, DuckWarehouse};
 const DRAIN_MAX: Duration = Duration::from_secs(25);
 /// Polls that may wait for capture.
 const POLLED_QUEUE: usize = 4;
+/// The embedded delivery ledger, in the data folder.
+const LEDGER_FILE: &str = "ledger.sqlite";
 /// Lane of the delivery, as the audit names it.
 const DELIVERY: &str = "deliver.salesforce";
 
-/// Runs until SIGTERM or SIGINT, or until a lane finds that going on could lose data.
+/// How long to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// SIGTERM or SIGINT.
+    Asked,
+    /// What is there at the start has arrived; of one job, or of all.
+    Arrived {
+        /// Its name in the manifest.
+        job: Option<String>,
+    },
+}
+
+/// Runs until it is asked to end, until everything has arrived, or until a lane finds that going on could lose data. False:
+/// everything has arrived, and the counts are wrong.
 ///
 /// # Errors
 /// What stopped it; everything durable stays as it is, and the next start goes on from there.
-pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>) -> Result<()> {
+pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>, until: Until) -> Result<bool> {
     let started = start(&config, codecs, Env::system())?;
+    let job = match &until {
+        Until::Asked => None,
+        Until::Arrived { job } => once::job(&started.manifest, job.as_deref())?,
+    };
     let report = doctor::check(&config, &started).await?;
     for finding in report.findings() {
         tracing::warn!("{finding}");
@@ -74,9 +98,11 @@ pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>) -> Result<()
     let (phase, phases) = watch::channel(Phase::Running);
     let (events, event_inbox) = event_queue(QUEUE_REQUESTS, QUEUE_BYTES);
     let (control, control_inbox) = mpsc::channel(CONTROL_QUEUE);
+    let (desk, reconciliations) = desk();
     let shared = Shared {
         board: board.clone(),
-        control,
+        control: control.clone(),
+        reconcile: desk.clone(),
         metrics: recorder,
         token: config.http_token.clone(),
         releases: started.releases.clone(),
@@ -89,12 +115,20 @@ pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>) -> Result<()
         .merge(ingest::router(events, streams, access))
         .merge(probes(board.clone()));
     let server = serve(&config, app, phases.clone()).await?;
-    let lanes =
-        Lanes::open(&config, started, board.clone(), Pump::new(event_inbox), control_inbox, phases)
-            .await?;
+    let once = (until != Until::Asked).then(|| Once {
+        store: started.store.clone(),
+        board: board.clone(),
+        control: control.clone(),
+        desk,
+        env: started.env.clone(),
+        job,
+    });
+    let commands = Commands { control, control_inbox, reconciliations };
+    let events = Pump::new(event_inbox);
+    let lanes = Lanes::open(&config, started, board.clone(), events, commands, phases).await?;
     board.update(|status| status.ready = true);
     tracing::info!(address = %config.http, "running");
-    let ended = lanes.run(phase).await;
+    let ended = lanes.run(phase, once).await;
     board.update(|status| status.ready = false);
     server.abort();
     ended
@@ -144,9 +178,17 @@ async fn serve(
     }))
 }
 
+/// What the API asks for.
+struct Commands {
+    control: mpsc::Sender<Control>,
+    control_inbox: mpsc::Receiver<Control>,
+    reconciliations: Inbox,
+}
+
 /// Every task, opened and not yet running.
 struct Lanes {
     capture: CaptureTask,
+    reconcile: Option<ReconcileTask>,
     backfill: Option<BackfillTask>,
     poll: Option<PollTask>,
     apply: Box<dyn Lane>,
@@ -155,6 +197,8 @@ struct Lanes {
     board: Board,
     env: Env,
     wake: Arc<Notify>,
+    /// Set where models are to run at the next step.
+    models_due: Arc<AtomicBool>,
 }
 
 impl Lanes {
@@ -163,7 +207,7 @@ impl Lanes {
         started: Started,
         board: Board,
         events: Pump,
-        control: mpsc::Receiver<Control>,
+        commands: Commands,
         phase: watch::Receiver<Phase>,
     ) -> Result<Self> {
         let org = salesforce(config, &started)?.map(Arc::new);
@@ -186,7 +230,9 @@ impl Lanes {
         let (jobs, job_inbox) = mpsc::channel(JOBS_QUEUE);
         let (chunks, chunk_inbox) = mpsc::channel(CHUNKS_QUEUE);
         let (polled, polled_inbox) = mpsc::channel(POLLED_QUEUE);
-        let apply = open_apply(config, &started, epoch, applied.clone()).await?;
+        let models_due = Arc::<AtomicBool>::default();
+        let (apply, warehouse) =
+            open_apply(config, &started, epoch, applied.clone(), models_due.clone()).await?;
         let deliver = match &org {
             Some(org) => Some(open_delivery(config, &started, org.clone(), epoch)?),
             None => None,
@@ -203,18 +249,34 @@ impl Lanes {
             env: env.clone(),
             phase: phase.clone(),
         });
+        let manifest = Arc::new(started.manifest.clone());
+        let reconcile =
+            open_reconcile(config, &started, &manifest, warehouse, commands.control, &phase)?;
+        let reconcile = reconcile.map(|open| open(commands.reconciliations));
+        let control = commands.control_inbox;
         let inputs = Inputs { chunks: chunk_inbox, events, polled: polled_inbox, control, phase };
         let outputs = Outputs { marks, jobs, wake: wake.clone(), landed, board: board.clone() };
         let quarantine = Box::new(QuarantineLane { quarantine: Quarantine::new(landing.clone()) });
-        let manifest = Arc::new(started.manifest);
         let store = started.store;
         let capture =
             CaptureTask::new(lane, manifest, store, landing, env.clone(), inputs, outputs);
-        Ok(Self { capture, backfill, poll, apply, deliver, quarantine, board, env, wake })
+        Ok(Self {
+            capture,
+            reconcile,
+            backfill,
+            poll,
+            apply,
+            deliver,
+            quarantine,
+            board,
+            env,
+            wake,
+            models_due,
+        })
     }
 
     /// Runs all tasks; ends them in order: first what takes in, then what brings out.
-    async fn run(self, phase: watch::Sender<Phase>) -> Result<()> {
+    async fn run(self, phase: watch::Sender<Phase>, once: Option<Once>) -> Result<bool> {
         // Lanes that bring out drain only once capture has committed its last batch.
         let (out_phase, out_phases) = watch::channel(Phase::Running);
         let drive = Drive {
@@ -234,8 +296,22 @@ impl Lanes {
         let mut inner: Vec<JoinHandle<Result<()>>> = Vec::new();
         inner.extend(self.backfill.map(|task| spawn(|| task.run())));
         inner.extend(self.poll.map(|task| spawn(|| task.run())));
+        inner.extend(self.reconcile.map(|task| spawn(|| task.run())));
+        let mut proved = true;
+        let models_due = self.models_due;
+        let arrived = async {
+            match once {
+                Some(once) => once.reached().await,
+                None => std::future::pending().await,
+            }
+        };
         let mut ended = tokio::select! {
             () = signals::asked_to_end() => Ok(()),
+            reached = arrived => reached.map(|counts| {
+                proved = counts;
+                // The drain runs them, over everything that has arrived.
+                models_due.store(true, Ordering::Relaxed);
+            }),
             result = &mut capture => joined(result),
             result = first(&mut others) => result,
             result = first(&mut inner) => result,
@@ -252,7 +328,7 @@ impl Lanes {
         }
         phase.send_replace(Phase::Stopping);
         out_phase.send_replace(Phase::Stopping);
-        ended
+        ended.map(|()| proved)
     }
 }
 
@@ -316,10 +392,12 @@ async fn open_apply(
     started: &Started,
     epoch: Epoch,
     applied: Arc<AtomicU64>,
-) -> Result<Box<dyn Lane>> {
+    models_due: Arc<AtomicBool>,
+) -> Result<(Box<dyn Lane>, DuckWarehouse)> {
     let options = DuckOptions::file(&config.data_dir.join("warehouse.duckdb"));
     let entities = &started.manifest.entities;
     let warehouse = DuckWarehouse::new(options, started.sql.clone(), entities).await?;
+    let beside = warehouse.beside().await?;
     let lane = ApplyLane::open(
         started.landing.clone(),
         Box::new(warehouse),
@@ -328,7 +406,7 @@ async fn open_apply(
         epoch,
     )
     .await?;
-    Ok(Box::new(Apply { lane, applied }))
+    Ok((Box::new(Apply { lane, applied, models_due }), beside))
 }
 
 fn open_delivery(
@@ -337,7 +415,7 @@ fn open_delivery(
     org: Arc<Salesforce>,
     epoch: Epoch,
 ) -> Result<Box<dyn Lane>> {
-    let path = config.data_dir.join("ledger.sqlite");
+    let path = config.data_dir.join(LEDGER_FILE);
     let ledger = SqliteLedger::open(&path, started.protector.clone())?;
     let reveal = DeliveryReveal::new(started.protector.clone(), started.audit.clone(), DELIVERY);
     let parts = Parts {
@@ -355,6 +433,48 @@ fn open_delivery(
     let lane = DeliverLane::new(parts, &started.manifest.entities)?;
     let clock = started.env.clock.clone();
     Ok(Box::new(Deliver { lane, folded: 0, counted_at_us: 0, clock }))
+}
+
+/// A reconciliation reads through connections of its own. None without a database: there is nothing to compare with.
+fn open_reconcile(
+    config: &Config,
+    started: &Started,
+    manifest: &Arc<Manifest>,
+    warehouse: DuckWarehouse,
+    control: mpsc::Sender<Control>,
+    phase: &watch::Receiver<Phase>,
+) -> Result<Option<impl FnOnce(Inbox) -> ReconcileTask>> {
+    let Some(store) = &started.store else { return Ok(None) };
+    let ledger: Option<Box<dyn Ledger>> = match &config.salesforce {
+        Some(_) => {
+            let path = config.data_dir.join(LEDGER_FILE);
+            Some(Box::new(SqliteLedger::open(&path, started.protector.clone())?))
+        }
+        None => None,
+    };
+    let reconciler = Reconciler::new(
+        Box::new(PostgresReader::new(store.endpoint.clone())),
+        Deriver::new(started.registry.clone(), started.protector.clone()),
+        started.protector.clone(),
+        Box::new(warehouse),
+        ledger,
+        started.env.clock.clone(),
+    );
+    let nudger = PostgresReader::new(store.endpoint.clone());
+    let quarantine = Quarantine::new(started.landing.clone());
+    let (manifest, system) = (manifest.clone(), store.system.clone());
+    let (env, phase) = (started.env.clone(), phase.clone());
+    Ok(Some(move |inbox| ReconcileTask {
+        reconciler,
+        nudger,
+        manifest,
+        system,
+        control,
+        quarantine,
+        inbox,
+        env,
+        phase,
+    }))
 }
 
 /// API calls a day that the project may use.

@@ -106,6 +106,10 @@ pub struct ReadyChunk {
     pub rows_total: u64,
     /// Whether the job is done.
     pub done: bool,
+    /// The keys that the job asked for: those without a row were not there at `bound`. Empty: it asked for no keys.
+    pub asked: Vec<Vec<String>>,
+    /// Names of the key columns, in the order of the texts of [`ReadyChunk::asked`].
+    pub key: Vec<String>,
 }
 
 impl ReadyChunk {
@@ -225,7 +229,11 @@ impl BackfillLane {
             }
         };
         let next = landed.after.clone();
-        let limit = FIRST_ROWS.min(self.settings.chunk_rows).max(1);
+        let limit = match job.request.keys.len() {
+            0 => FIRST_ROWS.min(self.settings.chunk_rows).max(1),
+            // One more than there can be: the read comes to its end at once, so that absence is told of all keys together.
+            keys => keys + 1,
+        };
         self.jobs.push_back(Active { job, landed, next, at_end: false, limit });
         Ok(())
     }
@@ -313,6 +321,8 @@ impl BackfillLane {
                     done: chunk.next.is_none(),
                     after: chunk.next,
                     rows: chunk.rows,
+                    asked: active.job.request.keys.clone(),
+                    key: active.job.request.key.clone(),
                 };
                 self.counts.rows += ready.rows.len() as u64;
                 self.counts.chunks += 1;

@@ -106,6 +106,8 @@ fn job(id: &str) -> Job {
             columns: vec!["id".into()],
             key: vec!["id".into()],
             range: None,
+            keys: Vec::new(),
+            part: None,
         },
     }
 }

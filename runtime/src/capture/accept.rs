@@ -10,7 +10,7 @@ use super::derive::{CrmInput, Derived, EventInput};
 use super::lane::CaptureLane;
 use crate::crm::ModifiedRecord;
 use crate::error::{ErrorKind, Result, RuntimeError};
-use crate::landing::{Quarantined, Resolution, Settled, SourcePosition};
+use crate::landing::{AcceptedGap, Quarantined, Resolution, Settled, SourcePosition};
 
 /// What became of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +140,21 @@ impl CaptureLane {
     /// Gives a quarantined record up.
     pub fn accept_discard(&mut self, record: &Quarantined, who: &str, why: &str) -> BatchSeq {
         self.settle(record, Settled::Discarded, who, why)
+    }
+
+    /// A source goes on behind a gap: as a new incarnation, with `loads` (job, entity) to be read anew. One commit holds all of
+    /// it, so that a crash between leaves either the gap or its whole acceptance.
+    ///
+    /// # Errors
+    /// `Gap` where the position is none of a later incarnation.
+    pub fn accept_gap(&mut self, gap: AcceptedGap, loads: &[(String, String)]) -> Result<BatchSeq> {
+        self.adopt(&gap.system, gap.after.clone())?;
+        for (job, entity) in loads {
+            let (entity, after) = (entity.clone(), None);
+            self.adopt(job, SourcePosition::Backfill { entity, after, rows: 0, done: false })?;
+        }
+        self.open.accept_gap(gap, self.clock.now_us());
+        Ok(self.open.seq)
     }
 
     fn settle(&mut self, record: &Quarantined, how: Settled, who: &str, why: &str) -> BatchSeq {

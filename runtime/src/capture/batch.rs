@@ -7,7 +7,7 @@ use covenant_model::change::Change;
 
 use super::derive::Derived;
 use super::stats::CaptureStats;
-use crate::landing::{Quarantined, Resolution};
+use crate::landing::{AcceptedGap, Quarantined, Resolution};
 
 /// Changes and refused records at which a batch is landed.
 pub const BATCH_ROWS: usize = 20_000;
@@ -49,6 +49,7 @@ pub(super) struct Batch {
     pub(super) changes: BTreeMap<usize, Vec<Change>>,
     pub(super) quarantined: Vec<Quarantined>,
     pub(super) resolutions: Vec<Resolution>,
+    pub(super) gaps: Vec<AcceptedGap>,
     pub(super) stats: CaptureStats,
     pub(super) rows: usize,
     pub(super) bytes: usize,
@@ -85,9 +86,14 @@ impl Batch {
         self.opened_at_us.get_or_insert(now_us);
     }
 
+    pub(super) fn accept_gap(&mut self, gap: AcceptedGap, now_us: i64) {
+        self.gaps.push(gap);
+        self.opened_at_us.get_or_insert(now_us);
+    }
+
     /// Nothing to land but perhaps positions.
     pub(super) fn is_empty(&self) -> bool {
-        self.rows == 0 && self.resolutions.is_empty()
+        self.rows == 0 && self.resolutions.is_empty() && self.gaps.is_empty()
     }
 
     pub(super) fn is_full(&self, limits: &Limits) -> bool {

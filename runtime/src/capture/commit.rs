@@ -96,6 +96,7 @@ impl CaptureLane {
             quarantine,
             positions: sealed.positions.clone(),
             resolutions: sealed.batch.resolutions.clone(),
+            gaps: sealed.batch.gaps.clone(),
         };
         let digest = manifest::digest(&commit)?;
         sealed.manifest = Some((commit.clone(), digest.clone()));
@@ -117,6 +118,7 @@ impl CaptureLane {
                 quarantine: None,
                 positions: self.positions.clone(),
                 resolutions: Vec::new(),
+                gaps: Vec::new(),
             };
             let digest = manifest::digest(&fence)?;
             if self.put(&fence, &digest).await? == Put::Ours {

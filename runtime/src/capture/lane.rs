@@ -27,9 +27,9 @@ use crate::source::{Relation, RowOp, Transaction};
 const CHANGE_OVERHEAD_BYTES: usize = 128;
 
 /// Where a relation's bindings find their columns.
-struct Maps {
+pub(super) struct Maps {
     relation: Arc<Relation>,
-    maps: Vec<(Binding, ColumnMap)>,
+    pub(super) maps: Vec<(Binding, ColumnMap)>,
 }
 
 /// The lane.
@@ -50,7 +50,7 @@ pub struct CaptureLane {
     pub(super) sealed: Option<Sealed>,
     pub(super) durable: BatchSeq,
     pub(super) window: Window,
-    maps: BTreeMap<(String, String, String), Maps>,
+    pub(super) maps: BTreeMap<(String, String, String), Maps>,
     pub(super) stats: CaptureStats,
 }
 
@@ -158,6 +158,11 @@ impl CaptureLane {
         &self.deriver
     }
 
+    /// The newest commit, of whoever.
+    pub fn last_commit(&self) -> CommitNumber {
+        CommitNumber(self.next.0.saturating_sub(1))
+    }
+
     /// Whether a batch is durable.
     pub fn is_durable(&self, batch: BatchSeq) -> bool {
         batch <= self.durable
@@ -240,6 +245,17 @@ impl CaptureLane {
             bytes += bytes_of(&op);
             self.derive_row(system, &chunk.relation, Some(&chunk.entity), &row, &mut whole)?;
         }
+        for op in self.absent(system, chunk)? {
+            let row = RowInput {
+                relation: &chunk.relation,
+                op: &op,
+                incarnation,
+                lsn: chunk.bound,
+                ordinal: 0,
+                committed_at_us: chunk.read_at_us,
+            };
+            self.derive_row(system, &chunk.relation, Some(&chunk.entity), &row, &mut whole)?;
+        }
         self.take(whole, bytes);
         self.positions.insert(chunk.job.clone(), chunk.position());
         self.moved();
@@ -280,7 +296,7 @@ impl CaptureLane {
     }
 
     /// Learns a relation, anew where it has changed.
-    fn map(&mut self, system: &str, relation: &Arc<Relation>) -> Result<()> {
+    pub(super) fn map(&mut self, system: &str, relation: &Arc<Relation>) -> Result<()> {
         let table = (system.to_owned(), relation.schema.clone(), relation.table.clone());
         if let Some(known) = self.maps.get(&table)
             && (Arc::ptr_eq(&known.relation, relation) || known.relation == *relation)

@@ -225,6 +225,8 @@ async fn a_table_read_loses_to_the_stream_and_keeps_its_cursor() {
         after: Some(vec![uuid(2)]),
         rows_total: 2,
         done: false,
+        asked: Vec::new(),
+        key: Vec::new(),
     };
     lane.accept_chunk(STORE, &chunk).unwrap();
     let committed = lane.commit().await.unwrap().unwrap();

@@ -21,6 +21,7 @@
 //!
 //! Deliberately absent: sockets, tasks, timers. Whoever drives the lane owns those.
 
+mod absent;
 pub mod accept;
 pub mod batch;
 pub mod commit;

@@ -11,14 +11,27 @@ use crate::error::{ErrorKind, Result, RuntimeError};
 /// # Errors
 /// `Unavailable` where nothing listens, `Rejected` with what the runtime says.
 pub(super) async fn ask(config: &Config, path: &str, body: &impl Serialize) -> Result<Value> {
-    let url = format!("http://{}{path}", config.http);
-    let mut request = reqwest::Client::new().post(&url).json(body);
-    if let Some(token) = &config.http_token {
-        request = request.bearer_auth(token.expose());
-    }
-    let value = answer(config, request).await?;
+    let value = post(config, path, body).await?;
     print(&value)?;
     Ok(value)
+}
+
+/// Sends a command, and returns the answer.
+///
+/// # Errors
+/// As [`ask`].
+pub(super) async fn post(config: &Config, path: &str, body: &impl Serialize) -> Result<Value> {
+    let url = format!("http://{}{path}", config.http);
+    answer(config, reqwest::Client::new().post(&url).json(body)).await
+}
+
+/// Asks for something.
+///
+/// # Errors
+/// As [`ask`].
+pub(super) async fn get(config: &Config, path: &str) -> Result<Value> {
+    let url = format!("http://{}{path}", config.http);
+    answer(config, reqwest::Client::new().get(&url)).await
 }
 
 /// Prints the status, as JSON or as a few lines.
@@ -26,12 +39,7 @@ pub(super) async fn ask(config: &Config, path: &str, body: &impl Serialize) -> R
 /// # Errors
 /// As [`ask`].
 pub(super) async fn status(config: &Config, json: bool) -> Result<()> {
-    let url = format!("http://{}/api/status", config.http);
-    let mut request = reqwest::Client::new().get(&url);
-    if let Some(token) = &config.http_token {
-        request = request.bearer_auth(token.expose());
-    }
-    let status = answer(config, request).await?;
+    let status = get(config, "/api/status").await?;
     if json {
         return print(&status);
     }
@@ -84,7 +92,10 @@ fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
     value.as_object().into_iter().flatten()
 }
 
-async fn answer(config: &Config, request: reqwest::RequestBuilder) -> Result<Value> {
+async fn answer(config: &Config, mut request: reqwest::RequestBuilder) -> Result<Value> {
+    if let Some(token) = &config.http_token {
+        request = request.bearer_auth(token.expose());
+    }
     let place = format!("runtime at {}", config.http);
     let unavailable = |error: reqwest::Error| {
         RuntimeError::new(
@@ -106,7 +117,7 @@ async fn answer(config: &Config, request: reqwest::RequestBuilder) -> Result<Val
     })
 }
 
-fn print(value: &Value) -> Result<()> {
+pub(super) fn print(value: &Value) -> Result<()> {
     let text = serde_json::to_string_pretty(value)
         .map_err(|error| RuntimeError::new(ErrorKind::Bug, "answer", error, "Please report it."))?;
     println!("{text}");

@@ -1,6 +1,7 @@
 //! The command line of the container. Thin: `run` and `doctor` work in this process, the others ask the running runtime.
 
 mod client;
+mod reconcile;
 
 use std::process::ExitCode;
 
@@ -8,7 +9,10 @@ use clap::{Parser, Subcommand};
 use covenant_model::codec::EntityCodec;
 
 use crate::app::config::Config;
+use crate::app::gap;
 use crate::app::http::{BackfillRequest, QuarantineCommand, ReleaseRequest};
+use crate::app::reconcile_task::ReconcileRequest;
+use crate::app::run::Until;
 use crate::telemetry::logs;
 
 /// Everything went well.
@@ -31,7 +35,14 @@ struct Args {
 #[derive(Subcommand)]
 enum Command {
     /// Run all lanes; SIGTERM drains
-    Run,
+    Run {
+        /// Until what is there now has arrived and models have run; exit 1 where the counts are wrong
+        #[arg(long)]
+        once: bool,
+        /// With `--once`: what this job of the manifest serves, without proving the counts
+        #[arg(long, requires = "once")]
+        job: Option<String>,
+    },
     /// Check every system before anything starts, and say what to do
     Doctor,
     /// What the running runtime is doing
@@ -53,9 +64,26 @@ enum Command {
         /// First value behind the range
         #[arg(long, requires = "column")]
         to: Option<String>,
+        /// Only one part of the table: `2/8` is the second of eight
+        #[arg(long, conflicts_with = "column")]
+        chunk: Option<String>,
     },
-    /// Compare sources with targets; exit 1 where they differ
-    Reconcile,
+    /// Compare sources with targets; exit 1 where differences are left
+    Reconcile {
+        /// `sales.order`; all that are read from a table where none is named
+        entity: Option<String>,
+        /// Read again what differs, and delete what the source does not have
+        #[arg(long)]
+        repair: bool,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// A slot that does not continue where landing ends
+    Gap {
+        #[command(subcommand)]
+        command: Gap,
+    },
     /// What is on its way to Salesforce
     Deliver {
         #[command(subcommand)]
@@ -74,6 +102,21 @@ enum Deliver {
     Release {
         /// `sales.order`
         entity: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Gap {
+    /// What it is, with both positions; exit 1 where there is one
+    Show,
+    /// Go on behind it as a new incarnation, and read every table again
+    Accept {
+        /// Why, for the record
+        #[arg(long)]
+        reason: String,
+        /// Who, for the record
+        #[arg(long, default_value = "operator")]
+        by: String,
     },
 }
 
@@ -133,23 +176,40 @@ pub fn main(codecs: Vec<Box<dyn EntityCodec>>) -> ExitCode {
 
 async fn dispatch(command: Command, config: Config, codecs: Vec<Box<dyn EntityCodec>>) -> u8 {
     let ended = match command {
-        Command::Run => crate::app::run::run(config, codecs).await.map(|()| OK),
+        Command::Run { once, job } => {
+            let until = if once { Until::Arrived { job } } else { Until::Asked };
+            let ended = crate::app::run::run(config, codecs, until).await;
+            ended.map(|proved| if proved { OK } else { FINDINGS })
+        }
         Command::Doctor => crate::app::doctor::doctor(&config, codecs).await.map(|report| {
             print!("{report}");
             if report.has_errors() { FINDINGS } else { OK }
         }),
         Command::Status { json } => client::status(&config, json).await.map(|()| OK),
-        Command::Backfill { entity, column, from, to } => {
-            let request = BackfillRequest { entity, column, from, to };
+        Command::Backfill { entity, column, from, to, chunk } => {
+            let request = BackfillRequest { entity, column, from, to, chunk };
             client::ask(&config, "/api/backfill", &request).await.map(|_| OK)
         }
-        Command::Reconcile => client::ask(&config, "/api/reconcile", &()).await.map(|report| {
-            let clean = report.get("clean").and_then(serde_json::Value::as_bool);
-            if clean == Some(true) { OK } else { FINDINGS }
-        }),
         Command::Deliver { command: Deliver::Release { entity } } => {
             let request = ReleaseRequest { entity };
             client::ask(&config, "/api/deliver/release", &request).await.map(|_| OK)
+        }
+        Command::Reconcile { entity, repair, json } => {
+            let request = ReconcileRequest { entity, repair };
+            let ended = reconcile::run(&config, &request, json).await;
+            ended.map(|clean| if clean { OK } else { FINDINGS })
+        }
+        Command::Gap { command: Gap::Show } => match gap::show(&config, codecs).await {
+            Ok(shown) => {
+                client::print(&shown.answer).map(|()| if shown.gap { FINDINGS } else { OK })
+            }
+            Err(error) => Err(error),
+        },
+        Command::Gap { command: Gap::Accept { reason, by } } => {
+            match gap::accept(&config, codecs, &by, &reason).await {
+                Ok(answer) => client::print(&answer).map(|()| OK),
+                Err(error) => Err(error),
+            }
         }
         Command::Quarantine { command } => {
             let command = match command {
@@ -171,4 +231,62 @@ async fn dispatch(command: Command, config: Config, codecs: Vec<Box<dyn EntityCo
 fn fail(error: &crate::error::RuntimeError, code: u8) -> ExitCode {
     eprintln!("error: {error}");
     code.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    /// Every command line in a generated state machine, with examples in the place of what its input says.
+    fn commands(value: &Value, into: &mut Vec<Vec<String>>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(Value::Array(words)) = members.get("Command") {
+                    into.push(words.iter().map(|word| word.as_str().unwrap().into()).collect());
+                }
+                if let Some(Value::String(array)) = members.get("Command.$") {
+                    let words = array.strip_prefix("States.Array(").unwrap();
+                    let words = words.strip_suffix(')').unwrap().split(", ");
+                    into.push(words.map(example).collect());
+                }
+                members.values().for_each(|member| commands(member, into));
+            }
+            Value::Array(items) => items.iter().for_each(|item| commands(item, into)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    fn example(word: &str) -> String {
+        match word {
+            "$.entity" => "sales.order".to_owned(),
+            "$.chunk" => "2/8".to_owned(),
+            literal => literal.trim_matches('\'').to_owned(),
+        }
+    }
+
+    #[test]
+    fn every_generated_command_line_is_one_of_ours() {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let path = own.join("../generated/aws/orchestration.json");
+        let json: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+        let mut all = Vec::new();
+        commands(&json, &mut all);
+        for first in ["run", "backfill", "reconcile"] {
+            assert!(all.iter().any(|words| words[0] == first), "no `{first}` in {all:?}");
+        }
+        for words in all {
+            let line = std::iter::once("covenant-runtime".to_owned()).chain(words.clone());
+            assert!(Args::try_parse_from(line).is_ok(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn a_chunk_and_a_range_exclude_each_other() {
+        let line = "covenant-runtime backfill sales.order --chunk 1/2 --column a --from 1 --to 2";
+        assert!(Args::try_parse_from(line.split(' ')).is_err());
+    }
 }

@@ -44,6 +44,7 @@ fn commit(number: u64, epoch: u64) -> LandingCommit {
         quarantine: None,
         positions: BTreeMap::from([("events".to_owned(), position)]),
         resolutions: Vec::new(),
+        gaps: Vec::new(),
     }
 }
 

@@ -172,6 +172,28 @@ pub struct LandingCommit {
     /// record is never both settled and lost.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resolutions: Vec<Resolution>,
+    /// Gaps in a source's log that an operator accepted: the record of who, when and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gaps: Vec<AcceptedGap>,
+}
+
+/// An accepted gap: the source goes on as a new incarnation, and every table of it is read again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedGap {
+    /// Name of the source in the project.
+    pub system: String,
+    /// What was found, with both positions.
+    pub what: String,
+    /// How far landing was.
+    pub before: SourcePosition,
+    /// From where it goes on.
+    pub after: SourcePosition,
+    /// Who accepted it.
+    pub who: String,
+    /// Why, in the operator's words.
+    pub why: String,
+    /// When, microseconds since 1970. For people only.
+    pub at_us: i64,
 }
 
 /// What became of a quarantined record.

@@ -209,6 +209,9 @@ pub trait Ledger: Send {
     /// Up to `limit` rows behind `after`, in the order of canonical keys.
     fn scan(&mut self, entity: &str, after: Option<&Key>, limit: usize) -> Result<Vec<LedgerRow>>;
 
+    /// One row; none where it is unknown.
+    fn row(&mut self, entity: &str, key: &Key) -> Result<Option<LedgerRow>>;
+
     /// Puts quarantined and parked rows back in line; returns how many.
     fn retry(&mut self, entity: &str) -> Result<u64>;
 

@@ -301,16 +301,15 @@ impl Ledger for SqliteLedger {
             statement.query_map(params![entity, after, limit], store::raw).map_err(storage)?;
         let mut rows = Vec::new();
         for raw in found {
-            let row = store::opened(entity, raw.map_err(storage)?, self.sealer.as_ref())?;
-            rows.push(LedgerRow {
-                key: row.key,
-                state: row.state,
-                status: row.status,
-                reason: row.reason,
-                crm_id: row.crm_id,
-            });
+            rows.push(store::opened(entity, raw.map_err(storage)?, self.sealer.as_ref())?.into());
         }
         Ok(rows)
+    }
+
+    fn row(&mut self, entity: &str, key: &Key) -> Result<Option<LedgerRow>> {
+        let sealer = self.sealer.as_ref();
+        let found = store::load(&self.connection, sealer, entity, &key.canonical())?;
+        Ok(found.map(LedgerRow::from))
     }
 
     fn retry(&mut self, entity: &str) -> Result<u64> {

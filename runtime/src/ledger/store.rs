@@ -4,7 +4,7 @@ use covenant_model::change::Key;
 use covenant_model::join::RowState;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Digest, Sealer, Status};
+use super::{Digest, LedgerRow, Sealer, Status};
 use crate::error::{ErrorKind, Result, RuntimeError};
 
 /// What errors of the ledger name as their place.
@@ -108,6 +108,18 @@ pub(super) struct Stored {
     pub(super) not_before_us: i64,
     pub(super) reason: Option<String>,
     pub(super) digest: Option<Digest>,
+}
+
+impl From<Stored> for LedgerRow {
+    fn from(row: Stored) -> Self {
+        Self {
+            key: row.key,
+            state: row.state,
+            status: row.status,
+            reason: row.reason,
+            crm_id: row.crm_id,
+        }
+    }
 }
 
 impl Stored {

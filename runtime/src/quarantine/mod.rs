@@ -132,6 +132,12 @@ impl Quarantine {
         counts
     }
 
+    /// Texts of the keys of an entity's records that wait: all of them, unlike a listing.
+    pub fn keys_waiting(&self, entity: &str) -> std::collections::BTreeSet<String> {
+        let waits = |entry: &&Entry| entry.entity == entity && entry.resolution.is_none();
+        self.entries.values().filter(waits).filter_map(|entry| entry.key.clone()).collect()
+    }
+
     /// One record, with every reason and without its payload.
     ///
     /// # Errors

@@ -1,36 +1,45 @@
 //! Source against target: which rows are missing, extra or different. A run proves counts; it never trusts what a lane says of
 //! itself.
 //!
-//! Both sides are read as `(key, content)` in any order and compared by a keyed digest of the columns that the source alone
-//! tells, so that neither plaintext nor a fresh nonce matters. A difference is only told when it is **definite**: keys that
-//! differ are compared once more after the target has passed the fence that the first reading set, because until then they
-//! may simply be in flight.
+//! ```text
+//! source, chunk by chunk ──> do the targets have the same?  ─┐
+//! targets, page by page ───> does the source have the key?  ─┴─> suspects ──> judged twice behind a fence ──> report, repair
+//! ```
 //!
-//! Memory: about 100 bytes a row of one entity; larger entities are compared range by range of their key.
+//! Neither side needs the other's order: rows are looked up by their keys. Contents are compared by a keyed digest of the
+//! columns that the source alone tells, made by the validators and the protection of capture, so that neither plaintext nor a
+//! fresh nonce matters.
+//!
+//! A difference is only told when it is **definite**. A suspect's row is read again; then the targets must pass the log's end
+//! at that read; then they are read. Where two such rounds in a row find the same two sides and they differ, nothing is in
+//! flight. What changes all the time is counted as unsettled.
+//!
+//! A repair is a backfill of the keys that differ: rows with their bound versions through capture, landing and the same join
+//! as everything else, and for a key that the source does not have a delete **at the bound of the read that did not find it**.
+//! It restores what this source tells. What other owners told of a row that the warehouse lost comes back by `replay`.
+//!
+//! Memory: one chunk of each side, and [`run::SUSPECTS_MAX`] keys.
 
-use std::collections::{BTreeMap, BTreeSet};
+pub mod run;
+mod sides;
 
-use covenant_model::change::{Change, Key};
+use std::fmt;
+
+use covenant_model::change::Key;
 use covenant_model::columns::{self, ColumnPart};
 use covenant_model::join::RowState;
 use covenant_model::spec::{EntitySpec, MergeRule};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::crm::external_id_of;
 use crate::error::Result;
-use crate::ledger::{Digest, Ledger, Sealer, Status};
-use crate::warehouse::Warehouse;
+use crate::ledger::{Digest, Sealer};
 
-/// Rows read from a target at once.
-const PAGE_ROWS: usize = 10_000;
 /// Keys that a report names of each kind; all are counted.
 const KEYS_NAMED: usize = 20;
 
-/// Rows of one side: key -> digest of its content.
-pub type Side = BTreeMap<Key, Digest>;
-
 /// What a comparison found. Keys are never personal data.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Report {
     /// Entity name.
     pub entity: String,
@@ -46,19 +55,62 @@ pub struct Report {
     pub extra: Found,
     /// In both, with other contents.
     pub diverged: Found,
-    /// In the source only, or with other contents, because the newest record of the row was refused.
+    /// Different, because the newest record of the row was refused and waits in quarantine.
     pub quarantined: Found,
+    /// Changed during every look: nothing can be said of them. Not a difference.
+    pub unsettled: Found,
+    /// Of the differences, those that were repaired and looked at once more.
+    pub repaired: u64,
+    /// Of the ledger's rows: waiting for delivery, parked, or refused by the CRM. Not a difference: the ledger has them.
+    pub undelivered: u64,
 }
 
 impl Report {
-    /// Whether nothing is wrong: quarantined rows are accounted for.
+    /// Differences found.
+    pub fn differences(&self) -> u64 {
+        self.missing.count + self.extra.count + self.diverged.count
+    }
+
+    /// Whether nothing is left wrong: quarantined rows are accounted for.
     pub fn clean(&self) -> bool {
-        self.missing.count + self.extra.count + self.diverged.count == 0
+        self.differences() <= self.repaired
+    }
+
+    fn found(&mut self, kind: Kind) -> &mut Found {
+        match kind {
+            Kind::Missing => &mut self.missing,
+            Kind::Extra => &mut self.extra,
+            Kind::Diverged => &mut self.diverged,
+            Kind::Quarantined => &mut self.quarantined,
+        }
     }
 }
 
+impl fmt::Display for Report {
+    /// One line of a table; see [`HEAD`].
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = format!("{} -> {}", self.entity, self.target);
+        write!(
+            f,
+            "{name:<40} {:>10} {:>10} {:>8} {:>6} {:>8} {:>11} {:>9} {:>8}",
+            self.source_rows,
+            self.target_rows,
+            self.missing.count,
+            self.extra.count,
+            self.diverged.count,
+            self.quarantined.count,
+            self.unsettled.count,
+            self.repaired
+        )
+    }
+}
+
+/// Head of a table of [`Report`]s.
+pub const HEAD: &str = "entity -> target                             source     target  missing  extra diverged quarantined \
+     unsettled repaired";
+
 /// Keys of one kind.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Found {
     /// All of them.
     pub count: u64,
@@ -75,44 +127,35 @@ impl Found {
     }
 }
 
-/// Keys that differ between two sides.
-pub fn differences(source: &Side, target: &Side) -> BTreeSet<Key> {
-    let theirs = target.iter().filter(|(key, digest)| source.get(*key) != Some(*digest));
-    let missing = source.keys().filter(|key| !target.contains_key(*key));
-    theirs.map(|(key, _)| key).chain(missing).cloned().collect()
+/// What the source has under a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Absent,
+    /// A row that its contract refuses.
+    Refused,
+    Row(Digest),
 }
 
-/// The report of the second reading. `suspects` are the differences of the first one, none where there was only one reading;
-/// `quarantined` are keys whose newest record was refused.
-pub fn report(
-    entity: &str,
-    target_name: &str,
-    source: &Side,
-    target: &Side,
-    suspects: Option<&BTreeSet<Key>>,
-    quarantined: &BTreeSet<Key>,
-) -> Report {
-    let mut report = Report {
-        entity: entity.to_owned(),
-        target: target_name.to_owned(),
-        source_rows: source.len() as u64,
-        target_rows: target.len() as u64,
-        ..Report::default()
+/// How a row differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Missing,
+    Extra,
+    Diverged,
+    Quarantined,
+}
+
+/// Compares one row. `shown` is what the target shows, none where it shows nothing; `waits`: its key is in quarantine.
+fn judge(source: Told, shown: Option<Digest>, waits: bool) -> Option<Kind> {
+    let kind = match (source, shown) {
+        (Told::Absent, None) => return None,
+        (Told::Row(source), Some(target)) if source == target => return None,
+        (Told::Refused, _) => return Some(Kind::Quarantined),
+        (Told::Absent, Some(_)) => Kind::Extra,
+        (Told::Row(_), None) => Kind::Missing,
+        (Told::Row(_), Some(_)) => Kind::Diverged,
     };
-    for key in differences(source, target) {
-        if suspects.is_some_and(|suspects| !suspects.contains(&key)) {
-            // Changed between the two readings: in flight.
-            continue;
-        }
-        let kind = match (source.contains_key(&key), target.contains_key(&key)) {
-            (true, _) if quarantined.contains(&key) => &mut report.quarantined,
-            (true, true) => &mut report.diverged,
-            (true, false) => &mut report.missing,
-            (false, _) => &mut report.extra,
-        };
-        kind.add(&key);
-    }
-    report
+    Some(if waits { Kind::Quarantined } else { kind })
 }
 
 /// The content of a row as far as `source` alone tells it: plain columns and tokens of the groups that no other source
@@ -146,102 +189,37 @@ pub fn content(
     sealer.digest(&bytes)
 }
 
-/// Adds a row that was read from the source, as the change that capture would make of it.
-///
-/// # Errors
-/// Of [`content`].
-pub fn read_source(
-    side: &mut Side,
-    entity: &EntitySpec,
-    change: &Change,
-    sealer: &dyn Sealer,
-) -> Result<()> {
-    let digest = content(entity, &change.source, &change.state, sealer)?;
-    side.insert(change.key.clone(), digest);
-    Ok(())
-}
-
-/// Every row that the warehouse presents.
-///
-/// # Errors
-/// Of the warehouse.
-pub async fn read_warehouse(
-    warehouse: &mut dyn Warehouse,
-    entity: &EntitySpec,
-    source: &str,
-    sealer: &dyn Sealer,
-) -> Result<Side> {
-    let mut side = Side::new();
-    let mut after: Option<Key> = None;
-    loop {
-        let page = warehouse.scan(entity, after.as_ref(), PAGE_ROWS).await?;
-        let Some((last, _)) = page.last() else { return Ok(side) };
-        after = Some(last.clone());
-        for (key, state) in page.into_iter().filter(|(_, state)| state.alive()) {
-            side.insert(key, content(entity, source, &state, sealer)?);
-        }
-    }
-}
-
-/// Every row of the delivery ledger that is there, and the keys that the CRM has refused.
-///
-/// # Errors
-/// Of the ledger.
-pub fn read_ledger(
-    ledger: &mut dyn Ledger,
-    entity: &EntitySpec,
-    source: &str,
-    sealer: &dyn Sealer,
-) -> Result<(Side, BTreeSet<Key>)> {
-    let (mut side, mut refused) = (Side::new(), BTreeSet::new());
-    let mut after: Option<Key> = None;
-    loop {
-        let page = ledger.scan(&entity.name, after.as_ref(), PAGE_ROWS)?;
-        let Some(last) = page.last() else { return Ok((side, refused)) };
-        after = Some(last.key.clone());
-        for row in page.into_iter().filter(|row| row.state.alive()) {
-            if row.status == Status::Quarantined {
-                refused.insert(row.key.clone());
-            }
-            side.insert(row.key, content(entity, source, &row.state, sealer)?);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use covenant_model::value::Value;
-
     use super::*;
 
-    fn side(rows: &[(i64, u8)]) -> Side {
-        rows.iter().map(|(key, digest)| (Key(vec![Value::Int(*key)]), [*digest; 32])).collect()
-    }
-
-    fn keys(numbers: &[i64]) -> BTreeSet<Key> {
-        numbers.iter().map(|number| Key(vec![Value::Int(*number)])).collect()
+    #[test]
+    fn each_difference_has_its_kind() {
+        let (a, b) = ([1; 32], [2; 32]);
+        let cases = [
+            (Told::Row(a), Some(a), None),
+            (Told::Absent, None, None),
+            (Told::Row(a), Some(b), Some(Kind::Diverged)),
+            (Told::Row(a), None, Some(Kind::Missing)),
+            (Told::Absent, Some(a), Some(Kind::Extra)),
+            (Told::Refused, Some(a), Some(Kind::Quarantined)),
+            (Told::Refused, None, Some(Kind::Quarantined)),
+        ];
+        for (source, shown, expected) in cases {
+            assert_eq!(judge(source, shown, false), expected, "{source:?} {shown:?}");
+            let waiting = expected.map(|_| Kind::Quarantined);
+            assert_eq!(judge(source, shown, true), waiting, "in quarantine: {source:?} {shown:?}");
+        }
     }
 
     #[test]
-    fn each_difference_is_named_once() {
-        let source = side(&[(1, 1), (2, 2), (3, 3), (5, 5), (6, 6)]);
-        let target = side(&[(1, 1), (2, 9), (4, 4), (6, 9)]);
-        let found = report("e", "warehouse", &source, &target, None, &keys(&[5, 6]));
-        assert_eq!((found.source_rows, found.target_rows), (5, 4));
-        assert_eq!(found.diverged.keys, ["2"]);
-        assert_eq!(found.missing.keys, ["3"]);
-        assert_eq!(found.extra.keys, ["4"]);
-        assert_eq!(found.quarantined.keys, ["5", "6"]);
-        assert!(!found.clean());
-    }
-
-    #[test]
-    fn what_is_in_flight_is_no_difference() {
-        let first = differences(&side(&[(1, 1), (2, 2)]), &side(&[(1, 0), (2, 2)]));
-        assert_eq!(first, keys(&[1]));
-        // at the second reading key 1 has arrived, and key 2 has just changed
-        let (source, target) = (side(&[(1, 1), (2, 3)]), side(&[(1, 1), (2, 2)]));
-        let found = report("e", "warehouse", &source, &target, Some(&first), &BTreeSet::new());
-        assert!(found.clean(), "{found:?}");
+    fn what_was_repaired_is_clean_and_what_waits_is_accounted_for() {
+        let mut report = Report::default();
+        report.found(Kind::Quarantined).count = 3;
+        assert!(report.clean());
+        report.found(Kind::Missing).count = 2;
+        assert!(!report.clean());
+        report.repaired = 2;
+        assert!(report.clean());
     }
 }

@@ -253,4 +253,20 @@ pub struct ChunkRequest {
     pub key: Vec<String>,
     /// Only rows whose column lies in `[from, to)`, as texts: `(placed_at, 2026-01-01, 2026-04-01)`.
     pub range: Option<(String, String, String)>,
+    /// Only these rows, as texts of the key columns; empty: all. A job over keys is read in one chunk, and of a key that is
+    /// not there its absence is told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keys: Vec<Vec<String>>,
+    /// Only one part of the table, by a hash of the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<TablePart>,
+}
+
+/// One of several parts of a table, of about the same size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct TablePart {
+    /// Which, from 1.
+    pub number: u32,
+    /// Of how many.
+    pub of: u32,
 }

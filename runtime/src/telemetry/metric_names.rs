@@ -26,3 +26,5 @@ pub const OLDEST_WAITING_SECONDS: &str = "covenant_oldest_waiting_seconds";
 pub const DELIVERY_ROWS: &str = "covenant_delivery_rows";
 /// Rows that a backfill has landed, by entity.
 pub const BACKFILL_ROWS: &str = "covenant_backfill_rows";
+/// Differences that the last reconciliation left.
+pub const RECONCILE_DIFFERENCES: &str = "covenant_reconcile_differences";

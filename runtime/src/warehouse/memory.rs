@@ -173,6 +173,13 @@ impl Warehouse for MemoryWarehouse {
         let behind = rows.filter(|(key, _)| after.is_none_or(|after| *key > after));
         Ok(behind.take(limit).map(|(key, state)| (key.clone(), state.clone())).collect())
     }
+
+    async fn rows(&mut self, entity: &EntitySpec, keys: &[Key]) -> Result<Vec<(Key, RowState)>> {
+        let store = self.store.lock();
+        let table = store.tables.get(&entity.name);
+        let row = |key: &Key| Some((key.clone(), table?.rows().get(key)?.clone()));
+        Ok(keys.iter().filter_map(row).collect())
+    }
 }
 
 fn failed(what: &str) -> RuntimeError {

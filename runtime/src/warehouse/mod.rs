@@ -97,6 +97,12 @@ pub trait Warehouse: Send {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<Vec<(Key, RowState)>>;
+
+    /// The rows of these keys that are known, tombstones and incomplete ones too, in any order.
+    ///
+    /// # Errors
+    /// As [`Warehouse::scan`].
+    async fn rows(&mut self, entity: &EntitySpec, keys: &[Key]) -> Result<Vec<(Key, RowState)>>;
 }
 
 /// The commits that still have to be applied, checked to follow `applied` without a hole.

@@ -89,6 +89,7 @@ pub async fn land(landing: &dyn Landing, by_entity: &[(&EntitySpec, Vec<Change>)
         quarantine: None,
         positions: Default::default(),
         resolutions: Vec::new(),
+        gaps: Vec::new(),
     };
     landing.commit(&commit).await.unwrap();
 }

@@ -116,6 +116,7 @@ impl Bench {
             quarantine: None,
             positions: Default::default(),
             resolutions: Vec::new(),
+            gaps: Vec::new(),
         };
         self.landing.commit(&commit).await.map_err(|refused| match refused {
             CommitRefused::Unknown(error) => Failure::from(error),

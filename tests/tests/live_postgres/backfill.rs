@@ -23,6 +23,8 @@ pub(crate) fn request(table: &str, columns: &[&str], key: &[&str]) -> ChunkReque
         columns: texts(columns),
         key: texts(key),
         range: None,
+        keys: Vec::new(),
+        part: None,
     }
 }
 

@@ -121,6 +121,9 @@ impl Ledger for Kept {
     fn scan(&mut self, entity: &str, after: Option<&Key>, limit: usize) -> Result<Vec<LedgerRow>> {
         self.lock().scan(entity, after, limit)
     }
+    fn row(&mut self, entity: &str, key: &Key) -> Result<Option<LedgerRow>> {
+        self.lock().row(entity, key)
+    }
     fn retry(&mut self, entity: &str) -> Result<u64> {
         self.lock().retry(entity)
     }

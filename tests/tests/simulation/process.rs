@@ -220,6 +220,8 @@ pub(crate) fn job(number: usize, table: super::rows::Table) -> Job {
             columns: columns.columns.iter().map(|column| column.name.clone()).collect(),
             key: vec![table.key_column().to_owned()],
             range: None,
+            keys: Vec::new(),
+            part: None,
         },
     }
 }

@@ -35,10 +35,10 @@ pub(super) fn in_dependency_order(jobs: &[&JobSpec], purpose: &str) -> Value {
     json!({ "Comment": purpose, "StartAt": level_name(0), "States": states })
 }
 
-/// Reads chunks of a table, several at a time. Input: `{"entity": "...", "chunks": ["...", ...]}`.
+/// Reads chunks of a table, several at a time. Input: `{"entity": "sales.order", "chunks": ["1/8", "2/8", ...]}`.
 pub(super) fn backfill(job: &JobSpec) -> Value {
     let command = json!({
-        "Command.$": "States.Array('backfill', '--entity', $.entity, '--chunk', $.chunk)"
+        "Command.$": "States.Array('backfill', $.entity, '--chunk', $.chunk)"
     });
     let mut one = task(job, command);
     put(&mut one, None);

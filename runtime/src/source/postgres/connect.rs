@@ -271,8 +271,8 @@ fn classify(code: &str, message: &str) -> (ErrorKind, &'static str) {
 }
 
 /// What to do about a gap.
-pub(super) const ADVICE_GAP: &str = "Changes may be missing. Find out why the slot was lost, then accept the gap: the \
-     incarnation is raised and the tables are read again";
+pub(super) const ADVICE_GAP: &str = "Changes may be missing. Find out why the slot was lost (`covenant-runtime gap show`), then \
+     `covenant-runtime gap accept --reason ...`: the incarnation is raised and the tables are read again";
 
 /// TLS parameters as written in the address.
 #[derive(Debug, Default, PartialEq)]

@@ -129,10 +129,12 @@ pub enum Gap {
         found: String,
     },
     /// The slot is gone.
-    #[error("the slot is gone; landing ends at {durable}")]
+    #[error("the slot is gone; landing ends at {durable}, the server's log at {flushed}")]
     SlotGone {
         /// The durable position.
         durable: Lsn,
+        /// End of the server's log: what was committed between the two may be lost.
+        flushed: Lsn,
     },
     /// The slot lost its log.
     #[error(
@@ -182,8 +184,7 @@ pub fn check(
         return Start::Gap(gap);
     }
     let Some(state) = state else {
-        return landed
-            .map_or(Start::Create, |landed| Start::Gap(Gap::SlotGone { durable: landed.durable }));
+        return landed.map_or(Start::Create, |landed| Start::Gap(gone(landed, identity)));
     };
     if let Some(why) = misfit(state, database) {
         return Start::Misfit { why };
@@ -203,6 +204,10 @@ pub fn check(
         }
         Some(landed) => Start::Resume(landed.durable),
     }
+}
+
+fn gone(landed: &Landed, identity: &Identity) -> Gap {
+    Gap::SlotGone { durable: landed.durable, flushed: identity.flushed }
 }
 
 fn lineage_gap(landed: &Landed, slot: &str, identity: &Identity) -> Option<Gap> {
@@ -326,7 +331,13 @@ mod tests {
                 &id,
                 Start::Resume(DURABLE),
             ),
-            ("gone", Some(landed()), None, &id, Start::Gap(Gap::SlotGone { durable: DURABLE })),
+            (
+                "gone",
+                Some(landed()),
+                None,
+                &id,
+                Start::Gap(Gap::SlotGone { durable: DURABLE, flushed: Lsn(500) }),
+            ),
             (
                 "recreated, or landing restored",
                 Some(landed()),

@@ -15,7 +15,9 @@ use tokio_postgres::{Client, SimpleQueryMessage, SimpleQueryRow};
 use super::connect::Endpoint;
 use super::sql::{ident, literal, parse_copy_row, parse_snapshot};
 use crate::error::{ErrorKind, Result, RuntimeError};
-use crate::source::{Chunk, ChunkRequest, Relation, RelationColumn, Snapshot, TableReader, Tuple};
+use crate::source::{
+    Chunk, ChunkRequest, Relation, RelationColumn, Snapshot, TablePart, TableReader, Tuple,
+};
 
 /// How long one read may take; a longer one counts as lost and is tried again.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(120);
@@ -91,6 +93,8 @@ impl PostgresReader {
     }
 
     async fn plan(&mut self, client: &Client, request: &ChunkRequest) -> Result<Arc<Plan>> {
+        // Keys change from read to read; everything else of a plan does not.
+        let request = &ChunkRequest { keys: Vec::new(), ..request.clone() };
         if let Some((_, plan)) = self.plans.iter().find(|(known, _)| known == request) {
             return Ok(plan.clone());
         }
@@ -147,7 +151,7 @@ impl PostgresReader {
             return Err(mismatch(format!("the table {table} is to be read without a key")));
         }
         let list: Vec<String> = request.columns.iter().map(|name| ident(name)).collect();
-        let range = match &request.range {
+        let mut range = match &request.range {
             None => String::new(),
             Some((name, from, to)) => {
                 let (quoted, ty) = (ident(name), &column(name)?.ty);
@@ -155,6 +159,10 @@ impl PostgresReader {
                 format!("{quoted} >= {from}::{ty} AND {quoted} < {to}::{ty}")
             }
         };
+        if let Some(part) = request.part {
+            let and = if range.is_empty() { "" } else { " AND " };
+            range = format!("{range}{and}{}", in_part(&key, part));
+        }
         Ok(Plan {
             relation: Arc::new(Relation {
                 schema: request.schema.clone(),
@@ -175,7 +183,7 @@ impl PostgresReader {
         limit: usize,
     ) -> Result<Chunk> {
         let plan = self.plan(client, request).await?;
-        let sql = plan.page(after, limit).map_err(|what| self.bug(&what))?;
+        let sql = plan.page(&request.keys, after, limit).map_err(|what| self.bug(&what))?;
         let opened = self.simple(client, BEGIN_CHUNK).await?;
         let text = |row: usize, column: usize| opened.get(row).and_then(|row| row.get(column));
         let snapshot = text(0, 0).and_then(parse_snapshot);
@@ -265,20 +273,45 @@ fn found_column(row: &SimpleQueryRow) -> Option<Found> {
     })
 }
 
+/// `hashtext` gives the same on one server version, which is as long as a job lives.
+fn in_part(key: &[KeyColumn], part: TablePart) -> String {
+    let texts: Vec<String> = key.iter().map(|column| format!("{}::text", column.ident)).collect();
+    let (of, number) = (part.of.max(1), part.number.saturating_sub(1));
+    format!(
+        "mod(hashtext(concat_ws('|', {}))::bigint + 2147483648, {of}) = {number}",
+        texts.join(", ")
+    )
+}
+
 impl Plan {
+    /// Texts of a key as a row of SQL.
+    fn row(&self, texts: &[String]) -> std::result::Result<String, String> {
+        if texts.len() != self.key.len() {
+            return Err(format!("{} key texts for {} columns", texts.len(), self.key.len()));
+        }
+        let texts = texts.iter().zip(&self.key);
+        let texts: Vec<String> =
+            texts.map(|(text, column)| format!("{}::{}", literal(text), column.ty)).collect();
+        Ok(format!("({})", texts.join(", ")))
+    }
+
     /// SQL of the page behind `after`. Row comparison and order use the same columns, so that one unique index serves both.
-    fn page(&self, after: Option<&[String]>, limit: usize) -> std::result::Result<String, String> {
+    fn page(
+        &self,
+        keys: &[Vec<String>],
+        after: Option<&[String]>,
+        limit: usize,
+    ) -> std::result::Result<String, String> {
         let idents: Vec<&str> = self.key.iter().map(|column| column.ident.as_str()).collect();
         let idents = idents.join(", ");
         let mut conditions = Vec::new();
         if let Some(after) = after {
-            if after.len() != self.key.len() {
-                return Err(format!("{} key texts for {} columns", after.len(), self.key.len()));
-            }
-            let texts = after.iter().zip(&self.key);
-            let texts: Vec<String> =
-                texts.map(|(text, column)| format!("{}::{}", literal(text), column.ty)).collect();
-            conditions.push(format!("({idents}) > ({})", texts.join(", ")));
+            conditions.push(format!("({idents}) > {}", self.row(after)?));
+        }
+        if !keys.is_empty() {
+            let rows = keys.iter().map(|key| self.row(key));
+            let rows = rows.collect::<std::result::Result<Vec<_>, _>>()?.join(", ");
+            conditions.push(format!("({idents}) IN ({rows})"));
         }
         if !self.range.is_empty() {
             conditions.push(self.range.clone());
@@ -351,15 +384,19 @@ mod tests {
     #[test]
     fn pages() {
         assert_eq!(
-            plan("").page(None, 10).unwrap(),
+            plan("").page(&[], None, 10).unwrap(),
             "COPY (SELECT x FROM t ORDER BY \"a\", \"b\"\"c\" LIMIT 10) TO STDOUT"
         );
         let after = ["1".to_owned(), "it's".to_owned()];
         assert_eq!(
-            plan("r < 1").page(Some(&after), 5).unwrap(),
+            plan("r < 1").page(&[], Some(&after), 5).unwrap(),
             "COPY (SELECT x FROM t WHERE (\"a\", \"b\"\"c\") > ('1'::integer, 'it''s'::text) \
              AND r < 1 ORDER BY \"a\", \"b\"\"c\" LIMIT 5) TO STDOUT"
         );
-        assert!(plan("").page(Some(&after[..1]), 5).is_err());
+        assert!(plan("").page(&[], Some(&after[..1]), 5).is_err());
+        let keys = [after.to_vec(), vec!["2".to_owned(), "b".to_owned()]];
+        let page = plan("").page(&keys, None, 3).unwrap();
+        let asked = "WHERE (\"a\", \"b\"\"c\") IN (('1'::integer, 'it''s'::text), ('2'::integer, 'b'::text)) ORDER";
+        assert!(page.contains(asked), "{page}");
     }
 }

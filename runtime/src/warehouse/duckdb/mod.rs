@@ -157,6 +157,11 @@ impl Warehouse for DuckWarehouse {
         let (entity, after) = (entity.clone(), after.cloned());
         self.worker.call(move |db| read::scan(db, &entity, after.as_ref(), limit)).await
     }
+
+    async fn rows(&mut self, entity: &EntitySpec, keys: &[Key]) -> Result<Vec<(Key, RowState)>> {
+        let (entity, keys) = (entity.clone(), keys.to_vec());
+        self.worker.call(move |db| read::rows(db, &entity, &keys)).await
+    }
 }
 
 /// Name of an entity's table in SQL: `"SALES"."ORDERS_STATE"`.

@@ -16,6 +16,9 @@ use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::landing::CommitNumber;
 use crate::warehouse::{Cycle, TableCounts};
 
+/// Keys that one query asks for.
+const KEYS_PER_QUERY: usize = 1_000;
+
 pub(super) fn cycles(db: &Connection) -> Result<BTreeMap<String, Cycle>> {
     let reading = |error| failed("reading the cycles", error);
     let mut statement = db
@@ -52,9 +55,52 @@ pub(super) fn scan(
     after: Option<&Key>,
     limit: usize,
 ) -> Result<Vec<(Key, RowState)>> {
-    let reading = |error| failed("reading rows", error);
     let key = columns::of_key(entity);
-    let names: Vec<String> = key.iter().map(|column| quoted(&column.name)).collect();
+    let names = key_names(&key);
+    let behind = match after {
+        Some(_) => format!("WHERE ({names}) > ({})", marks(&key)),
+        None => String::new(),
+    };
+    let query = format!("{} {behind} ORDER BY {names} LIMIT {limit}", select(entity, &key)?);
+    let bound = after.map(|after| key_texts(&key, after)).unwrap_or_default();
+    query_rows(db, entity, &key, &query, bound)
+}
+
+/// Rows by their keys, in pieces that stay below the library's number of parameters.
+pub(super) fn rows(
+    db: &Connection,
+    entity: &EntitySpec,
+    keys: &[Key],
+) -> Result<Vec<(Key, RowState)>> {
+    let key = columns::of_key(entity);
+    let select = select(entity, &key)?;
+    let mut found = Vec::new();
+    for piece in keys.chunks(KEYS_PER_QUERY) {
+        let rows = vec![format!("({})", marks(&key)); piece.len()].join(", ");
+        let query = format!("{select} WHERE ({}) IN (VALUES {rows})", key_names(&key));
+        let bound = piece.iter().flat_map(|value| key_texts(&key, value)).collect();
+        found.extend(query_rows(db, entity, &key, &query, bound)?);
+    }
+    Ok(found)
+}
+
+fn key_names(key: &[StoredColumn]) -> String {
+    key.iter().map(|column| quoted(&column.name)).collect::<Vec<_>>().join(", ")
+}
+
+/// A parameter for each column of a key.
+fn marks(key: &[StoredColumn]) -> String {
+    let mark =
+        |column: &StoredColumn| format!("CAST(? AS {})", type_name(LandingType::of(&column.ty)));
+    key.iter().map(mark).collect::<Vec<_>>().join(", ")
+}
+
+fn key_texts(key: &[StoredColumn], values: &Key) -> Vec<String> {
+    key.iter().zip(&values.0).map(|(column, value)| bound(column, value)).collect()
+}
+
+/// Every column of the state that [`row_of`] reads, in its order.
+fn select(entity: &EntitySpec, key: &[StoredColumn]) -> Result<String> {
     let mut selected: Vec<String> = key.iter().map(text_of).collect();
     selected.push(format!("CAST({} AS VARCHAR)", names::EXISTS));
     selected.push(format!("CAST({} AS VARCHAR)", names::ALIVE));
@@ -63,30 +109,22 @@ pub(super) fn scan(
         selected.push(format!("CAST({} AS VARCHAR)", quoted(&guard)));
         selected.extend(columns::of_group(entity, ix).iter().map(text_of));
     }
-    let behind = match after {
-        Some(_) => {
-            let marks = key
-                .iter()
-                .map(|column| format!("CAST(? AS {})", type_name(LandingType::of(&column.ty))));
-            let marks = marks.collect::<Vec<_>>().join(", ");
-            format!("WHERE ({}) > ({marks})", names.join(", "))
-        }
-        None => String::new(),
-    };
-    let query = format!(
-        "SELECT {} FROM {} {behind} ORDER BY {} LIMIT {limit}",
-        selected.join(", "),
-        table(entity, "_STATE")?,
-        names.join(", ")
-    );
-    let bound: Vec<String> = after
-        .map(|after| key.iter().zip(&after.0).map(|(column, value)| bound(column, value)).collect())
-        .unwrap_or_default();
-    let mut statement = db.prepare(&query).map_err(reading)?;
+    Ok(format!("SELECT {} FROM {}", selected.join(", "), table(entity, "_STATE")?))
+}
+
+fn query_rows(
+    db: &Connection,
+    entity: &EntitySpec,
+    key: &[StoredColumn],
+    query: &str,
+    bound: Vec<String>,
+) -> Result<Vec<(Key, RowState)>> {
+    let reading = |error| failed("reading rows", error);
+    let mut statement = db.prepare(query).map_err(reading)?;
     let mut rows = statement.query(params_from_iter(bound)).map_err(reading)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next().map_err(reading)? {
-        found.push(row_of(entity, &key, row)?);
+        found.push(row_of(entity, key, row)?);
     }
     Ok(found)
 }

@@ -1,0 +1,277 @@
+//! Runs reconciliations, one at a time, in a task of its own: lanes go on beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use covenant_model::manifest::Manifest;
+use covenant_model::version::Lsn;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::drive::Phase;
+use super::http::{Control, Landed};
+use super::jobs;
+use crate::env::Env;
+use crate::error::{ErrorKind, Result, RuntimeError};
+use crate::landing::{CommitNumber, SourcePosition};
+use crate::quarantine::Quarantine;
+use crate::reconcile::Report;
+use crate::reconcile::run::{Lanes, Reconciler};
+use crate::source::postgres::reader::PostgresReader;
+use crate::source::{ChunkRequest, TableReader};
+use crate::telemetry::metric_names;
+
+/// How long landing may take to pass the end of the log as it was at a read, microseconds.
+const LANDED_WAIT_MAX_US: i64 = 300_000_000;
+/// Between two looks at landing.
+const LANDED_LOOK: Duration = Duration::from_millis(100);
+
+/// What is to be compared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReconcileRequest {
+    /// One entity; none: all that are read from a table.
+    pub entity: Option<String>,
+    /// Whether differences are repaired.
+    pub repair: bool,
+}
+
+/// A run, as callers see it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Run {
+    /// Counts the runs of this process; 0: there was none.
+    pub number: u64,
+    /// Whether it is under way.
+    pub running: bool,
+    /// What it is doing.
+    pub doing: String,
+    /// Everything that is compared so far.
+    pub reports: Vec<Report>,
+    /// Once it has ended: whether every fence was reached and nothing is left wrong.
+    pub clean: Option<bool>,
+    /// What ended it early, without values.
+    pub error: Option<String>,
+}
+
+/// Where runs are asked for and looked at.
+#[derive(Clone)]
+pub struct Desk {
+    run: Arc<Mutex<Run>>,
+    requests: mpsc::Sender<ReconcileRequest>,
+}
+
+/// The task's end of a [`Desk`].
+pub struct Inbox {
+    run: Arc<Mutex<Run>>,
+    requests: mpsc::Receiver<ReconcileRequest>,
+}
+
+/// A desk and its other end.
+pub fn desk() -> (Desk, Inbox) {
+    let (sender, receiver) = mpsc::channel(1);
+    let run = Arc::<Mutex<Run>>::default();
+    (Desk { run: run.clone(), requests: sender }, Inbox { run, requests: receiver })
+}
+
+impl Desk {
+    /// Starts a run. Where one is under way it goes on, and the caller is told of it.
+    ///
+    /// # Errors
+    /// Where nobody runs reconciliations, in words.
+    pub fn ask(&self, request: ReconcileRequest) -> std::result::Result<Run, String> {
+        let mut run = self.run.lock().unwrap_or_else(PoisonError::into_inner);
+        if !run.running {
+            self.requests.try_send(request).map_err(|_| {
+                "no database is configured (COVENANT_STORE_URL): there is nothing to compare with"
+                    .to_owned()
+            })?;
+            *run = Run { number: run.number + 1, running: true, ..Run::default() };
+        }
+        Ok(run.clone())
+    }
+
+    /// The newest run.
+    pub fn look(&self) -> Run {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// The task.
+pub struct ReconcileTask {
+    /// What to compare.
+    pub reconciler: Reconciler,
+    /// Moves an idle log.
+    pub nudger: PostgresReader,
+    /// Entities and their tables.
+    pub manifest: Arc<Manifest>,
+    /// The database's name in the project.
+    pub system: String,
+    /// To capture.
+    pub control: mpsc::Sender<Control>,
+    /// Refused records.
+    pub quarantine: Quarantine,
+    /// Requests.
+    pub inbox: Inbox,
+    /// Time.
+    pub env: Env,
+    /// Phase of the process.
+    pub phase: watch::Receiver<Phase>,
+}
+
+impl ReconcileTask {
+    /// Runs until the process drains; a run that is under way ends with it, and harms nothing.
+    ///
+    /// # Errors
+    /// None: what goes wrong is in the run.
+    pub async fn run(self) -> Result<()> {
+        let Self {
+            mut reconciler, nudger, manifest, system, control, quarantine, inbox, env, ..
+        } = self;
+        let (Inbox { run, mut requests }, mut phase) = (inbox, self.phase);
+        let mut lanes =
+            Beside { nudger, control, quarantine, env, system: system.clone(), run: run.clone() };
+        loop {
+            let request = tokio::select! {
+                request = requests.recv() => request,
+                _ = phase.wait_for(|phase| *phase != Phase::Running) => None,
+            };
+            let Some(request) = request else { return Ok(()) };
+            let ended = tokio::select! {
+                ended = compare(&mut reconciler, &mut lanes, &manifest, &system, &request) => ended,
+                _ = phase.wait_for(|phase| *phase != Phase::Running) => return Ok(()),
+            };
+            let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
+            run.running = false;
+            run.doing = String::new();
+            match ended {
+                Ok(()) => run.clean = Some(run.reports.iter().all(Report::clean)),
+                Err(error) => {
+                    tracing::warn!(%error, "a reconciliation has ended early");
+                    (run.clean, run.error) = (Some(false), Some(error.to_string()));
+                }
+            }
+        }
+    }
+}
+
+async fn compare(
+    reconciler: &mut Reconciler,
+    lanes: &mut Beside,
+    manifest: &Manifest,
+    system: &str,
+    request: &ReconcileRequest,
+) -> Result<()> {
+    if let Some(name) = &request.entity
+        && manifest.entity(name).and_then(|entity| jobs::whole(entity, system)).is_none()
+    {
+        let what = format!("there is no entity `{name}` that is read from a table of {system}");
+        let advice = "See `covenant-runtime status` for the entities.";
+        return Err(RuntimeError::new(ErrorKind::Rejected, "reconcile", what, advice));
+    }
+    let wanted = |name: &str| request.entity.as_ref().is_none_or(|only| only == name);
+    for entity in manifest.entities.iter().filter(|entity| wanted(&entity.name)) {
+        // What only events or Salesforce tell cannot be read again.
+        let Some((source, read)) = jobs::whole(entity, system) else { continue };
+        let repair = request.repair;
+        let found = reconciler.entity(lanes, &entity.name, &source, read, repair).await?;
+        for report in &found {
+            let labels = [("entity", report.entity.clone()), ("target", report.target.clone())];
+            let left = report.differences().saturating_sub(report.repaired);
+            metrics::gauge!(metric_names::RECONCILE_DIFFERENCES, &labels).set(left as f64);
+        }
+        lanes.run.lock().unwrap_or_else(PoisonError::into_inner).reports.extend(found);
+    }
+    Ok(())
+}
+
+/// The running lanes.
+struct Beside {
+    nudger: PostgresReader,
+    control: mpsc::Sender<Control>,
+    quarantine: Quarantine,
+    env: Env,
+    system: String,
+    run: Arc<Mutex<Run>>,
+}
+
+impl Beside {
+    async fn landed(&mut self) -> Result<Landed> {
+        let (answer, answered) = oneshot::channel();
+        self.control.send(Control::Land(answer)).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())
+    }
+
+    /// Waits until landing is as `reached` wants it.
+    async fn until(
+        &mut self,
+        what: &str,
+        reached: impl Fn(&BTreeMap<String, SourcePosition>) -> bool,
+    ) -> Result<CommitNumber> {
+        let until_us = self.env.clock.now_us().saturating_add(LANDED_WAIT_MAX_US);
+        loop {
+            let landed = self.landed().await?;
+            if reached(&landed.positions) {
+                return Ok(landed.commit);
+            }
+            if self.env.clock.now_us() > until_us {
+                return Err(RuntimeError::new(
+                    ErrorKind::Unavailable,
+                    "reconcile",
+                    format!("landing did not reach {what}"),
+                    "See in `covenant-runtime status` what holds capture up, then run it again.",
+                ));
+            }
+            self.nudger.nudge().await?;
+            self.env.clock.sleep(LANDED_LOOK).await;
+        }
+    }
+}
+
+#[async_trait(?Send)]
+impl Lanes for Beside {
+    async fn landed_past(&mut self, lsn: Lsn) -> Result<CommitNumber> {
+        let system = self.system.clone();
+        let what = format!("{lsn}, the log's end at the read");
+        self.until(&what, |positions| match positions.get(&system) {
+            Some(SourcePosition::Postgres { lsn: landed, .. }) => *landed >= lsn,
+            Some(
+                SourcePosition::Stream { .. }
+                | SourcePosition::Salesforce { .. }
+                | SourcePosition::Backfill { .. },
+            )
+            | None => false,
+        })
+        .await
+    }
+
+    async fn repair(&mut self, entity: &str, request: ChunkRequest) -> Result<CommitNumber> {
+        let job = jobs::repair(entity, request);
+        let id = job.id.clone();
+        let (answer, answered) = oneshot::channel();
+        self.control.send(Control::Repair(job, answer)).await.map_err(|_| gone())?;
+        answered.await.map_err(|_| gone())?;
+        self.until("the end of the repair", |positions| {
+            matches!(positions.get(&id), Some(SourcePosition::Backfill { done: true, .. }))
+        })
+        .await
+    }
+
+    async fn waiting(&mut self, entity: &str) -> Result<BTreeSet<String>> {
+        self.quarantine.refresh().await?;
+        Ok(self.quarantine.keys_waiting(entity))
+    }
+
+    fn progress(&mut self, doing: String) {
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).doing = doing;
+    }
+}
+
+fn gone() -> RuntimeError {
+    RuntimeError::new(
+        ErrorKind::Unavailable,
+        "reconcile",
+        "capture has stopped",
+        "See `covenant-runtime status`; run it again once capture runs.",
+    )
+}

@@ -1,0 +1,13 @@
+//! The operator's commands, run as a person runs them: the real program beside a real PostgreSQL and Salesforce's simulator.
+//!
+//! | module | what |
+//! |---|---|
+//! | `stage` | source, Salesforce and process in a folder of their own, and commands beside them |
+//! | `gap` | a slot that was dropped: refused, accepted, and nothing stays lost |
+//! | `reconcile` | a warehouse that somebody broke is found out, and mended beside live traffic |
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
+
+mod gap;
+mod reconcile;
+mod stage;
