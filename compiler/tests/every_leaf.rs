@@ -120,7 +120,15 @@ fn others(value: &Value) -> Vec<Value> {
             vec![json!(number + 1), json!(number - 1)]
         }
         Value::String(text) => vec![json!(format!("{text}x"))],
-        Value::Array(_) => vec![json!(["x"]), json!([1])],
+        Value::Array(_) => vec![
+            json!(["x"]),
+            json!([1]),
+            json!([{"id": 99, "name": "x"}]),
+            json!([{
+                "name": "x", "text": "x", "expect": {"bool": true}, "on_fail": "quarantine",
+                "at_capture": true, "about": null
+            }]),
+        ],
         Value::Object(_) => vec![json!({"x": "y"}), json!({"x": ["y"]}), json!({"x": 1})],
     };
     all.extend(WORDS.iter().map(|word| json!(word)));
@@ -158,6 +166,11 @@ fn is_derived(path: &[Step]) -> bool {
         pattern.len() <= below.len()
             && pattern.iter().zip(below).all(|(wanted, part)| *wanted == "*" || wanted == part)
     })
+}
+
+/// The kind says which other keys there are, so it cannot change alone: a case of DCS102 does it.
+fn is_kind(path: &[Step]) -> bool {
+    matches!(path.last(), Some(Step::Key(key)) if key == "kind")
 }
 
 /// Identities: another one is another thing, and needs its parts to follow.
@@ -231,7 +244,7 @@ fn every_leaf_of(folder: &str) {
             }
         }
         changed += fitting;
-        if fitting == 0 {
+        if fitting == 0 && !is_kind(path) {
             untouched.insert(shown(path));
         }
     }
@@ -241,8 +254,8 @@ fn every_leaf_of(folder: &str) {
 }
 
 #[test]
-fn every_leaf_of_acme_gets_a_verdict() {
-    every_leaf_of("../contracts");
+fn every_leaf_gets_a_verdict() {
+    every_leaf_of("tests/breaking/base");
 }
 
 #[test]

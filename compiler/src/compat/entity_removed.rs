@@ -51,6 +51,14 @@ fn followers(sides: Sides<'_>, entity: &EntitySpec) -> Vec<String> {
     let mut leaves: Vec<String> = references
         .map(|(other, field)| leaf_of_field(&other.name, field.id, "references"))
         .collect();
+    for (other, field) in sides.old.referring(&entity.name) {
+        let Some(sink) = &other.salesforce else { continue };
+        let lookups = sink.fields.iter().filter(|mapped| {
+            mapped.parent_external_id.is_some() && id_of(other, mapped.source) == Some(field.id)
+        });
+        let leaf = |target: &str| format!("{}/salesforce/fields/{target}", other.name);
+        leaves.extend(lookups.map(|mapped| leaf(&mapped.target)));
+    }
     for model in sides.old.readers(&entity.name) {
         leaves.push(format!("{}/query", model.name));
         let shown = |(from, _): &(String, String)| *from == entity.name;

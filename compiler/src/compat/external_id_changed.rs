@@ -31,5 +31,19 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
     let below = format!("sinks/{}/external_id", new.system);
     let leaf = pair.leaf("salesforce/external_id");
     let broken = broken.into_iter().collect();
-    findings.push(pair.finding(&RULE, &below, headline, broken, RULE.how).claiming([leaf]));
+    let finding = pair.finding(&RULE, &below, headline, broken, RULE.how).claiming([leaf]);
+    findings.push(finding.cascading(lookups(pair)));
+}
+
+/// Lookups elsewhere that find these records.
+fn lookups(pair: EntityPair<'_>) -> Vec<String> {
+    let mut leaves = Vec::new();
+    for (other, field) in pair.sides.old.referring(&pair.old.name) {
+        let mapped = other.salesforce.iter().flat_map(|sink| &sink.fields);
+        for mapped in mapped.filter(|one| id_of(other, one.source) == Some(field.id)) {
+            let target = &mapped.target;
+            leaves.push(format!("{}/salesforce/fields/{target}/parent_external_id", other.name));
+        }
+    }
+    leaves
 }

@@ -23,6 +23,7 @@ macro_rules! cases {
 
 mod alarm_changed;
 pub mod cases;
+pub mod catalogue;
 mod class_changed;
 mod consumers;
 mod delete_changed;

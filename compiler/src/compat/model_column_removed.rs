@@ -77,6 +77,7 @@ fn columns(pair: ModelPair<'_>, findings: &mut Vec<Finding>) {
                 .new_at(Some(path))
                 .claiming(claims)
                 .cascading([pair.leaf("query")])
+                .cascading(pair.old.key.contains(&old.name).then(|| pair.leaf("key")))
                 .via(consumers::lineage(pair.sides.old, &pair.old.name, &old.name)),
         );
     }

@@ -34,15 +34,12 @@ pub(super) fn words(query: &str) -> Vec<String> {
     words
 }
 
-/// Whether two queries say the same once names were replaced in the old one.
+/// Whether two queries say the same, words that were renamed counting as the same. An alias may keep the old word.
 pub(super) fn same(old: &str, new: &str, renamed: &[(&str, &str)]) -> bool {
-    let mut before = words(old);
-    for word in &mut before {
-        if let Some((_, now)) = renamed.iter().find(|(was, _)| was == word) {
-            *word = (*now).to_owned();
-        }
-    }
-    before == words(new)
+    let (before, after) = (words(old), words(new));
+    let is_renamed = |old: &str, new: &str| renamed.contains(&(old, new));
+    before.len() == after.len()
+        && before.iter().zip(&after).all(|(old, new)| old == new || is_renamed(old, new))
 }
 
 #[cfg(test)]
@@ -54,5 +51,6 @@ mod tests {
         assert!(same("SELECT  a FROM t -- x\n", "select a from t;", &[]));
         assert!(!same("SELECT 'A' FROM t", "SELECT 'a' FROM t", &[]));
         assert!(same("SELECT o.a FROM t o", "SELECT o.b FROM t o", &[("a", "b")]));
+        assert!(same("SELECT o.a AS a FROM t o", "SELECT o.b AS a FROM t o", &[("a", "b")]));
     }
 }

@@ -6,7 +6,7 @@ pub(super) static RULE: Rule = Rule {
     code: "DCM253",
     slug: "break-without-major-version",
     direction: Direction::Neutral,
-    mirror: Mirror::Own,
+    mirror: Mirror::None("about the version: the change backwards may break nobody"),
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable, SalesforceMapping, Model, Reference, People],
     migration: Migration::None,

@@ -1,0 +1,281 @@
+//! The cases of every rule (`tests/breaking/*.case`), tried on one base set of contracts, and the laws that hold for
+//! all of them.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads files and may panic"
+)]
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use covenant_compiler::compat::cases::{self, Case};
+use covenant_compiler::compat::{self, Finding, Grade, Mirror, RULES};
+use covenant_compiler::plan::Plan;
+use covenant_compiler::source::SourceSet;
+use covenant_compiler::{compile, driver};
+use covenant_model::spec::Compatibility;
+
+/// Rules without cases, and why.
+const WITHOUT: &[(&str, &str)] = &[
+    ("DCW053", "the language has one format only"),
+    ("DCX000", "a change that no rule knows is a gap; the leaves test looks for them"),
+];
+
+fn base() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/breaking/base");
+    let prefix = format!("{}/", folder.display());
+    let read = driver::read_contracts(&folder).unwrap();
+    let name = |path: &str| path.strip_prefix(&prefix).unwrap_or(path).to_owned();
+    read.iter().map(|(_, file)| (name(&file.path), file.text.clone())).collect()
+}
+
+fn plan(files: Vec<(String, String)>, what: &str) -> Plan {
+    let compiled = compile(SourceSet::new(files));
+    let said =
+        covenant_compiler::diagnostic::human::render(&compiled.diagnostics, &compiled.sources);
+    compiled.plan.unwrap_or_else(|| panic!("{what}: {said}"))
+}
+
+/// Every case with its rule's code and both sides.
+fn all() -> Vec<(&'static str, Case<'static>, Plan, Plan)> {
+    let base = base();
+    let mut found = Vec::new();
+    for rule in RULES {
+        for case in cases::parse(rule.cases).unwrap_or_else(|why| panic!("{}: {why}", rule.code)) {
+            let what = format!("{} {}", rule.code, case.title);
+            let side = |new| {
+                let files = cases::apply(&base, &case, new);
+                plan(files.unwrap_or_else(|why| panic!("{what}: {why}")), &what)
+            };
+            let (old, new) = (side(false), side(true));
+            found.push((rule.code, case, old, new));
+        }
+    }
+    found
+}
+
+fn flat(findings: &[Finding]) -> Vec<&Finding> {
+    findings.iter().flat_map(|finding| finding.all()).collect()
+}
+
+fn told(findings: &[Finding]) -> Vec<String> {
+    let tell = |one: &&Finding| format!("{} {:?} {}", one.rule.code, one.grade, one.headline);
+    flat(findings).iter().map(tell).collect()
+}
+
+fn grade(word: &str) -> Grade {
+    match word {
+        "error" => Grade::Error,
+        "warning" => Grade::Warning,
+        _ => Grade::Info,
+    }
+}
+
+#[test]
+fn every_case_gets_its_verdict() {
+    let mut wrong = Vec::new();
+    for (rule, case, old, new) in all() {
+        let found = compat::diff(&old, &new);
+        let what = format!("{rule} {}", case.title);
+        let breaks = found.iter().any(|finding| finding.worst() == Grade::Error);
+        if breaks != case.breaks {
+            wrong.push(format!("{what}: breaks is {breaks}: {:#?}", told(&found)));
+        }
+        for expected in &case.expects {
+            let of = |one: &&&Finding| one.rule.code == expected.code;
+            let Some(one) = flat(&found).into_iter().find(|one| of(&one)) else {
+                wrong.push(format!("{what}: no {}: {:#?}", expected.code, told(&found)));
+                continue;
+            };
+            if one.grade != grade(expected.grade) {
+                wrong.push(format!("{what}: {} is {:?}", expected.code, one.grade));
+            }
+            let names: Vec<&str> = one.consumers.iter().map(|one| one.name.as_str()).collect();
+            for name in expected.consumers.iter().filter(|name| !names.contains(name)) {
+                wrong.push(format!("{what}: {} does not name {name}: {names:?}", expected.code));
+            }
+        }
+        // One logical change, one finding: everything else hangs under it.
+        let aside = ["DCM253", "DCM254", "DCM255"];
+        let errors: Vec<&str> = found
+            .iter()
+            .filter(|one| one.worst() == Grade::Error && !aside.contains(&one.rule.code))
+            .map(|one| one.rule.code)
+            .collect();
+        if errors.len() > 1 {
+            wrong.push(format!("{what}: {errors:?}: {:#?}", told(&found)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_rule_has_a_case_that_raises_it_and_one_that_does_not() {
+    let mut raised = BTreeSet::new();
+    let mut spared = BTreeSet::new();
+    for (rule, _, old, new) in all() {
+        let found = compat::diff(&old, &new);
+        let hit = flat(&found).iter().any(|one| one.rule.code == rule);
+        if hit { &mut raised } else { &mut spared }.insert(rule);
+    }
+    let exempt = |code: &str| WITHOUT.iter().any(|(one, _)| *one == code);
+    let missing = |found: &BTreeSet<&str>| -> Vec<&str> {
+        let codes = RULES.iter().map(|rule| rule.code);
+        codes.filter(|code| !exempt(code) && !found.contains(code)).collect()
+    };
+    assert!(missing(&raised).is_empty(), "never raised: {:?}", missing(&raised));
+    assert!(missing(&spared).is_empty(), "always raised: {:?}", missing(&spared));
+}
+
+#[test]
+fn the_table_is_complete() {
+    let mut seen = BTreeSet::new();
+    for rule in RULES {
+        assert!(seen.insert(rule.code), "{} twice", rule.code);
+        assert!(rule.slug.chars().all(|at| at.is_ascii_lowercase() || at == '-'), "{}", rule.slug);
+        for part in [rule.what, rule.why, rule.how] {
+            assert!(part.ends_with(['.', ')']) && !part.is_empty(), "{}: {part}", rule.code);
+        }
+        let modes = match rule.mirror {
+            Mirror::Own => Some(rule.modes),
+            Mirror::Rule(code) => {
+                let mirror = compat::rule(code).unwrap_or_else(|| panic!("{} {code}", rule.code));
+                Some(mirror.modes)
+            }
+            Mirror::Uneven(code, why) => {
+                assert!(compat::rule(code).is_some(), "{}: {code}", rule.code);
+                assert!(why.len() > 20, "{}: {why}", rule.code);
+                None
+            }
+            Mirror::None(why) => {
+                assert!(why.len() > 15, "{}: {why}", rule.code);
+                None
+            }
+        };
+        // Where the mirror is said to be even its ceilings are the swapped ones, or harsher.
+        if let (Some(modes), Mirror::Rule(_)) = (modes, rule.mirror) {
+            let swapped = rule.modes.mirrored();
+            assert!(
+                modes.backward >= swapped.backward || modes.forward >= swapped.forward,
+                "{}: {:?} against {modes:?}",
+                rule.code,
+                rule.modes
+            );
+        }
+    }
+}
+
+#[test]
+fn the_change_backwards_raises_the_mirror() {
+    let mut wrong = Vec::new();
+    for (rule, case, old, new) in all() {
+        let found = compat::diff(&old, &new);
+        if !flat(&found).iter().any(|one| one.rule.code == rule) {
+            continue;
+        }
+        let back = compat::diff(&new, &old);
+        let codes: BTreeSet<&str> = flat(&back).iter().map(|one| one.rule.code).collect();
+        let wanted = match compat::rule(rule).unwrap().mirror {
+            Mirror::Own => rule,
+            Mirror::Rule(code) | Mirror::Uneven(code, _) => code,
+            Mirror::None(_) => continue,
+        };
+        // A rule may be the mirror of several: an addition is required or optional.
+        let mirrors = |code: &&str| match compat::rule(code).unwrap().mirror {
+            Mirror::Rule(of) | Mirror::Uneven(of, _) => of == rule,
+            Mirror::Own | Mirror::None(_) => false,
+        };
+        // A change that is not decided is its own mirror.
+        if !codes.contains(wanted) && !codes.contains(rule) && !codes.iter().any(mirrors) {
+            wrong.push(format!("{rule} {}: {codes:?}, not {wanted}", case.title));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The same contracts under another promise.
+fn promising(plan: &Plan, promise: Compatibility) -> Plan {
+    let mut plan = plan.clone();
+    plan.entities.iter_mut().for_each(|entity| entity.compatibility = promise);
+    plan.models.iter_mut().for_each(|model| model.compatibility = promise);
+    plan
+}
+
+#[test]
+fn full_is_both_and_no_change_is_no_finding() {
+    for (rule, case, old, new) in all() {
+        assert!(compat::diff(&old, &old.clone()).is_empty());
+        if rule == "DCM255" || rule == "DCM258" {
+            continue; // their subject is the promise itself
+        }
+        let under = |promise| {
+            let found = compat::diff(&promising(&old, promise), &promising(&new, promise));
+            let mut grades: Vec<(&str, String, Grade)> = flat(&found)
+                .iter()
+                .filter(|one| one.rule.code != "DCM253")
+                .map(|one| (one.rule.code, one.subject.clone(), one.grade))
+                .collect();
+            grades.sort();
+            grades
+        };
+        let (back, forth) = (under(Compatibility::Backward), under(Compatibility::Forward));
+        let both: Vec<_> =
+            back.iter().zip(&forth).map(|(b, f)| (b.0, b.1.clone(), b.2.max(f.2))).collect();
+        assert_eq!(back.len(), forth.len(), "{rule} {}", case.title);
+        assert_eq!(under(Compatibility::Full), both, "{rule} {}", case.title);
+    }
+}
+
+#[test]
+fn versions_that_are_alive_are_asked_under_a_transitive_promise() {
+    use compat::Alive;
+    let first = plan(base(), "base");
+    let narrow = |plan: &Plan| {
+        let mut plan = plan.clone();
+        for entity in &mut plan.entities {
+            for field in entity.fields.iter_mut().filter(|field| field.name == "lines") {
+                field.max = Some("200".to_owned());
+            }
+        }
+        plan
+    };
+    // The second version narrowed, and was released; the third changes nothing.
+    let second = narrow(&first);
+    let third = second.clone();
+    let alive = [Alive { label: "1", plan: &first }, Alive { label: "2", plan: &second }];
+    assert!(compat::diff_transitive(&alive, &third).is_empty(), "full looks at the latest only");
+    let first = promising(&first, Compatibility::FullTransitive);
+    let second = promising(&second, Compatibility::FullTransitive);
+    let third = promising(&third, Compatibility::FullTransitive);
+    let alive = [Alive { label: "1", plan: &first }, Alive { label: "2", plan: &second }];
+    let found = compat::diff_transitive(&alive, &third);
+    assert_eq!(found.first().unwrap().rule.code, "DCW050");
+    assert_eq!(found.first().unwrap().against.as_deref(), Some("1"));
+}
+
+#[test]
+fn the_page_is_fresh_and_every_code_has_one_place() {
+    use compat::catalogue::{NOT_RULES, markdown};
+    for (code, why) in NOT_RULES {
+        assert!(compat::rule(code).is_none(), "{code} is a rule, and no rule: {why}");
+        for named in why.split(|at: char| !at.is_ascii_alphanumeric()) {
+            let number = named.get(2..).unwrap_or("");
+            let is_code = number.len() >= 3 && number.bytes().all(|at| at.is_ascii_digit());
+            if named.starts_with("CV") && is_code {
+                let known = covenant_compiler::diagnostic::codes::find(named);
+                assert!(known.is_some(), "{code} points to {named}, which is no code");
+            }
+            if named.starts_with("DC") && named.len() == 6 {
+                assert!(
+                    compat::rule(named).is_some(),
+                    "{code} points to {named}, which is no rule"
+                );
+            }
+        }
+    }
+    common::fresh("docs/breaking-rules.md", &markdown());
+}
