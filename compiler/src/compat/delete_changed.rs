@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     consumers: &[SalesforceMapping],
     migration: Migration::Backfill,
     witness: WitnessKind::None,
-    what: "The Salesforce record of a deleted row is treated in another way: kept, flagged or \
+    what: "The Salesforce record of a row that was deleted, or that left the filter, is treated in another way: kept, flagged or \
           deleted.",
     why: "Reports count records that are gone, or lose records that they counted.",
     how: "Tell the users of the object, and bring the records that are there in line once.",
@@ -21,9 +21,27 @@ pub(super) static RULE: Rule = Rule {
     check: Check::Entity(check),
 };
 
+pub(super) static LIMIT: Rule = Rule {
+    code: "DCS122",
+    slug: "removal-limit-changed",
+    direction: Direction::Changes,
+    mirror: Mirror::Own,
+    modes: Modes::LOOK,
+    consumers: &[People],
+    migration: Migration::None,
+    witness: WitnessKind::None,
+    what: "More, or fewer, records may be removed from Salesforce at once before a person is asked.",
+    why: "Whoever releases held removals is asked earlier, or later than they think.",
+    how: "Tell whoever is on call.",
+    cases: cases!("DCS122-removal-limit-changed"),
+    check: Check::Entity(check_limit),
+};
+
 fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
     let (Some(old), Some(new)) = (&pair.old.salesforce, &pair.new.salesforce) else { return };
-    if old.on_delete == new.on_delete {
+    let deleted = old.on_delete != new.on_delete;
+    let left = old.on_leave != new.on_leave;
+    if !deleted && !left {
         return;
     }
     let told = |what| match what {
@@ -31,14 +49,30 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
         OnDelete::Flag => "flagged",
         OnDelete::Delete => "deleted",
     };
-    let headline = format!(
-        "{} records of deleted rows are {}, no longer {}",
-        new.object,
-        told(new.on_delete),
-        told(old.on_delete)
-    );
+    let (rows, key, before, after) = if deleted {
+        ("deleted rows", "on_delete", old.on_delete, new.on_delete)
+    } else {
+        ("rows that left the filter", "on_leave", old.on_leave, new.on_leave)
+    };
+    let headline =
+        format!("{} records of {rows} are {}, no longer {}", new.object, told(after), told(before));
     let broken = pair.after().object("counts other records").into_iter().collect();
-    let below = format!("sinks/{}/on_delete", new.system);
-    let leaf = pair.leaf("salesforce/on_delete");
-    findings.push(pair.finding(&RULE, &below, headline, broken, RULE.how).claiming([leaf]));
+    let below = format!("sinks/{}/{key}", new.system);
+    let claims = [pair.leaf("salesforce/on_delete"), pair.leaf("salesforce/on_leave")];
+    findings.push(pair.finding(&RULE, &below, headline, broken, RULE.how).claiming(claims));
+}
+
+fn check_limit(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
+    let (Some(old), Some(new)) = (&pair.old.salesforce, &pair.new.salesforce) else { return };
+    let (before, after) = (old.max_removals_percent, new.max_removals_percent);
+    if before == after {
+        return;
+    }
+    let path = pair.leaf(&format!("sinks/{}", new.system));
+    let broken = vec![people(Side::New, path, &pair.new.owner, "is asked at another number")];
+    let headline =
+        format!("removals from {} are held above {after} %, no longer {before} %", new.object);
+    let below = format!("sinks/{}/max_removals", new.system);
+    let leaf = pair.leaf("salesforce/max_removals_percent");
+    findings.push(pair.finding(&LIMIT, &below, headline, broken, LIMIT.how).claiming([leaf]));
 }

@@ -174,6 +174,7 @@ pub static RULES: &[&Rule] = &[
     &source_order_changed::RULE,
     &publication_changed::RULE,
     &delete_changed::RULE,
+    &delete_changed::LIMIT,
     &event_identity_changed::RULE,
     &source_added::RULE,
     &sink_moved::RULE,
