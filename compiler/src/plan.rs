@@ -32,7 +32,8 @@ pub struct Plan {
 impl Plan {
     /// The entity of that name.
     pub fn entity(&self, name: &str) -> Option<&EntitySpec> {
-        self.entities.iter().find(|entity| entity.name == name)
+        let at = self.entities.partition_point(|entity| entity.name.as_str() < name);
+        self.entities.get(at).filter(|entity| entity.name == name)
     }
 }
 

@@ -97,8 +97,7 @@ fn take(cx: &Cx<'_>, dataset: &str, target: String, path: String, taken: &mut Ta
 
 /// Whether any sink is declared. One with errors is none yet; that has been reported.
 fn has_sinks(cx: &Cx<'_>, dataset: &str) -> bool {
-    let prefix = format!("{dataset}/sinks/");
-    cx.ir.spans.iter().any(|(path, _)| path.starts_with(&prefix))
+    cx.ir.spans.any_below(&format!("{dataset}/sinks/"))
 }
 
 fn goes_somewhere(cx: &Cx<'_>, spec: &EntitySpec) {

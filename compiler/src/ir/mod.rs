@@ -59,12 +59,14 @@ pub struct ModelIr {
 impl Ir {
     /// The entity of that name.
     pub fn entity(&self, name: &str) -> Option<&EntityIr> {
-        self.entities.iter().find(|entity| entity.spec.name == name)
+        let at = self.entities.partition_point(|entity| entity.spec.name.as_str() < name);
+        self.entities.get(at).filter(|entity| entity.spec.name == name)
     }
 
     /// The model of that name.
     pub fn model(&self, name: &str) -> Option<&ModelIr> {
-        self.models.iter().find(|model| model.spec.name == name)
+        let at = self.models.partition_point(|model| model.spec.name.as_str() < name);
+        self.models.get(at).filter(|model| model.spec.name == name)
     }
 
     /// The system of that name.

@@ -78,6 +78,13 @@ impl SpanMap {
         self.near(path).map(|(spans, _)| spans.key)
     }
 
+    /// Whether any path begins so.
+    pub fn any_below(&self, prefix: &str) -> bool {
+        let from = std::ops::Bound::Included(prefix);
+        let first = self.all.range::<str, _>((from, std::ops::Bound::Unbounded)).next();
+        first.is_some_and(|(path, _)| path.starts_with(prefix))
+    }
+
     /// Every path, sorted.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Spans)> {
         self.all.iter().map(|(path, spans)| (path.as_str(), *spans))
