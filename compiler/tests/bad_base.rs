@@ -259,3 +259,27 @@ fn claims_on_one_thing_are_one_finding_with_two_places() {
         assert!(!of_code[0].labels.is_empty(), "{code}: {all:?}");
     }
 }
+
+/// Landing is read back for its whole retention: a promise that is transitive counts against every
+/// version that is still alive, one that is not only against the latest.
+#[test]
+fn older_versions_that_are_alive_count_for_transitive_promises() {
+    let project = Project::new();
+    for (path, text) in common::base() {
+        project.write(&format!("older/{path}"), text);
+    }
+    let currency = "unit: EUR, min: 0}\n  tax";
+    project.edit("older/sales/order.yaml", currency, "unit: USD, min: 0}\n  tax");
+    let told = ["diff", "--against", "released", "--alive", "older", "--format", "json"];
+    assert_eq!(project.run(&told).codes(), [""; 0], "the promise is not transitive");
+    for version in ["older", "released", "contracts"] {
+        let path = format!("{version}/sales/order.yaml");
+        project.edit(&path, "compatibility: full\n", "compatibility: full_transitive\n");
+    }
+    let ran = project.run(&told);
+    assert_eq!(ran.code(), 1, "{}", ran.out());
+    let found = ran.findings().into_iter().find(|one| one["code"] == "DCW054").unwrap();
+    assert!(found["why"][0].as_str().unwrap().contains("version older"), "{found}");
+    assert_eq!(found["labels"][0]["place"]["file"], "older/sales/order.yaml");
+    assert_eq!(diff(&project, "released").code(), 0, "the latest version alone has no break");
+}
