@@ -1,0 +1,240 @@
+//! Soundness of the breaking rules, hunted: random contracts, one to three random edits, random records. Whenever the comparison
+//! finds no error under `backward`, every record that was valid is valid, and folds to the same row; under `forward` the same with
+//! the sides swapped. A contract compared with itself gives nothing, `full` is the union of both, and swapping the sides
+//! swaps the modes.
+//!
+//! `COVENANT_FUZZ_CASES=n` tries n pairs instead of a few hundred, `COVENANT_FUZZ_SEED=n` one pair again.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads its variables and may panic"
+)]
+
+#[path = "soundness/contracts.rs"]
+mod contracts;
+#[path = "soundness/mutations.rs"]
+mod mutations;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use contracts::{Contract, PROJECT};
+use covenant_compiler::compat::{self, Finding, Grade};
+use covenant_compiler::compile;
+use covenant_compiler::plan::Plan;
+use covenant_compiler::source::SourceSet;
+use covenant_compiler::witness::compose::{Roles, Sheet, sheet};
+use covenant_compiler::witness::fold;
+use covenant_compiler::witness::interpret;
+use covenant_compiler::witness::search::{Focus, Pair, search};
+use covenant_compiler::witness::told::Told;
+use covenant_compiler::witness::{Direction, Row};
+use covenant_model::spec::{Compatibility, EntitySpec};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{RngExt, SeedableRng};
+
+const CASES: u64 = 400;
+/// Random sequences told for one pair and direction.
+const SEQUENCES: usize = 6;
+/// Records of a sequence.
+const RECORDS: usize = 5;
+/// Counterexamples that are printed before the rest is only counted.
+const SHOWN_MAX: usize = 12;
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+fn plan(contract: &Contract, version: &str) -> Option<Plan> {
+    let files = vec![
+        ("project.yaml".to_owned(), PROJECT.to_owned()),
+        ("thing.yaml".to_owned(), contract.yaml("full", version)),
+    ];
+    compile(SourceSet::new(files)).plan
+}
+
+fn promising(plan: &Plan, promise: Compatibility) -> Plan {
+    let mut plan = plan.clone();
+    plan.entities.iter_mut().for_each(|entity| entity.compatibility = promise);
+    plan
+}
+
+/// What the comparison says under a promise of both sides.
+fn findings(old: &Plan, new: &Plan, promise: Compatibility) -> Vec<Finding> {
+    compat::diff(&promising(old, promise), &promising(new, promise))
+}
+
+/// Findings and everything that hangs under them.
+fn errors(findings: &[Finding]) -> BTreeSet<(&'static str, String)> {
+    let all = findings.iter().flat_map(all);
+    all.filter(|finding| finding.grade == Grade::Error)
+        .map(|finding| (finding.rule.code, finding.subject.clone()))
+        .collect()
+}
+
+/// A pair of contracts that both hold together.
+struct Case {
+    old: Plan,
+    new: Plan,
+    yaml: (String, String),
+}
+
+/// `None`: one of the two does not hold together, or nothing changed.
+fn case(seed: u64) -> Option<Case> {
+    let mut dice = StdRng::seed_from_u64(seed);
+    let before = contracts::contract(&mut dice);
+    let after = mutations::mutated(&mut dice, &before);
+    let (old, new) = (plan(&before, "1.0.0")?, plan(&after, "2.0.0")?);
+    let yaml = (before.yaml("full", "1.0.0"), after.yaml("full", "2.0.0"));
+    (before != after).then_some(Case { old, new, yaml })
+}
+
+impl Case {
+    fn specs(&self) -> (&EntitySpec, &EntitySpec) {
+        (self.old.entities.first().unwrap(), self.new.entities.first().unwrap())
+    }
+
+    /// The lines that differ.
+    fn change(&self) -> String {
+        let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
+        let (old, new) = (lines(&self.yaml.0), lines(&self.yaml.1));
+        let minus = old.difference(&new).map(|line| format!("- {line}"));
+        let plus = new.difference(&old).map(|line| format!("+ {line}"));
+        minus.chain(plus).collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// A record or a sequence on which the sides part.
+fn counterexample(case: &Case, direction: Direction, seed: u64) -> Option<String> {
+    let (old, new) = case.specs();
+    interpret::with(old, |old| {
+        interpret::with(new, |new| {
+            let pair = Pair { old, new };
+            directed(pair, direction)
+                .map(|row: Row| row.lines().join("\n"))
+                .or_else(|| random(pair, direction, seed))
+        })
+    })
+    .unwrap()
+    .unwrap()
+}
+
+/// The search for witnesses, for everything that changed.
+fn directed(pair: Pair<'_>, direction: Direction) -> Option<Row> {
+    let (old, new) = (pair.old.spec(), pair.new.spec());
+    let ids = |spec: &EntitySpec| spec.fields.iter().map(|field| field.id).collect::<BTreeSet<_>>();
+    let fields = ids(old).union(&ids(new)).copied().map(Focus::Field).collect::<Vec<_>>();
+    let rules =
+        new.quality.iter().chain(&old.quality).map(|rule| Focus::Quality(rule.name.clone()));
+    fields
+        .into_iter()
+        .chain(rules)
+        .chain([Focus::Entity])
+        .find_map(|focus| search(pair, direction, &focus))
+}
+
+/// Random sequences of valid records.
+fn random(pair: Pair<'_>, direction: Direction, seed: u64) -> Option<String> {
+    let mut dice = StdRng::seed_from_u64(seed ^ 0x5eed);
+    let (writer, reader) = match direction {
+        Direction::Backward => (pair.old, pair.new),
+        Direction::Forward => (pair.new, pair.old),
+    };
+    let roles = Roles { writer, reader };
+    let sheets: Vec<Sheet> =
+        writer.spec().sources.keys().filter_map(|source| sheet(roles, source)).collect();
+    for _ in 0..SEQUENCES {
+        let told: Vec<Told> = (1..=RECORDS)
+            .filter_map(|at| record(&mut dice, roles, &sheets, u32::try_from(at).unwrap()))
+            .filter(|told| fold::run(writer, std::slice::from_ref(told)).accepted())
+            .collect();
+        let (written, read) = (fold::run(writer, &told), fold::run(reader, &told));
+        let lines = || told.iter().map(Told::line).collect::<Vec<_>>().join("\n");
+        if !read.accepted() {
+            return Some(format!("{}\nrefused: {:?}", lines(), read.verdicts));
+        }
+        if let Some(found) = fold::difference((writer.spec(), &written), (reader.spec(), &read)) {
+            return Some(format!("{}\ndiffers: {found:?}", lines()));
+        }
+    }
+    None
+}
+
+fn record(dice: &mut StdRng, roles: Roles<'_>, sheets: &[Sheet], at: u32) -> Option<Told> {
+    let sheet = sheets.choose(dice)?;
+    let mut fixed = BTreeMap::new();
+    for _ in 0..3 {
+        let place = dice.random_range(0..sheet.slots.len());
+        let choice = sheet.slots.get(place)?.valid.choose(dice)?;
+        fixed.insert(place, choice.clone());
+    }
+    Some(sheet.compose(roles, &fixed, at, &|_| true))
+}
+
+#[test]
+fn what_is_called_compatible_is() {
+    let cases = variable("COVENANT_FUZZ_CASES").unwrap_or(CASES);
+    let only = variable("COVENANT_FUZZ_SEED");
+    let seeds = only.map_or(0..cases, |seed| seed..seed + 1);
+    let (mut compared, mut judged, mut unsound, mut missed) =
+        (0u32, 0u32, Vec::new(), BTreeMap::new());
+    for seed in seeds {
+        let Some(case) = case(seed) else { continue };
+        compared += 1;
+        for (promise, direction) in [
+            (Compatibility::Backward, Direction::Backward),
+            (Compatibility::Forward, Direction::Forward),
+        ] {
+            let found = findings(&case.old, &case.new, promise);
+            if !errors(&found).is_empty() {
+                continue;
+            }
+            judged += 1;
+            if let Some(proof) = counterexample(&case, direction, seed) {
+                let said: Vec<&str> =
+                    found.iter().flat_map(all).map(|one| one.rule.code).collect();
+                *missed.entry(said.join(" ")).or_insert(0u32) += 1;
+                unsound.push(format!(
+                    "seed {seed}: {direction:?} is called compatible ({said:?})\n{}\n{proof}\n",
+                    case.change()
+                ));
+            }
+        }
+    }
+    let shown: Vec<_> = unsound.iter().take(SHOWN_MAX).cloned().collect();
+    assert!(
+        unsound.is_empty(),
+        "{} of {judged} judgements are wrong (by what was said: {missed:?}):\n\n{}",
+        unsound.len(),
+        shown.join("\n")
+    );
+    assert!(only.is_some() || compared > 30, "only {compared} pairs held together");
+    assert!(only.is_some() || judged > 20, "only {judged} judgements said compatible");
+}
+
+#[test]
+fn the_same_contract_gives_nothing() {
+    for seed in 0..60 {
+        let Some(case) = case(seed) else { continue };
+        for promise in [Compatibility::Backward, Compatibility::Forward, Compatibility::Full] {
+            let found = findings(&case.old, &case.old, promise);
+            assert!(found.is_empty(), "seed {seed}: {:?}", errors(&found));
+        }
+    }
+}
+
+#[test]
+fn full_is_the_union_of_both() {
+    for seed in 0..200 {
+        let Some(case) = case(seed) else { continue };
+        let of = |promise| errors(&findings(&case.old, &case.new, promise));
+        let both: BTreeSet<_> =
+            of(Compatibility::Backward).union(&of(Compatibility::Forward)).cloned().collect();
+        assert_eq!(of(Compatibility::Full), both, "seed {seed}:\n{}", case.change());
+    }
+}
+
+fn all(finding: &Finding) -> Vec<&Finding> {
+    vec![finding]
+}
