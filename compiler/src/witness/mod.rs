@@ -10,10 +10,12 @@
 //! | [`compose`] | records made of such values, so that quality rules hold |
 //! | [`search`] | records on which two contracts part |
 //! | [`shown`] | witnesses as people read them |
+//! | [`confirm`] | findings get their witnesses |
 //!
 //! Deliberately absent: IO, clocks, randomness. The same pair of contracts always gives the same witness.
 
 pub mod compose;
+mod confirm;
 pub mod fold;
 pub mod interpret;
 pub mod language;
@@ -27,6 +29,7 @@ use covenant_model::spec::EntitySpec;
 use serde::Serialize;
 
 use crate::emit::EmitError;
+pub use confirm::confirm;
 use search::{Focus, Pair};
 use told::Told;
 
@@ -55,8 +58,13 @@ pub struct Row {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdicts {
-    /// The reader refuses: every rule that is broken.
-    Refused(Vec<Violation>),
+    /// The reader refuses.
+    Refused {
+        /// Every rule that is broken.
+        reasons: Vec<Violation>,
+        /// The rows that the writer's contract makes of the records.
+        state: serde_json::Value,
+    },
     /// Both accept, and hold different rows.
     Differ(Vec<Differing>),
 }

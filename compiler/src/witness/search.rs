@@ -195,7 +195,8 @@ impl Search<'_, '_> {
                 })
                 .collect();
             let concerned = refusals.iter().any(|violation| self.concerns(violation));
-            return concerned.then_some(Verdicts::Refused(refusals));
+            let state = || super::shown::state(self.roles.writer.spec(), &written);
+            return concerned.then(|| Verdicts::Refused { reasons: refusals, state: state() });
         }
         self.disagreement(&written, &read)
     }

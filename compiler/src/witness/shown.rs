@@ -88,6 +88,28 @@ fn fields(
     found
 }
 
+/// The folded rows: one object for one row, else a list.
+pub(super) fn state(spec: &EntitySpec, outcome: &Outcome) -> serde_json::Value {
+    let mut rows: Vec<serde_json::Value> = outcome
+        .rows
+        .iter()
+        .map(|(key, row)| {
+            let keys = key.iter().map(|(id, value)| (*id, value.clone(), None));
+            let columns = row.columns.iter().filter(|(id, _)| id.part != Part::Cipher);
+            let columns = columns.map(|(id, one)| (id.field, one.value.clone(), Some(&one.ty)));
+            let members = keys.chain(columns).filter_map(|(id, value, ty)| {
+                let field = spec.fields.iter().find(|field| field.id == id)?;
+                let ty = ty.unwrap_or(&field.ty);
+                let token = spellings(Form::Event, ty, &value).into_iter().next()?;
+                let shown = serde_json::from_str::<serde_json::Value>(&token.to_string());
+                Some((field.name.clone(), shown.unwrap_or_default()))
+            });
+            serde_json::Value::Object(members.collect())
+        })
+        .collect();
+    if rows.len() == 1 { rows.swap_remove(0) } else { serde_json::Value::Array(rows) }
+}
+
 /// A value with its type: `7` of `int32` and `7.00` of `decimal(12,2)` are not the same.
 fn text(typed: &Typed) -> String {
     let spelled = spellings(Form::Event, &typed.ty, &typed.value);
@@ -128,13 +150,13 @@ impl Row {
     pub fn lines(&self) -> Vec<String> {
         let mut lines: Vec<String> = self.told.iter().map(Told::line).collect();
         match &self.verdicts {
-            Verdicts::Refused(violations) => {
+            Verdicts::Refused { reasons, .. } => {
                 let (accepts, refuses) = match self.direction {
                     Direction::Backward => ("old", "new"),
                     Direction::Forward => ("new", "old"),
                 };
                 lines.push(format!("the {accepts} contract accepts it"));
-                let reasons: Vec<String> = violations.iter().map(ToString::to_string).collect();
+                let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
                 lines.push(format!("the {refuses} contract refuses it: {}", reasons.join("; ")));
             }
             Verdicts::Differ(all) => lines.extend(all.iter().map(|one| {

@@ -1,0 +1,132 @@
+//! Gives findings their witnesses: what a rule claims that records can show, records must show.
+
+use covenant_model::spec::{Compatibility, EntitySpec};
+use serde_json::{Value, json};
+
+use super::search::{Focus, Pair, search};
+use super::told::{Act, Told};
+use super::{Direction, Row, Verdicts, interpret};
+use crate::compat::{ConsumerKind, Finding, Grade, Outcome, Rule, Witness, WitnessKind};
+use crate::plan::Plan;
+
+/// Looks for a witness of every finding that somebody should look at and that records can show, effects too. An error that only a
+/// validator would suffer, and of which no record can be found, becomes a warning and says so.
+pub fn confirm(old: &Plan, new: &Plan, findings: &mut [Finding]) {
+    for finding in findings {
+        confirm(old, new, &mut finding.effects);
+        if finding.grade == Grade::Info || finding.witness.is_some() {
+            continue;
+        }
+        let shown = match finding.rule.witness {
+            WitnessKind::Record | WitnessKind::Sequence => witness(old, new, finding),
+            WitnessKind::Sql | WitnessKind::None => continue,
+        };
+        match shown {
+            Some(row) => finding.witness = Some(witness_of(row)),
+            None => doubt(finding),
+        }
+    }
+}
+
+/// What no record shows, and nobody but a validator would notice, is no error.
+fn doubt(finding: &mut Finding) {
+    let others = finding
+        .consumers
+        .iter()
+        .any(|one| one.suffers == Grade::Error && one.kind != ConsumerKind::RustValidator);
+    if finding.grade == Grade::Error && !others && !finding.rule.is_personal() {
+        finding.grade = Grade::Warning;
+        finding.help.push_str(" (no record was found that shows it)");
+    }
+}
+
+fn witness(old: &Plan, new: &Plan, finding: &Finding) -> Option<Row> {
+    let name = finding.subject.split('/').next()?;
+    let (old, new) = (old.entity(name)?, new.entity(name)?);
+    let focus = focus_of(old, new, finding);
+    let run = |old, new| {
+        directions(old_promise(old), finding.rule)
+            .into_iter()
+            .find_map(|direction| search(Pair { old, new }, direction, &focus))
+    };
+    // A contract that cannot be expressed in Rust has been refused before it is compared.
+    interpret::with(old, |old| interpret::with(new, |new| run(old, new))).ok()?.ok()?
+}
+
+fn old_promise(old: interpret::Interpreter<'_>) -> Compatibility {
+    old.spec().compatibility
+}
+
+/// The directions in which the rule can be an error under the promise, then the other.
+fn directions(promise: Compatibility, rule: &Rule) -> Vec<Direction> {
+    let (backward, forward) = match promise {
+        Compatibility::Backward | Compatibility::BackwardTransitive => (true, false),
+        Compatibility::Forward | Compatibility::ForwardTransitive => (false, true),
+        Compatibility::Full | Compatibility::FullTransitive => (true, true),
+    };
+    let weigh = |promised: bool, grade: Grade| if promised { Some(grade) } else { None };
+    let mut both = [
+        (weigh(backward, rule.modes.backward), Direction::Backward),
+        (weigh(forward, rule.modes.forward), Direction::Forward),
+    ];
+    both.sort_by_key(|(grade, direction)| (std::cmp::Reverse(*grade), *direction));
+    both.into_iter().filter(|(grade, _)| grade.is_some()).map(|(_, direction)| direction).collect()
+}
+
+/// What a finding is about, by its paths.
+fn focus_of(old: &EntitySpec, new: &EntitySpec, finding: &Finding) -> Focus {
+    let sides = [(finding.new_path.as_deref(), new), (finding.old_path.as_deref(), old)];
+    let subject = [(Some(finding.subject.as_str()), new), (Some(finding.subject.as_str()), old)];
+    for (path, spec) in sides.into_iter().chain(subject) {
+        let mut parts = path.unwrap_or_default().split('/').skip(1);
+        match (parts.next(), parts.next()) {
+            (Some("fields"), Some(name)) => {
+                if let Some(field) = spec.fields.iter().find(|field| field.name == name) {
+                    return Focus::Field(field.id);
+                }
+            }
+            (Some("quality"), Some(name)) => return Focus::Quality(name.to_owned()),
+            (Some(_) | None, _) => {}
+        }
+    }
+    Focus::Entity
+}
+
+fn witness_of(row: Row) -> Witness {
+    let source = row.told.first().map(|told| told.source.clone());
+    let changes = row.told.iter().map(|told| change(told, row.told.len() > 1)).collect();
+    let (old, new) = match row.verdicts {
+        Verdicts::Refused { reasons, state } => {
+            let accepted = Outcome::Accepted { state };
+            let reasons = reasons.iter().map(ToString::to_string).collect();
+            match row.direction {
+                Direction::Backward => (accepted, Outcome::Rejected { reasons }),
+                Direction::Forward => (Outcome::Rejected { reasons }, accepted),
+            }
+        }
+        Verdicts::Differ(all) => {
+            let side = |old: bool| {
+                let of = all.iter().map(|one| {
+                    let value = if old { &one.old } else { &one.new };
+                    (one.what.clone(), Value::from(value.as_str()))
+                });
+                Outcome::Accepted { state: Value::Object(of.collect()) }
+            };
+            (side(true), side(false))
+        }
+    };
+    Witness { source, changes, sql: None, old, new, confirmed: true }
+}
+
+/// A record alone by its members; one of several with its source, its place in the order, and whether it deletes.
+fn change(told: &Told, several: bool) -> Value {
+    let members = serde_json::to_value(&told.members).unwrap_or_default();
+    if !several {
+        return members;
+    }
+    let act = match told.act {
+        Act::Upsert => "upsert",
+        Act::Delete => "delete",
+    };
+    json!({ "source": told.source, "at": told.at, act: members })
+}
