@@ -1,6 +1,6 @@
 //! A field's id is new: optional ones hurt nobody, required ones reject every row that was there before.
 
-use covenant_model::spec::FieldSpec;
+use covenant_model::spec::{EntitySpec, FieldSpec, SourceSpec};
 
 use super::prelude::*;
 
@@ -13,7 +13,7 @@ pub(super) static OPTIONAL: Rule = Rule {
     consumers: &[],
     migration: Migration::Inplace,
     witness: WitnessKind::None,
-    what: "A field that may be null or left out was added.",
+    what: "A field that records may leave out was added.",
     why: "Nobody: contracts are open, old validators ignore it, the table gets a column by one \
           ALTER, old rows hold NULL.",
     how: "Nothing.",
@@ -33,7 +33,8 @@ pub(super) static REQUIRED: Rule = Rule {
     what: "A field that every record must carry was added.",
     why: "The new validator rejects everything written before: landed changes that are \
           replayed, events in flight, rows whose column is still empty.",
-    how: "Add it as `nullable: true`, backfill it, and tighten it in a later version.",
+    how: "Add it as `nullable: true, optional: true`, backfill it, and tighten it in a later \
+          version.",
     cases: cases!("DCW015-required-field-added"),
     check: Check::Entity(check_required),
 };
@@ -47,22 +48,41 @@ fn check_optional(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
 
 fn check_required(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
     for field in added(pair, true) {
-        let mut broken = vec![pair.after().validator("rejects every record written before")];
-        broken.extend(pair.after().column(field, "cannot be added NOT NULL"));
+        let mut broken = Vec::new();
+        if is_carried(pair.new, field) {
+            broken.push(pair.after().validator("rejects every record written before"));
+        }
+        if !field.nullable {
+            broken.extend(pair.after().column(field, "cannot be added NOT NULL"));
+        }
         let headline = format!("required field {} was added to {}", field.name, pair.new.name);
-        let help = "declare it `nullable: true`, backfill it, tighten it later";
-        findings.push(found(pair, &REQUIRED, field, headline, broken, help).mend(Mend {
-            title: "let it be null until it is backfilled".to_owned(),
-            path: pair.leaf(&format!("fields/{}", field.name)),
-            edit: MendEdit::AddEntry("nullable: true".to_owned()),
-            safe: false,
-        }));
+        let help = "declare it `nullable: true, optional: true`, backfill it, tighten it later";
+        let mut finding = found(pair, &REQUIRED, field, headline, broken, help);
+        let missing = [("nullable: true", field.nullable), ("optional: true", field.optional)];
+        for (entry, _) in missing.iter().filter(|(_, there)| !there) {
+            finding = finding.mend(Mend {
+                title: format!("say `{entry}` until it is backfilled"),
+                path: pair.leaf(&format!("fields/{}", field.name)),
+                edit: MendEdit::AddEntry((*entry).to_owned()),
+                safe: false,
+            });
+        }
+        findings.push(finding);
     }
+}
+
+/// Whether records without the field are refused: null is something else than nothing. Salesforce
+/// leaves out what did not change.
+pub(super) fn is_carried(entity: &EntitySpec, field: &FieldSpec) -> bool {
+    let patches =
+        |source: &String| matches!(entity.sources.get(source), Some(SourceSpec::Salesforce { .. }));
+    !field.optional && field.from.keys().any(|source| !patches(source))
 }
 
 fn added(pair: EntityPair<'_>, required: bool) -> impl Iterator<Item = &FieldSpec> {
     pair.new.fields.iter().filter(move |field| {
-        field_of_id(pair.old, field.id).is_none() && required != (field.nullable || field.optional)
+        let needed = is_carried(pair.new, field) || !field.nullable;
+        field_of_id(pair.old, field.id).is_none() && required == needed
     })
 }
 

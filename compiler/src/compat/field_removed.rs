@@ -3,7 +3,7 @@
 use covenant_model::spec::FieldSpec;
 
 use super::prelude::*;
-use super::query;
+use super::{field_added, query};
 
 pub(super) static RULE: Rule = Rule {
     code: "DCW010",
@@ -32,7 +32,7 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
         let before = pair.before();
         let mut broken: Vec<Consumer> =
             before.column(field, "is no longer written").into_iter().collect();
-        if !field.nullable && !field.optional {
+        if field_added::is_carried(pair.old, field) {
             broken.push(before.validator("rejects records without it"));
         }
         broken.extend(before.mappings(field, "is no longer fed"));

@@ -4,6 +4,8 @@ use covenant_model::spec::FieldSpec;
 use covenant_model::support::time::{self, Spelling};
 use covenant_model::value::{LogicalType, decimal_from_text};
 
+use crate::witness::language::{self, Texts, Undecided};
+
 /// Digits that bounds of decimals are compared with: the most that fit.
 const COMPARED_PRECISION: u8 = 38;
 
@@ -14,7 +16,11 @@ pub(super) enum Order {
     Same,
     /// The new one is part of the old one.
     Stricter,
-    /// Neither, or it is not decided.
+    /// The old one is part of the new one.
+    Looser,
+    /// Each has what the other has not.
+    Apart,
+    /// Not decided.
     Unknown,
 }
 
@@ -50,15 +56,15 @@ pub(super) fn stricter(old: &FieldSpec, new: &FieldSpec) -> Vec<Limit> {
     let mut push = |name, before: &Option<String>, after: &Option<String>| {
         found.push(Limit { name, before: before.clone(), after: after.clone() });
     };
-    if raised(&old.ty, &old.min, &new.min) {
+    if bounded(&new.ty, &old.min, &new.min, |old, new| new > old) {
         push("min", &old.min, &new.min);
     }
-    if raised(&new.ty, &new.max, &old.max) {
+    if bounded(&new.ty, &old.max, &new.max, |old, new| new < old) {
         push("max", &old.max, &new.max);
     }
     let pattern = match (&old.pattern, &new.pattern) {
         (None, Some(_)) => true,
-        (Some(old), Some(new)) => patterns(old, new) == Order::Stricter,
+        (Some(_), Some(_)) => patterns(old, new) == Order::Stricter,
         (Some(_) | None, None) => false,
     };
     if pattern {
@@ -70,20 +76,58 @@ pub(super) fn stricter(old: &FieldSpec, new: &FieldSpec) -> Vec<Limit> {
     found
 }
 
-/// How two patterns relate.
-pub(super) fn patterns(old: &str, new: &str) -> Order {
-    if old == new { Order::Same } else { Order::Unknown }
+/// How the patterns of two fields relate, among texts of the lengths that both allow.
+pub(super) fn patterns(old: &FieldSpec, new: &FieldSpec) -> Order {
+    if old.pattern == new.pattern {
+        return Order::Same;
+    }
+    // What is longer than both allow is no matter of the pattern.
+    let max_chars = chars(&old.ty).zip(chars(&new.ty)).map(|(old, new)| old.max(new));
+    let of = |field| Texts { pattern: pattern_of(field), max_chars };
+    let lost = language::outside(of(old), of(new));
+    let won = language::outside(of(new), of(old));
+    match (lost, won) {
+        (Ok(None), Ok(None)) => Order::Same,
+        (Ok(Some(_)), Ok(None)) => Order::Stricter,
+        (Ok(None), Ok(Some(_))) => Order::Looser,
+        (Ok(Some(_)), Ok(Some(_))) => Order::Apart,
+        (Err(Undecided), _) | (_, Err(Undecided)) => Order::Unknown,
+    }
 }
 
-/// Whether a lower limit went up; for an upper one with the sides swapped, whether it went down.
-/// Where the one that is there now cannot be compared it counts as changed.
-fn raised(ty: &LogicalType, old: &Option<String>, new: &Option<String>) -> bool {
+fn pattern_of(field: &FieldSpec) -> Option<&str> {
+    field.pattern.as_deref()
+}
+
+fn chars(ty: &LogicalType) -> Option<u32> {
+    match ty {
+        LogicalType::String { max_chars } => *max_chars,
+        LogicalType::Bool
+        | LogicalType::Int32
+        | LogicalType::Int64
+        | LogicalType::Decimal { .. }
+        | LogicalType::Uuid
+        | LogicalType::Date
+        | LogicalType::Timestamp
+        | LogicalType::Enum { .. }
+        | LogicalType::Json
+        | LogicalType::Bytes => None,
+    }
+}
+
+/// Whether a bound is new, or tighter than before. Where the one that is there now cannot be
+/// compared it counts as tighter.
+fn bounded(
+    ty: &LogicalType,
+    old: &Option<String>,
+    new: &Option<String>,
+    tighter: impl Fn(i128, i128) -> bool,
+) -> bool {
     match (old, new) {
-        (None, None) => false,
-        (Some(_), None) => false,
+        (_, None) => false,
         (None, Some(_)) => true,
         (Some(old), Some(new)) => match (number(ty, old), number(ty, new)) {
-            (Some(old), Some(new)) => new > old,
+            (Some(old), Some(new)) => tighter(old, new),
             (Some(_) | None, None) | (None, Some(_)) => old != new,
         },
     }

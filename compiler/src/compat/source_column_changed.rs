@@ -9,12 +9,13 @@ pub(super) static RULE: Rule = Rule {
     slug: "source-column-changed",
     direction: Direction::Changes,
     mirror: Mirror::Own,
-    modes: Modes::LOOK,
-    consumers: &[SnowflakeTable, SalesforceMapping, Model],
+    modes: Modes::BOTH,
+    consumers: &[RustValidator, SnowflakeTable, SalesforceMapping, Model],
     migration: Migration::Backfill,
-    witness: WitnessKind::Sequence,
+    witness: WitnessKind::Record,
     what: "A field is read from another column of its source.",
-    why: "The type stays and the meaning may not: old rows hold values of the old column.",
+    why: "Records of the one form lack the column of the other: whoever knows one of them refuses \
+          the others, or finds nothing in them. Old rows hold values of the old column.",
     how: "Backfill the entity, or add a new field where the column means something else.",
     cases: cases!("DCS103-source-column-changed"),
     check: Check::Field(check),
@@ -28,7 +29,8 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
         }
         let headline =
             format!("{} is read from `{new}` of {source}, no longer `{old}`", pair.shown());
-        let broken = pair.stored("holds values of the old column");
+        let mut broken = mildly(pair.stored("holds values of the old column"));
+        broken.push(pair.entity.after().validator("finds no such column in old records"));
         let mut finding =
             pair.finding(&RULE, "from", headline, broken, "backfill, or add a new field");
         finding.claims = vec![pair.leaf(&format!("from/{source}"))];

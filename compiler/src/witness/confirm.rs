@@ -44,17 +44,18 @@ fn witness(old: &Plan, new: &Plan, finding: &Finding) -> Option<Row> {
     let name = finding.subject.split('/').next()?;
     let (old, new) = (old.entity(name)?, new.entity(name)?);
     let focus = focus_of(old, new, finding);
-    let run = |old, new| {
-        directions(old_promise(old), finding.rule)
-            .into_iter()
-            .find_map(|direction| search(Pair { old, new }, direction, &focus))
-    };
     // A contract that cannot be expressed in Rust has been refused before it is compared.
-    interpret::with(old, |old| interpret::with(new, |new| run(old, new))).ok()?.ok()?
+    interpret::with(old, |old| {
+        interpret::with(new, |new| in_any_direction(Pair { old, new }, finding.rule, &focus))
+    })
+    .ok()?
+    .ok()?
 }
 
-fn old_promise(old: interpret::Interpreter<'_>) -> Compatibility {
-    old.spec().compatibility
+fn in_any_direction(pair: Pair<'_>, rule: &Rule, focus: &Focus) -> Option<Row> {
+    directions(pair.old.spec().compatibility, rule)
+        .into_iter()
+        .find_map(|direction| search(pair, direction, focus))
 }
 
 /// The directions in which the rule can be an error under the promise, then the other.

@@ -269,19 +269,29 @@ fn names(spec: &EntitySpec, id: u32) -> BTreeSet<&str> {
 
 /// Most combinations of a rule's values.
 const COMBINATIONS_MAX: usize = 4_096;
-/// Values of one field in a combination.
-const VALUES_MAX: usize = 6;
+
+/// Values of each of so many fields, so that all their combinations are tried.
+fn values_each(fields: usize) -> usize {
+    match fields {
+        0 | 1 => COMBINATIONS_MAX,
+        2 => 64,
+        3 => 16,
+        4 => 8,
+        _ => 4,
+    }
+}
 
 fn each_combination<R>(
     sheet: &Sheet,
     places: &[usize],
     mut then: impl FnMut(&[(usize, Choice)]) -> Option<R>,
 ) -> Option<R> {
+    let most = values_each(places.len());
     let options: Vec<(usize, &[Choice])> = places
         .iter()
         .filter_map(|place| {
             let valid = sheet.slots.get(*place)?.valid.as_slice();
-            Some((*place, valid.get(..VALUES_MAX.min(valid.len()))?))
+            Some((*place, valid.get(..most.min(valid.len()))?))
         })
         .collect();
     let total = options.iter().map(|(_, all)| all.len()).product::<usize>().min(COMBINATIONS_MAX);

@@ -1,6 +1,7 @@
 //! Values worth telling: where types and rules of a field begin and end, the plainest first. Clearly made up: nothing here looks
 //! like anybody's data.
 
+use covenant_model::expr::Expr;
 use covenant_model::spec::{EntitySpec, FieldSpec};
 use covenant_model::value::{LogicalType, Value};
 
@@ -87,6 +88,11 @@ fn numbers(writer: Declared<'_>, sides: &[Declared<'_>]) -> Vec<i128> {
         });
         let inner = [declared[0], declared[1], Some(low), Some(high)];
         edges.extend(inner.into_iter().flatten().filter_map(|number| unit.from(from, number)));
+        let said = literals(*side).into_iter().filter_map(|literal| match literal {
+            Literal::Number(unscaled, scale) => unit.from(Unit::Scaled(scale), unscaled),
+            Literal::Text(_) => None,
+        });
+        edges.extend(said);
     }
     // The plainest number within the declared bounds stands first.
     let low = edges.first().copied().filter(|_| writer.field.min.is_some());
@@ -96,6 +102,47 @@ fn numbers(writer: Declared<'_>, sides: &[Declared<'_>]) -> Vec<i128> {
         found.extend([edge, edge.saturating_add(1), edge.saturating_sub(1)]);
     }
     found
+}
+
+/// The literals of every quality rule that reads the field: values beside them are where rules begin and end.
+fn literals(of: Declared<'_>) -> Vec<Literal<'_>> {
+    let mut found = Vec::new();
+    for rule in &of.entity.quality {
+        let read = rule.expect.fields();
+        let named = |ix: &usize| of.entity.fields.get(*ix).map(|field| field.id);
+        if read.iter().any(|ix| named(ix) == Some(of.field.id)) {
+            collect(&rule.expect, &mut found);
+        }
+    }
+    found
+}
+
+enum Literal<'a> {
+    /// Unscaled, and its scale.
+    Number(i128, u8),
+    Text(&'a str),
+}
+
+fn collect<'a>(expr: &'a Expr, found: &mut Vec<Literal<'a>>) {
+    match expr {
+        Expr::Number { unscaled, scale } => {
+            found.push(Literal::Number(i128::from(*unscaled), *scale));
+        }
+        Expr::Text(text) => found.push(Literal::Text(text)),
+        Expr::Field(_) | Expr::IsNull(_) | Expr::Bool(_) => {}
+        Expr::Arithmetic(_, left, right)
+        | Expr::Compare(_, left, right)
+        | Expr::And(left, right)
+        | Expr::Or(left, right) => {
+            collect(left, found);
+            collect(right, found);
+        }
+        Expr::Not(inner) => collect(inner, found),
+        Expr::In(inner, options) => {
+            collect(inner, found);
+            options.iter().for_each(|option| collect(option, found));
+        }
+    }
 }
 
 /// What a number of a type counts.
@@ -182,6 +229,10 @@ fn texts(writer: Declared<'_>, sides: &[Declared<'_>]) -> Vec<String> {
         found.extend((1..3).map(|nth| format!("witness-{nth}@example.invalid")));
     }
     for side in sides {
+        found.extend(literals(*side).into_iter().filter_map(|literal| match literal {
+            Literal::Text(text) => Some(text.to_owned()),
+            Literal::Number(..) => None,
+        }));
         if let LogicalType::Enum { symbols } = &side.field.ty {
             found.extend(symbols.iter().cloned());
         }
