@@ -10,7 +10,7 @@ use crate::diagnostic::{Severity, nearest};
 use crate::report::{Command, Report, Side, changes, contracts};
 use crate::source::SourceSet;
 use crate::waiver::{self, Stub};
-use crate::{Compiled, InternalError, compat, compile, driver};
+use crate::{Compiled, InternalError, compat, compile, driver, witness};
 
 /// Compares the contracts with those of a folder, of a git revision, or those released last.
 ///
@@ -82,6 +82,13 @@ fn changes_of(
         let side = older.iter().find(|(label, _)| Some(*label) == version);
         !side.map_or(base, |(_, side)| side).left_out.contains(name)
     });
+    for finding in &mut found {
+        let version = finding.against.as_deref();
+        let side = older.iter().find(|(label, _)| Some(*label) == version);
+        if let Some(before) = &side.map_or(base, |(_, side)| side).old.plan {
+            witness::confirm(before, after, std::slice::from_mut(finding));
+        }
+    }
     let older: Vec<(&str, &Compiled)> = older.iter().map(|(name, one)| (*name, &one.old)).collect();
     Ok(changes::report_alive(&found, &base.old, &older, new, against))
 }

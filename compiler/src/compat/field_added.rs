@@ -9,14 +9,15 @@ pub(super) static OPTIONAL: Rule = Rule {
     slug: "optional-field-added",
     direction: Direction::Loosens,
     mirror: Mirror::Uneven("DCW010", "an addition takes nothing from a reader"),
-    modes: Modes::INFO,
-    consumers: &[],
+    modes: Modes { backward: Grade::Warning, forward: Grade::Info },
+    consumers: &[RustValidator],
     migration: Migration::Inplace,
-    witness: WitnessKind::None,
-    what: "A field that records may leave out was added.",
-    why: "Nobody: contracts are open, old validators ignore it, the table gets a column by one \
-          ALTER, old rows hold NULL.",
-    how: "Nothing.",
+    witness: WitnessKind::Record,
+    what: "A field that may be null or left out was added.",
+    why: "Nobody, where records may leave it out: contracts are open, old validators ignore it, \
+          the table gets a column by one ALTER, old rows hold NULL. Where it may be null but not \
+          left out, the new validator refuses records in flight that do not carry it yet.",
+    how: "Say `optional: true`, or let the source carry it before the contract does.",
     cases: cases!("DCW014-optional-field-added"),
     check: Check::Entity(check_optional),
 };
@@ -42,7 +43,14 @@ pub(super) static REQUIRED: Rule = Rule {
 fn check_optional(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
     for field in added(pair, false) {
         let headline = format!("optional field {} was added to {}", field.name, pair.new.name);
-        findings.push(found(pair, &OPTIONAL, field, headline, Vec::new(), "nothing"));
+        if !is_carried(pair.new, field) {
+            findings.push(found(pair, &OPTIONAL, field, headline, Vec::new(), "nothing"));
+            continue;
+        }
+        let how = "refuses records in flight that do not carry it yet";
+        let broken = vec![pair.after().validator(how).mildly()];
+        let help = "say `optional: true`, or let the source carry it first";
+        findings.push(found(pair, &OPTIONAL, field, headline, broken, help));
     }
 }
 
@@ -81,8 +89,7 @@ pub(super) fn is_carried(entity: &EntitySpec, field: &FieldSpec) -> bool {
 
 fn added(pair: EntityPair<'_>, required: bool) -> impl Iterator<Item = &FieldSpec> {
     pair.new.fields.iter().filter(move |field| {
-        let needed = is_carried(pair.new, field) || !field.nullable;
-        field_of_id(pair.old, field.id).is_none() && required == needed
+        field_of_id(pair.old, field.id).is_none() && required != (field.nullable || field.optional)
     })
 }
 
