@@ -49,8 +49,7 @@ pub(super) fn differences(sides: Sides<'_>) -> Vec<Leaf> {
     if old.project != new.project {
         compare(project(&old.project), project(&new.project), &mut found);
     }
-    // Most contracts of a change are as they were: comparing them whole is far cheaper than leaf by leaf.
-    for pair in sides.entities().filter(|pair| pair.old != pair.new) {
+    for pair in sides.entities() {
         compare(entity(pair.old), entity(pair.new), &mut found);
         for field in pair.fields() {
             let old = one_field(pair.old, field.old);
@@ -59,7 +58,7 @@ pub(super) fn differences(sides: Sides<'_>) -> Vec<Leaf> {
         let ids = |spec: &EntitySpec| spec.fields.iter().map(|field| field.id).collect();
         order(&pair.new.name, ids(pair.old), ids(pair.new), &mut found);
     }
-    for pair in sides.models().filter(|pair| pair.old != pair.new) {
+    for pair in sides.models() {
         compare(model(pair.old), model(pair.new), &mut found);
         for (old, new) in pair.columns() {
             compare(column(&pair.old.name, old), column(&pair.new.name, new), &mut found);

@@ -247,16 +247,18 @@ pub fn differences(old: &Plan, new: &Plan) -> Vec<Leaf> {
 
 fn run(sides: Sides<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
+    // Once for all rules: what differs is found by comparing everything.
+    let datasets: Vec<_> = sides.datasets().collect();
+    let entities: Vec<_> = sides.entities().collect();
+    let fields: Vec<_> = entities.iter().copied().flat_map(sides::EntityPair::fields).collect();
+    let models: Vec<_> = sides.models().collect();
     for rule in RULES {
         match rule.check {
             Check::Sides(check) => check(sides, &mut found),
-            Check::Dataset(check) => sides.datasets().for_each(|pair| check(pair, &mut found)),
-            Check::Entity(check) => sides.entities().for_each(|pair| check(pair, &mut found)),
-            Check::Field(check) => {
-                let pairs = sides.entities().flat_map(sides::EntityPair::fields);
-                pairs.for_each(|pair| check(pair, &mut found));
-            }
-            Check::Model(check) => sides.models().for_each(|pair| check(pair, &mut found)),
+            Check::Dataset(check) => datasets.iter().for_each(|pair| check(*pair, &mut found)),
+            Check::Entity(check) => entities.iter().for_each(|pair| check(*pair, &mut found)),
+            Check::Field(check) => fields.iter().for_each(|pair| check(*pair, &mut found)),
+            Check::Model(check) => models.iter().for_each(|pair| check(*pair, &mut found)),
             // They judge the other findings, so they run behind them.
             Check::Findings(_) | Check::Engine => {}
         }
