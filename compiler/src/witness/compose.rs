@@ -99,7 +99,7 @@ fn slot(roles: Roles<'_>, source: &str, form: Form, member: &Member<'_>) -> Opti
         let own = (1..4).map(|nth| Some(envelope(member.role, nth)));
         tokens.splice(at..at, own);
     }
-    let fits = |interpreter, choice: &Choice| fits(interpreter, source, form, &member.name, choice);
+    let fits = |interpreter, choice: &Choice| fits(interpreter, source, form, member.name, choice);
     let mut valid: Vec<Choice> =
         tokens.iter().filter(|choice| fits(roles.writer, choice)).cloned().collect();
     let known = roles
