@@ -117,12 +117,12 @@ fn a_row_that_changes_after_it_was_taken_stays_waiting() {
         (ENTITY.to_owned(), change(key(1), at, Some(true), [Some(name), None, None], None))
     };
     ledger.fold(CommitNumber(1), &[says(1)]).unwrap();
-    let taken = ledger.pending(ENTITY, Work::Upserts, 0, 10).unwrap();
+    let taken = ledger.pending(ENTITY, Work::Live, 0, 10).unwrap();
     ledger.sending(&taken, 0).unwrap();
     ledger.fold(CommitNumber(2), &[says(2)]).unwrap();
     let outcome = Outcome::Delivered { crm_id: Some("001".to_owned()), digest: [1; 32] };
     ledger.record("Account", &[(taken[0].clone(), outcome)]).unwrap();
-    let again = ledger.pending(ENTITY, Work::Upserts, 0, 10).unwrap();
+    let again = ledger.pending(ENTITY, Work::Live, 0, 10).unwrap();
     assert_eq!(again.len(), 1);
     assert_eq!(again[0].crm_id.as_deref(), Some("001"));
     // the first change has waited since second 1
@@ -137,10 +137,10 @@ fn a_revision_that_may_have_been_sent_is_never_used_again() {
     let mut ledger = open(&path);
     let change = change(key(1), 1, Some(true), [None, None, None], None);
     ledger.fold(CommitNumber(1), &[(ENTITY.to_owned(), change)]).unwrap();
-    let taken = ledger.pending(ENTITY, Work::Upserts, 0, 10).unwrap();
+    let taken = ledger.pending(ENTITY, Work::Live, 0, 10).unwrap();
     ledger.sending(&taken, 0).unwrap();
     drop(ledger);
-    let again = open(&path).pending(ENTITY, Work::Upserts, 0, 10).unwrap();
+    let again = open(&path).pending(ENTITY, Work::Live, 0, 10).unwrap();
     assert!(again[0].revision > taken[0].revision);
     assert!(again[0].sent && again[0].digest.is_none());
 }

@@ -102,6 +102,11 @@ impl Position {
         Self { major: bound.0, minor: 0 }
     }
 
+    /// Whether it is that of a row read from a table ([`Position::read`]).
+    pub fn is_read(self) -> bool {
+        self.minor == 0
+    }
+
     /// An event: its sequence (or microseconds of its event time) and a tie-break from its id.
     pub fn event(order: u64, event_id: &str) -> Self {
         Self { major: order, minor: tie_break(event_id) }

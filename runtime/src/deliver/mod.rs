@@ -168,14 +168,19 @@ impl DeliverLane {
     }
 
     async fn send(&mut self, done: &mut Stepped) -> Result<()> {
-        for mapping in self.mappings.clone() {
-            self.sweep(&mapping)?;
-            let rows = self.take(&mapping, Work::Upserts)?;
-            let more = rows.len() >= ROWS_PER_STEP;
-            self.upserts(&mapping, rows, done).await?;
-            if more {
-                // Children wait until their parents are through: they would only be refused.
-                return Ok(());
+        // What happens now first. A child whose parent is still in the history is parked until the parent is there.
+        for work in [Work::Live, Work::History] {
+            for mapping in self.mappings.clone() {
+                if work == Work::Live {
+                    self.sweep(&mapping)?;
+                }
+                let rows = self.take(&mapping, work)?;
+                let more = rows.len() >= ROWS_PER_STEP;
+                self.upserts(&mapping, rows, done).await?;
+                if more {
+                    // Children wait until their parents are through: they would only be refused.
+                    return Ok(());
+                }
             }
         }
         for mapping in self.mappings.clone().into_iter().rev() {

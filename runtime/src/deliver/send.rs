@@ -1,6 +1,6 @@
 //! Upserts: what changed is sent, what moved is rekeyed first, and every answer is recorded row by row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_model::change::Key;
 use covenant_model::spec::OnDelete;
@@ -14,6 +14,9 @@ use crate::crm::{
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::ledger::{Digest, Outcome, Pending};
 
+/// Upserts under way at the same time. Few: an org shares its 25 long-running requests with everybody
+/// (reference: Salesforce's concurrent request limit), and a lock that two calls want costs more than a wait.
+const CALLS_IN_FLIGHT: usize = 4;
 /// Moved rows in one step: each costs a call of its own.
 const REKEYS_PER_STEP: usize = 100;
 /// A whole call of at least this many rows that is refused for its fields is not about the rows.
@@ -80,14 +83,19 @@ impl DeliverLane {
             let by = |ready: &Ready| (ready.row.attempts.min(2), ready.parent().map(str::to_owned));
             by(a).cmp(&by(b)).then_with(|| a.record.external_id.cmp(&b.record.external_id))
         });
+        let mut calls = Vec::new();
         let mut rest = ready.as_slice();
         while let Some(first) = rest.first() {
             let attempts = first.row.attempts.min(2);
             let alike = rest.iter().take_while(|ready| ready.row.attempts.min(2) == attempts);
             let length = alike.count().min(chunk_rows(attempts, self.chunk)).max(1);
             let (call, later) = rest.split_at(length);
-            self.upsert_call(mapping, call, done).await?;
+            calls.push(call);
             rest = later;
+        }
+        while !calls.is_empty() {
+            let wave = wave(&mut calls);
+            self.upsert_calls(mapping, wave, done).await?;
         }
         Ok(())
     }
@@ -223,39 +231,62 @@ impl DeliverLane {
         self.answered(mapping, &[ready], vec![outcome], done).await
     }
 
-    /// One call. A call that fails whole leaves its rows waiting, and makes the next calls smaller: one bad row must not
-    /// hold the others for ever.
-    async fn upsert_call(
+    /// Calls at the same time, which have no record and no parent in common. Every answer is recorded, also where another call
+    /// fails.
+    async fn upsert_calls(
         &mut self,
         mapping: &Mapping,
-        call: &[Ready],
+        calls: Vec<&[Ready]>,
         done: &mut Stepped,
     ) -> Result<()> {
-        self.spend()?;
-        self.audit(mapping, call.len());
-        let rows: Vec<Pending> = call.iter().map(|ready| ready.row.clone()).collect();
-        let records: Vec<CrmRecord> = call.iter().map(|ready| ready.record.clone()).collect();
-        self.sending(&rows)?;
-        match self.parts.crm.upsert(&mapping.object, &records).await {
-            Ok(outcomes) => {
-                self.chunk = (self.chunk * 2).min(MAX_ROWS_PER_CALL);
-                self.answered(mapping, call, outcomes, done).await
+        let mut begun = Vec::with_capacity(calls.len());
+        let mut refused = None;
+        for call in calls {
+            // What the budget allows goes; the rest waits.
+            if let Err(error) = self.spend() {
+                refused = Some(error);
+                break;
             }
-            Err(error) => {
-                if error.kind == ErrorKind::Unavailable {
-                    self.chunk = (self.chunk / 2).max(1);
-                    if let [only] = call {
-                        let now_us = self.parts.env.clock.now_us();
-                        let chance = self.parts.env.chance.as_ref();
-                        let wait = again(&only.row, error.what.clone(), now_us, chance, None);
-                        self.parts
-                            .ledger
-                            .record(&mapping.object.name, &[(only.row.clone(), wait)])?;
-                    }
-                }
-                Err(error)
-            }
+            self.audit(mapping, call.len());
+            begun.push(call);
         }
+        let rows: Vec<Pending> = begun.iter().copied().flatten().map(|r| r.row.clone()).collect();
+        self.sending(&rows)?;
+        let crm = self.parts.crm.clone();
+        let sent = begun.iter().map(|call| {
+            let records: Vec<CrmRecord> = call.iter().map(|ready| ready.record.clone()).collect();
+            let (crm, object) = (crm.clone(), mapping.object.clone());
+            async move { crm.upsert(&object, &records).await }
+        });
+        let answers = futures::future::join_all(sent).await;
+        let whole = self.chunk;
+        let unknown = |answer: &Result<Vec<RowOutcome>>| {
+            answer.as_ref().is_err_and(|error| error.kind == ErrorKind::Unavailable)
+        };
+        self.chunk = match answers.iter().any(unknown) {
+            true => (whole / 2).max(1),
+            false => (whole * 2).min(MAX_ROWS_PER_CALL),
+        };
+        for (call, answer) in begun.into_iter().zip(answers) {
+            let settled = match answer {
+                Ok(outcomes) => self.answered(mapping, call, outcomes, done).await,
+                Err(error) => self.unanswered(mapping, call, error),
+            };
+            refused = settled.err().or(refused);
+        }
+        refused.map_or(Ok(()), Err)
+    }
+
+    /// A call that fails whole leaves its rows waiting; the next calls are smaller: one bad row must not hold the others for
+    /// ever. Alone, it waits.
+    fn unanswered(&mut self, mapping: &Mapping, call: &[Ready], error: RuntimeError) -> Result<()> {
+        if let ([only], ErrorKind::Unavailable) = (call, error.kind) {
+            let now_us = self.parts.env.clock.now_us();
+            let chance = self.parts.env.chance.as_ref();
+            let wait = again(&only.row, error.what.clone(), now_us, chance, None);
+            self.parts.ledger.record(&mapping.object.name, &[(only.row.clone(), wait)])?;
+        }
+        Err(error)
     }
 
     /// Records what became of the rows of a call.
@@ -363,6 +394,26 @@ impl DeliverLane {
             });
         }
     }
+}
+
+/// Takes calls out that may be under way together: no two of them write the same record, or children of the same parent, which
+/// Salesforce would lock for one of them.
+fn wave<'a>(calls: &mut Vec<&'a [Ready]>) -> Vec<&'a [Ready]> {
+    let mut touched: BTreeSet<&str> = BTreeSet::new();
+    let mut wave = Vec::new();
+    let mut later = Vec::new();
+    for call in calls.drain(..) {
+        let ids = call.iter().map(|ready| ready.record.external_id.as_str());
+        let touches: BTreeSet<&str> = ids.chain(call.iter().filter_map(Ready::parent)).collect();
+        if wave.len() < CALLS_IN_FLIGHT && touched.is_disjoint(&touches) {
+            touched.extend(touches);
+            wave.push(call);
+        } else {
+            later.push(call);
+        }
+    }
+    *calls = later;
+    wave
 }
 
 /// An answer must speak of every row, and a call that is refused whole for its fields is about the object.

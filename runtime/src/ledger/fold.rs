@@ -7,7 +7,7 @@ use std::collections::btree_map::Entry;
 use covenant_model::change::{Change, Key};
 use rusqlite::{Connection, params};
 
-use super::store::{self, Stored, storage};
+use super::store::{self, Stored, Told, storage};
 use super::{Sealer, Status};
 use crate::error::Result;
 
@@ -35,16 +35,18 @@ impl<'a> Fold<'a> {
     /// Folds one change, and whatever follows from a move.
     pub(super) fn change(&mut self, entity: &str, change: &Change) -> Result<()> {
         let groups = change.state.groups.len();
+        let (_, position, _) = change.version.parts();
+        let told = Told { at_us: change.committed_at_us, history: position.is_read() };
         let slot = self.slot(entity, &change.key, groups)?;
         if slot.row.state.join(&change.state) {
-            slot.touch(change.committed_at_us);
+            slot.touch(told);
         }
         if let Some(old) = &change.moved_from {
             self.remember_move(entity, old, &change.key)?;
-            self.carry(entity, old, change.committed_at_us)?;
+            self.carry(entity, old, told)?;
             self.moves.push((entity.to_owned(), old.clone(), change.key.clone()));
         }
-        self.carry(entity, &change.key, change.committed_at_us)
+        self.carry(entity, &change.key, told)
     }
 
     /// Moves identities, then writes every touched row; returns how many rows changed.
@@ -100,7 +102,7 @@ impl<'a> Fold<'a> {
 
     /// Carries a row's groups along its moves until nothing changes. Ends: every step raises a guard to one that some change
     /// carries, and there are finitely many.
-    fn carry(&mut self, entity: &str, from: &Key, committed_at_us: i64) -> Result<()> {
+    fn carry(&mut self, entity: &str, from: &Key, told: Told) -> Result<()> {
         let mut open = vec![from.clone()];
         while let Some(key) = open.pop() {
             let targets = self.targets(entity, &key)?;
@@ -112,7 +114,7 @@ impl<'a> Fold<'a> {
             for target in targets {
                 let slot = self.slot(entity, &target, state.groups.len())?;
                 if slot.row.state.join_groups(&state) {
-                    slot.touch(committed_at_us);
+                    slot.touch(told);
                     open.push(target);
                 }
             }
@@ -170,9 +172,9 @@ impl<'a> Fold<'a> {
 }
 
 impl Slot {
-    fn touch(&mut self, committed_at_us: i64) {
+    fn touch(&mut self, told: Told) {
         self.dirty = true;
         self.changed = true;
-        self.row.changed(committed_at_us);
+        self.row.changed(told);
     }
 }

@@ -46,8 +46,10 @@ pub type Digest = [u8; 32];
 /// Which waiting rows are asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// Rows that are there: to be upserted, parents before children.
-    Upserts,
+    /// Rows of which something has just been told: to be upserted, parents before children.
+    Live,
+    /// Rows of which only a table read has told, a first load or a backfill: upserted where nothing live waits.
+    History,
     /// Deleted rows: to be flagged or deleted, children before parents.
     Removals,
 }

@@ -18,6 +18,8 @@ use crate::landing::CommitNumber;
 
 /// Statements kept prepared.
 const STATEMENTS: usize = 64;
+/// Pages kept in memory, in KiB. SQLite's own 2 MiB made every lookup of a scattered key a read.
+const CACHE_KIB: i64 = 64 * 1024;
 /// Known plaintext that tells whether the ledger was written under the same key.
 const CANARY: &[u8] = b"covenant ledger";
 const CANARY_NOTE: &str = "canary";
@@ -51,6 +53,7 @@ impl SqliteLedger {
         connection
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
             .map_err(storage)?;
+        connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(storage)?;
         connection.execute_batch(SCHEMA).map_err(storage)?;
         let mut ledger = Self { connection, sealer };
         ledger.check_key()?;
@@ -146,15 +149,19 @@ impl Ledger for SqliteLedger {
         calls::forget(&self.connection, now_us)?;
         let sql = format!(
             "SELECT {COLUMNS} FROM rows WHERE entity = ?1 AND status IN (1, 2) AND alive = ?2 \
-             AND not_before <= ?3 AND NOT EXISTS (SELECT 1 FROM aliases \
+             AND history BETWEEN ?5 AND ?6 AND not_before <= ?3 AND NOT EXISTS (SELECT 1 FROM aliases \
              WHERE aliases.entity = rows.entity AND aliases.old = rows.key) \
-             ORDER BY waiting_since, key LIMIT ?4"
+             ORDER BY history, waiting_since, key LIMIT ?4"
         );
         let mut statement = self.connection.prepare_cached(&sql).map_err(storage)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let alive = work == Work::Upserts;
+        let (alive, from, to) = match work {
+            Work::Live => (true, false, false),
+            Work::History => (true, true, true),
+            Work::Removals => (false, false, true),
+        };
         let found = statement
-            .query_map(params![entity, alive, now_us, limit], store::raw)
+            .query_map(params![entity, alive, now_us, limit, from, to], store::raw)
             .map_err(storage)?;
         let mut rows = Vec::new();
         for raw in found {

@@ -26,13 +26,15 @@ CREATE TABLE IF NOT EXISTS rows (
   revision INTEGER NOT NULL,
   change INTEGER NOT NULL,
   waiting_since INTEGER,
+  history INTEGER NOT NULL,
   attempts INTEGER NOT NULL,
   not_before INTEGER NOT NULL,
   reason TEXT,
   digest BLOB,
   PRIMARY KEY (entity, key)
 ) STRICT;
-CREATE INDEX IF NOT EXISTS due ON rows (entity, alive, waiting_since) WHERE status IN (1, 2);
+CREATE INDEX IF NOT EXISTS due ON rows (entity, alive, history, waiting_since, key) WHERE status IN (1, 2);
+CREATE INDEX IF NOT EXISTS counted ON rows (entity, status, alive, sent);
 CREATE TABLE IF NOT EXISTS aliases (
   entity TEXT NOT NULL,
   old BLOB NOT NULL,
@@ -104,6 +106,8 @@ pub(super) struct Stored {
     pub(super) revision: u64,
     pub(super) change: u64,
     pub(super) waiting_since_us: Option<i64>,
+    /// Whether all that waits was read from a table: what is happening now goes first.
+    pub(super) history: bool,
     pub(super) attempts: u32,
     pub(super) not_before_us: i64,
     pub(super) reason: Option<String>,
@@ -135,6 +139,7 @@ impl Stored {
             revision: 0,
             change: 0,
             waiting_since_us: None,
+            history: false,
             attempts: 0,
             not_before_us: 0,
             reason: None,
@@ -143,7 +148,7 @@ impl Stored {
     }
 
     /// After a change of its state: back in line, as if never tried.
-    pub(super) fn changed(&mut self, committed_at_us: i64) {
+    pub(super) fn changed(&mut self, told: Told) {
         self.change += 1;
         self.attempts = 0;
         self.not_before_us = 0;
@@ -153,14 +158,25 @@ impl Stored {
         } else {
             self.status = Status::Waiting;
         }
-        let earliest = self.waiting_since_us.map_or(committed_at_us, |us| us.min(committed_at_us));
+        self.history = told.history && (self.history || self.waiting_since_us.is_none());
+        let earliest = self.waiting_since_us.map_or(told.at_us, |us| us.min(told.at_us));
         self.waiting_since_us = Some(earliest);
     }
 }
 
+/// What a change says of its delivery.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Told {
+    /// When the source committed it, microseconds since 1970.
+    pub(super) at_us: i64,
+    /// Whether it was read from a table.
+    pub(super) history: bool,
+}
+
 /// All columns that [`read`] wants, in its order.
 pub(super) const COLUMNS: &str = "key_json, state, status, sent, crm_id, delivered_as_json, \
-     revision, change, waiting_since, attempts, not_before, reason, digest, key";
+     revision, change, waiting_since, attempts, not_before, reason, digest, key, \
+     history";
 
 /// A row as SQLite gives it, before it is decrypted.
 pub(super) struct Raw {
@@ -178,6 +194,7 @@ pub(super) struct Raw {
     reason: Option<String>,
     digest: Option<Vec<u8>>,
     canonical: Vec<u8>,
+    history: bool,
 }
 
 /// Reads a row that was selected by [`COLUMNS`].
@@ -197,6 +214,7 @@ pub(super) fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
         reason: row.get(11)?,
         digest: row.get(12)?,
         canonical: row.get(13)?,
+        history: row.get(14)?,
     })
 }
 
@@ -213,6 +231,7 @@ pub(super) fn opened(entity: &str, raw: Raw, sealer: &dyn Sealer) -> Result<Stor
         revision: unsigned(raw.revision)?,
         change: unsigned(raw.change)?,
         waiting_since_us: raw.waiting_since_us,
+        history: raw.history,
         attempts: raw.attempts,
         not_before_us: raw.not_before_us,
         reason: raw.reason,
@@ -253,8 +272,8 @@ pub(super) fn save(
         .prepare_cached(
             "INSERT OR REPLACE INTO rows (entity, key, key_json, state, alive, status, sent, crm_id, \
              delivered_as_json, revision, change, waiting_since, attempts, not_before, reason, \
-             digest) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+             digest, history) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )
         .map_err(storage)?;
     statement
@@ -275,6 +294,7 @@ pub(super) fn save(
             row.not_before_us,
             row.reason,
             row.digest.map(|digest| digest.to_vec()),
+            row.history,
         ])
         .map_err(storage)?;
     Ok(())

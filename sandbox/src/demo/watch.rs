@@ -14,8 +14,6 @@ use crate::verify::freshness::Seen;
 
 /// How often the status is read: also how exactly the moment of visibility is known.
 const POLL: Duration = Duration::from_millis(150);
-/// Quiet enough to open the shop.
-pub const QUIET_BRIEFLY: Duration = Duration::from_secs(3);
 /// Quiet for longer than a round of polling Salesforce (10 s, and 3 s of lag): the last edit there has come back too.
 pub const QUIET_FOR_GOOD: Duration = Duration::from_secs(17);
 
