@@ -12,7 +12,7 @@ use super::tables::{CUSTOMERS, INVENTORY_LEVELS, ORDER_LINES, ORDERS, Row, Table
 use crate::error::{At, Result};
 
 /// The history's length, in days.
-const HISTORY_DAYS: i64 = 3 * 365;
+const HISTORY_DAYS: i64 = 5 * 365;
 /// No order was last touched between these ages, in days: what Salesforce holds ends at 18 months, and an order that
 /// crosses that line during a run would be neither expected nor unexpected.
 const GAP_DAYS: std::ops::Range<i64> = 530..565;

@@ -55,11 +55,14 @@ impl<M: AccountManagers> Shop<M> {
 
     async fn poison(&mut self, row: Target, set: &str, heal: &str, rule: &str) -> Result<()> {
         let Target { table, key, order } = row;
-        let last_valid = self.row(table, &key).await?;
         let update = |set: &str| {
             let place = key_is(table, &key);
             format!("UPDATE public.{} SET {set}, updated_at = now() WHERE {place}", table.name)
         };
+        // The history may still be on its way: a table read that finds the row broken already cannot tell what it was before.
+        // So the last valid row is told by the log of changes, out-of-line values too.
+        self.transaction(&[update(&told_again(table))], 1).await?;
+        let last_valid = self.row(table, &key).await?;
         self.transaction(&[update(set)], 1).await?;
         let heal = update(heal);
         self.log.put(&Entry::Poisoned {
@@ -120,6 +123,20 @@ impl<M: AccountManagers> Shop<M> {
         }
         self.world.orders.extend(healed.order);
         self.log.put(&Entry::Healed { table: healed.table.name.to_owned(), key: healed.key })
+    }
+}
+
+/// An assignment that changes nothing, and has the server write every value of the row to its log.
+fn told_again(table: Table) -> String {
+    let large = match table {
+        ORDERS => Some("gift_message"),
+        CUSTOMERS => Some("notes"),
+        _ => None,
+    };
+    match (large, table.columns.first()) {
+        (Some(column), _) => format!("{column} = {column} || ''"),
+        (None, Some(key)) => format!("{key} = {key}"),
+        (None, None) => String::new(),
     }
 }
 
