@@ -129,11 +129,10 @@ impl<'a> Bound<'a> {
         let of_field = |ix: usize| id_of(self.entity, ix) == Some(field.id);
         let mapped = sink.fields.iter().filter(|mapped| of_field(mapped.source));
         let mut found: Vec<Consumer> = mapped
-            .map(|mapped| match &mapped.parent_external_id {
+            .filter_map(|mapped| match &mapped.parent_external_id {
                 Some(id) => self.mapping(&format!("{}.{id}", mapped.target), how),
                 None => self.mapping(&mapped.target, how),
             })
-            .flatten()
             .collect();
         if self.entity.key.iter().any(|ix| of_field(*ix)) {
             found.extend(self.external_id(how));
