@@ -166,9 +166,10 @@ impl Reconciler {
     async fn backward(&mut self, lanes: &mut dyn Lanes, work: &mut Work<'_>) -> Result<()> {
         for ix in 0..self.targets.len() {
             let (mut after, mut read): (Option<Key>, u64) = (None, 0);
-            loop {
-                let Some(target) = self.targets.get_mut(ix) else { break };
-                let Some(Some(_)) = work.reports.get(ix) else { break };
+            // Targets of which nothing is reported are not read.
+            while let (Some(target), Some(Some(_))) =
+                (self.targets.get_mut(ix), work.reports.get(ix))
+            {
                 let page = target.page(&work.subject, after.as_ref(), CHUNK_ROWS).await?;
                 let target = target.name();
                 let keys: Vec<Key> = page.shown.into_keys().collect();
