@@ -94,6 +94,7 @@ impl Lane for Deliver {
     }
 
     fn report(&mut self, board: &Board) {
+        board.lane("deliver.salesforce", |lane| lane.commit = self.folded);
         let now_us = self.clock.now_us();
         if (0..COUNT_EVERY_US).contains(&now_us.saturating_sub(self.counted_at_us)) {
             return;

@@ -20,12 +20,16 @@ const PLACE: &str = "runtime API";
 pub struct Status {
     /// Everything has started and nothing is parked.
     pub ready: bool,
+    /// Fencing token: another one for every process.
+    pub epoch: u64,
     /// Newest landing commit.
     pub landing_commit: u64,
     /// By name.
     pub lanes: BTreeMap<String, Lane>,
     /// Changes landed since the process started, by entity.
     pub changes: BTreeMap<String, u64>,
+    /// Refused since the process started, by entity and rule.
+    pub quarantined: BTreeMap<String, u64>,
     /// By entity.
     pub delivery: BTreeMap<String, Delivery>,
     /// By job.

@@ -174,7 +174,9 @@ async fn play(stage: &Stage, maker: Maker, loaded: &Loaded, dir: &Path) -> Resul
     let path = dir.join("shop-log.ndjson");
     business(stage, maker, loaded, &path, times).await?;
     stage.screen.say("the shop is closed; waiting until everything has arrived");
-    watch::quiet(&client, &stage.watched, QUIET_FOR_GOOD, QUIET_BOUND).await?;
+    let open = stage.screen.bar("still open", 0);
+    watch::quiet(&client, &stage.watched, QUIET_FOR_GOOD, QUIET_BOUND, &open).await?;
+    open.done("nothing");
     let quarantine = read_quarantine(&stage.api).await?;
     stage.screen.say("draining the runtime (SIGTERM)");
     let drained = blocking(&stage.runtime, Runtime::drain).await;

@@ -137,6 +137,7 @@ pub async fn quiet(
     watched: &Watched,
     quiet_for: Duration,
     bound: Duration,
+    bar: &Bar,
 ) -> Result<()> {
     let written = source.query_one("SELECT pg_current_wal_insert_lsn()::text", &[]).await.at(
         "source database",
@@ -149,15 +150,17 @@ pub async fn quiet(
     source.query_one(moved_on, &[]).await.at("source database", "its log does not move", "")?;
     let started = Instant::now();
     let mut quiet_since: Option<Instant> = None;
-    let mut landed = 0;
+    let mut landed = Landed::default();
     let mut open = "the runtime never answered".to_owned();
     while started.elapsed() < bound {
         match still_open(source, watched.status(), &written, &mut landed).await? {
             Some(what) => {
+                bar.tell(&what);
                 open = what;
                 quiet_since = None;
             }
             None => {
+                bar.tell("nothing; listening whether it stays so");
                 let since = *quiet_since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= quiet_for {
                     return Ok(());
@@ -170,15 +173,41 @@ pub async fn quiet(
     Err(SandboxError::new("demo", what, "See the runtime's log."))
 }
 
-/// What is still open; `landed` is the landing commit of the previous look: idle commits may go on for ever.
+/// What has been landed. Commits without a record in them go on for ever, one a round of polling: they are nothing to wait for.
+#[derive(Default)]
+struct Landed {
+    /// Fencing token of the process and how many records it has landed, refused ones too.
+    records: (u64, u64),
+    /// The commit that both lanes must have passed.
+    must_pass: u64,
+}
+
+impl Landed {
+    /// Whether there is more than at the previous look.
+    fn moved(&mut self, status: &Status) -> bool {
+        let changes: u64 = status.changes.values().sum();
+        let refused: u64 = status.quarantined.values().sum();
+        let records = (status.epoch, changes + refused);
+        let moved = records != self.records;
+        if moved {
+            *self = Self { records, must_pass: status.landing_commit };
+        }
+        moved
+    }
+}
+
+/// What is still open.
 async fn still_open(
     source: &Client,
     status: Option<Status>,
     written: &str,
-    landed: &mut u64,
+    landed: &mut Landed,
 ) -> Result<Option<String>> {
     let Some(status) = status else { return Ok(Some("the runtime is down".to_owned())) };
-    let must_pass = std::mem::replace(landed, status.landing_commit);
+    if landed.moved(&status) {
+        return Ok(Some("records are still coming in".to_owned()));
+    }
+    let must_pass = landed.must_pass;
     let slot = source
         .query_opt(
             "SELECT confirmed_flush_lsn >= $1::text::pg_lsn FROM pg_replication_slots \
@@ -196,7 +225,7 @@ async fn still_open(
     for lane in ["apply", "deliver"] {
         match status.lane_commit(lane) {
             None => return Ok(Some(format!("there is no lane {lane}"))),
-            Some(commit) if must_pass == 0 || commit < must_pass => {
+            Some(commit) if commit < must_pass => {
                 return Ok(Some(format!("lane {lane} is at commit {commit} of {must_pass}")));
             }
             Some(_) => {}
