@@ -73,7 +73,9 @@ fn specs() -> Vec<EntitySpec> {
 }
 
 /// What both give for a record; events with what orders them.
-type Read = Result<(Record, Option<(String, u64, i64)>), Violations>;
+/// Id, sequence and time of an event; none for what is not an event.
+type Ordered = Option<(String, u64, i64)>;
+type Read = Result<(Record, Ordered), Violations>;
 
 fn generated(codec: &dyn EntityCodec, told: &Told) -> Read {
     match told.form {
@@ -182,11 +184,7 @@ fn said(read: &Read) -> String {
 
 /// Folds what the generated code has read with the generated fold, and compares it with what the interpreter makes of the
 /// same telling.
-fn folds_alike(
-    fold: Fold,
-    interpreter: Interpreter<'_>,
-    told: &[(Told, Record, Option<(String, u64, i64)>)],
-) {
+fn folds_alike(fold: Fold, interpreter: Interpreter<'_>, told: &[(Told, Record, Ordered)]) {
     let spec = interpreter.spec();
     let mut rows: BTreeMap<Vec<Value>, RowState> = BTreeMap::new();
     for (told, record, order) in told {

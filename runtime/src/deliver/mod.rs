@@ -12,6 +12,7 @@ mod outcome;
 pub mod record;
 mod removals;
 mod send;
+mod wave;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -1,12 +1,13 @@
 //! Upserts: what changed is sent, what moved is rekeyed first, and every answer is recorded row by row.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use covenant_model::change::Key;
 use covenant_model::spec::OnDelete;
 
 use super::outcome::{again, chunk_rows, held_until_sure, of_refusal};
 use super::record::{Mapping, Revealed, digest_of};
+use super::wave::wave;
 use super::{DeliverLane, REVISIONS_PER_EPOCH, Stepped};
 use crate::crm::{
     CrmRecord, CrmValue, Found, MAX_ROWS_PER_CALL, RowErrorClass, RowOutcome, external_id_of,
@@ -14,9 +15,6 @@ use crate::crm::{
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::ledger::{Digest, Outcome, Pending};
 
-/// Upserts under way at the same time. Few: an org shares its 25 long-running requests with everybody
-/// (reference: Salesforce's concurrent request limit), and a lock that two calls want costs more than a wait.
-const CALLS_IN_FLIGHT: usize = 4;
 /// Moved rows in one step: each costs a call of its own.
 const REKEYS_PER_STEP: usize = 100;
 /// A whole call of at least this many rows that is refused for its fields is not about the rows.
@@ -94,8 +92,8 @@ impl DeliverLane {
             rest = later;
         }
         while !calls.is_empty() {
-            let wave = wave(&mut calls);
-            self.upsert_calls(mapping, wave, done).await?;
+            let together = wave(&mut calls, |ready: &Ready| &ready.record);
+            self.upsert_calls(mapping, together, done).await?;
         }
         Ok(())
     }
@@ -394,26 +392,6 @@ impl DeliverLane {
             });
         }
     }
-}
-
-/// Takes calls out that may be under way together: no two of them write the same record, or children of the same parent, which
-/// Salesforce would lock for one of them.
-fn wave<'a>(calls: &mut Vec<&'a [Ready]>) -> Vec<&'a [Ready]> {
-    let mut touched: BTreeSet<&str> = BTreeSet::new();
-    let mut wave = Vec::new();
-    let mut later = Vec::new();
-    for call in calls.drain(..) {
-        let ids = call.iter().map(|ready| ready.record.external_id.as_str());
-        let touches: BTreeSet<&str> = ids.chain(call.iter().filter_map(Ready::parent)).collect();
-        if wave.len() < CALLS_IN_FLIGHT && touched.is_disjoint(&touches) {
-            touched.extend(touches);
-            wave.push(call);
-        } else {
-            later.push(call);
-        }
-    }
-    *calls = later;
-    wave
 }
 
 /// An answer must speak of every row, and a call that is refused whole for its fields is about the object.
