@@ -72,9 +72,9 @@ fn specs() -> Vec<EntitySpec> {
         .collect()
 }
 
-/// What both give for a record; events with what orders them.
 /// Id, sequence and time of an event; none for what is not an event.
 type Ordered = Option<(String, u64, i64)>;
+/// What both give for a record; events with what orders them.
 type Read = Result<(Record, Ordered), Violations>;
 
 fn generated(codec: &dyn EntityCodec, told: &Told) -> Read {
