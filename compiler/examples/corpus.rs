@@ -96,7 +96,7 @@ fn entity(number: usize, changed: bool) -> String {
         "quality:\n  - {{name: sane, expect: f9 >= 0, on_fail: quarantine}}\nsinks:\n  lake: {{table: ANALYTICS.AREA{}.THING_{number}, history: scd2}}",
         number / OF_A_FOLDER
     );
-    if number % 4 == 0 {
+    if number.is_multiple_of(4) {
         let _ = writeln!(
             out,
             "  crm: {{object: Thing_{number}__c, external_id: Thing_Id__c, fields: {{Amount__c: f10, Name__c: f11, State__c: f13}}}}"
