@@ -23,6 +23,15 @@ CREATE TABLE IF NOT EXISTS COVENANT.BATCHES (
   digest         VARCHAR NOT NULL    -- of the landing commit's manifest
 );
 
+-- TRUNCATEs of the tables that own keys: what an entity's source said of a row below the highest one is a delete there.
+CREATE TABLE IF NOT EXISTS COVENANT.FLOORS (
+  entity         VARCHAR NOT NULL,
+  source         VARCHAR NOT NULL,
+  version        DECIMAL(38,0) NOT NULL,
+  committed_at   TIMESTAMP NOT NULL,
+  commit_number  BIGINT NOT NULL
+);
+
 -- Which runs of models are in the tables.
 CREATE TABLE IF NOT EXISTS COVENANT.CYCLES (
   model          VARCHAR NOT NULL,
@@ -245,7 +254,90 @@ ALTER TABLE SALES.CUSTOMERS_HISTORY ADD COLUMN IF NOT EXISTS next_review_on DATE
 
 -- What the row was from when to when, by the sources' commit times: each group's highest guard so far.
 CREATE OR REPLACE VIEW SALES.CUSTOMERS_INTERVALS AS
-WITH running AS (
+WITH told AS (
+  SELECT
+    customer_id,
+    _g_store,
+    display_name,
+    display_name_token,
+    first_name,
+    first_name_token,
+    last_name,
+    last_name_token,
+    email,
+    email_token,
+    phone,
+    phone_token,
+    street,
+    city,
+    postal_code,
+    country,
+    language,
+    segment,
+    credit_limit,
+    loyalty_points,
+    marketing_opt_in,
+    created_at,
+    updated_at,
+    _g_notes,
+    notes,
+    notes_token,
+    _g_tier,
+    tier,
+    _g_account_owner,
+    account_owner,
+    _g_next_review_on,
+    next_review_on,
+    _version,
+    _source,
+    _committed_at,
+    _exists,
+    _alive
+  FROM SALES.CUSTOMERS_HISTORY
+  UNION ALL
+  -- what a TRUNCATE ended
+  SELECT DISTINCT
+    h.customer_id,
+    CAST(NULL AS DECIMAL(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DECIMAL(12,2)),
+    CAST(NULL AS BIGINT),
+    CAST(NULL AS BOOLEAN),
+    CAST(NULL AS TIMESTAMP),
+    CAST(NULL AS TIMESTAMP),
+    CAST(NULL AS DECIMAL(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DECIMAL(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DECIMAL(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DECIMAL(38,0)),
+    CAST(NULL AS DATE),
+    f.version,
+    f.source,
+    f.committed_at,
+    f.version,
+    FALSE
+  FROM SALES.CUSTOMERS_HISTORY AS h
+  INNER JOIN COVENANT.FLOORS AS f ON f.entity = 'sales.customer' AND h._exists < f.version
+),
+running AS (
   SELECT
     *,
     max(_exists) OVER so_far AS _r__exists,
@@ -255,7 +347,7 @@ WITH running AS (
     max(_g_account_owner) OVER so_far AS _r_account_owner,
     max(_g_next_review_on) OVER so_far AS _r_next_review_on,
     row_number() OVER so_far AS _at
-  FROM SALES.CUSTOMERS_HISTORY
+  FROM told
   WINDOW so_far AS (
     PARTITION BY customer_id ORDER BY _committed_at, _source, _version
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
@@ -552,7 +644,88 @@ ALTER TABLE SALES.ORDERS_HISTORY ADD COLUMN IF NOT EXISTS last_event_at TIMESTAM
 
 -- What the row was from when to when, by the sources' commit times: each group's highest guard so far.
 CREATE OR REPLACE VIEW SALES.ORDERS_INTERVALS AS
-WITH running AS (
+WITH told AS (
+  SELECT
+    order_id,
+    _g_store,
+    customer_id,
+    order_number,
+    channel,
+    currency,
+    subtotal,
+    tax,
+    shipping,
+    discount,
+    total,
+    line_count,
+    contact_email,
+    contact_email_token,
+    ship_street,
+    ship_country,
+    session_id,
+    promised_on,
+    placed_at,
+    updated_at,
+    _g_status,
+    status,
+    _g_gift_message,
+    gift_message,
+    gift_message_token,
+    _g_carrier,
+    carrier,
+    _g_tracking_number,
+    tracking_number,
+    _g_last_event_at,
+    last_event_at,
+    _version,
+    _source,
+    _committed_at,
+    _exists,
+    _alive
+  FROM SALES.ORDERS_HISTORY
+  UNION ALL
+  -- what a TRUNCATE ended
+  SELECT DISTINCT
+    h.order_id,
+    CAST(NULL AS DECIMAL(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS BIGINT),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DECIMAL(12,2)),
+    CAST(NULL AS DECIMAL(12,2)),
+    CAST(NULL AS DECIMAL(12,2)),
+    CAST(NULL AS DECIMAL(12,2)),
+    CAST(NULL AS DECIMAL(12,2)),
+    CAST(NULL AS INTEGER),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DATE),
+    CAST(NULL AS TIMESTAMP),
+    CAST(NULL AS TIMESTAMP),
+    CAST(NULL AS DECIMAL(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DECIMAL(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DECIMAL(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DECIMAL(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DECIMAL(38,0)),
+    CAST(NULL AS TIMESTAMP),
+    f.version,
+    f.source,
+    f.committed_at,
+    f.version,
+    FALSE
+  FROM SALES.ORDERS_HISTORY AS h
+  INNER JOIN COVENANT.FLOORS AS f ON f.entity = 'sales.order' AND h._exists < f.version
+),
+running AS (
   SELECT
     *,
     max(_exists) OVER so_far AS _r__exists,
@@ -563,7 +736,7 @@ WITH running AS (
     max(_g_tracking_number) OVER so_far AS _r_tracking_number,
     max(_g_last_event_at) OVER so_far AS _r_last_event_at,
     row_number() OVER so_far AS _at
-  FROM SALES.ORDERS_HISTORY
+  FROM told
   WINDOW so_far AS (
     PARTITION BY order_id ORDER BY _committed_at, _source, _version
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW
@@ -961,13 +1134,60 @@ ALTER TABLE STOCK.INVENTORY_LEVELS_HISTORY ADD COLUMN IF NOT EXISTS updated_at T
 
 -- What the row was from when to when, by the sources' commit times: each group's highest guard so far.
 CREATE OR REPLACE VIEW STOCK.INVENTORY_LEVELS_INTERVALS AS
-WITH running AS (
+WITH told AS (
+  SELECT
+    sku,
+    location,
+    _g_store,
+    product_name,
+    category,
+    on_hand,
+    reserved,
+    safety_stock,
+    reorder_point,
+    unit_cost,
+    bin,
+    condition,
+    counted_on,
+    updated_at,
+    _version,
+    _source,
+    _committed_at,
+    _exists,
+    _alive
+  FROM STOCK.INVENTORY_LEVELS_HISTORY
+  UNION ALL
+  -- what a TRUNCATE ended
+  SELECT DISTINCT
+    h.sku,
+    h.location,
+    CAST(NULL AS DECIMAL(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS BIGINT),
+    CAST(NULL AS BIGINT),
+    CAST(NULL AS BIGINT),
+    CAST(NULL AS BIGINT),
+    CAST(NULL AS DECIMAL(12,4)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DATE),
+    CAST(NULL AS TIMESTAMP),
+    f.version,
+    f.source,
+    f.committed_at,
+    f.version,
+    FALSE
+  FROM STOCK.INVENTORY_LEVELS_HISTORY AS h
+  INNER JOIN COVENANT.FLOORS AS f ON f.entity = 'stock.inventory_level' AND h._exists < f.version
+),
+running AS (
   SELECT
     *,
     max(_exists) OVER so_far AS _r__exists,
     max(_g_store) OVER so_far AS _r_store,
     row_number() OVER so_far AS _at
-  FROM STOCK.INVENTORY_LEVELS_HISTORY
+  FROM told
   WINDOW so_far AS (
     PARTITION BY sku, location ORDER BY _committed_at, _source, _version
     ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW

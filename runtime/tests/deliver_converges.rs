@@ -27,7 +27,7 @@ use covenant_runtime::landing::memory::MemoryLanding;
 use covenant_runtime::ledger::sqlite::SqliteLedger;
 use futures::executor::block_on;
 use support::spec::{CUSTOMER, ORDER, customer, order};
-use support::{TestSealer, change, land, version};
+use support::{TestSealer, change, floor, land, land_with, version};
 
 /// Seeds per run of the test; `COVENANT_DELIVER_SEED=n` runs one.
 const SEEDS: u64 = 12;
@@ -140,6 +140,11 @@ impl World {
     fn land(&self, customers: Vec<Change>, orders: Vec<Change>) {
         let by_entity = [(&self.entities[1], customers), (&self.entities[0], orders)];
         block_on(land(self.landing.as_ref(), &by_entity));
+    }
+
+    fn empty(&self, tables: &[&str], place: u64) {
+        let floors = tables.iter().map(|entity| floor(entity, place)).collect();
+        block_on(land_with(self.landing.as_ref(), &[], floors));
     }
 
     /// Steps until nothing is left to do, over failures that heal.
@@ -302,6 +307,20 @@ impl Shop {
         orders.iter().for_each(|change| drop(self.tables[1].fold(change)));
         (customers, orders)
     }
+
+    /// TRUNCATE of both tables, or of the orders alone.
+    fn empty(&mut self) -> (Vec<&'static str>, u64) {
+        self.place += 1;
+        let guard = floor(ORDER, self.place).guard();
+        self.orders.clear();
+        self.tables[1].raise(guard);
+        if self.dice.below(2) == 0 {
+            return (vec![ORDER], self.place);
+        }
+        self.customers.clear();
+        self.tables[0].raise(guard);
+        (vec![CUSTOMER, ORDER], self.place)
+    }
 }
 
 fn run(seed: u64, on_delete: OnDelete) {
@@ -321,6 +340,10 @@ fn run(seed: u64, on_delete: OnDelete) {
             let at = dice.below(earlier.len() as u64) as usize;
             let (customers, orders) = earlier[at].clone();
             world.land(customers, orders);
+        }
+        if dice.below(20) == 0 {
+            let (tables, place) = shop.empty();
+            world.empty(&tables, place);
         }
         world.clock.0.fetch_add(1_000_000, Ordering::Relaxed);
         for _ in 0..dice.below(3) {
@@ -447,6 +470,24 @@ fn removals_of_most_records_are_held() {
     lane.allow_removals(CUSTOMER);
     world.settle(&mut lane);
     assert_eq!(world.crm.records("Account").len(), 50);
+}
+
+#[test]
+fn an_emptied_table_does_not_empty_the_crm_before_a_person_has_looked() {
+    let world = World::new(1, OnDelete::Flag, Arc::new(NoFaults));
+    let mut lane = world.lane(1);
+    world.land((1..=200).map(|n| says(n, key(n), "Ann", 0, None)).collect(), Vec::new());
+    world.settle(&mut lane);
+    world.empty(&[CUSTOMER], 300);
+    // the shop goes on: what is told behind the TRUNCATE flows while the removals are held
+    world.land(vec![says(301, key(500), "Bea", 0, None)], Vec::new());
+    world.settle(&mut lane);
+    assert_eq!(lane.held().get(CUSTOMER), Some(&200));
+    assert_eq!(shown(&world.crm.records("Account"), "Name").len(), 201);
+    lane.allow_removals(CUSTOMER);
+    world.settle(&mut lane);
+    let left = shown(&world.crm.records("Account"), "Name");
+    assert_eq!(left.keys().collect::<Vec<_>>(), ["K500"]);
 }
 
 #[test]

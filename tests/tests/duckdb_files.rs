@@ -31,6 +31,14 @@ impl Warehouse {
         self.connection.execute_batch(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     }
 
+    /// A TRUNCATE at version 5, for `floor.sql`.
+    fn floor(&self) {
+        self.sql(
+            "SET VARIABLE floor = CAST(5 AS DECIMAL(38,0)); SET VARIABLE floor_source = 'store'; \
+             SET VARIABLE floor_committed_at = TIMESTAMP '2026-01-03'",
+        );
+    }
+
     fn file(&self, name: &str) -> ::duckdb::Result<()> {
         let text = self.tree.get(&format!("duckdb/{name}")).unwrap();
         for statement in text.split_inclusive(";\n").filter(|part| !part.trim().is_empty()) {
@@ -128,6 +136,35 @@ fn intervals_show_each_state_once_and_a_late_state_undoes_nothing() {
 }
 
 #[test]
+fn a_truncation_ends_intervals_also_of_rows_that_are_told_late() {
+    let warehouse = Warehouse::new(&small::plan(ApplyForm::Merge));
+    warehouse.floor();
+    // twice: a landing commit may be applied again
+    for _ in 0..2 {
+        warehouse.file("yard_parcel/floor.sql").unwrap();
+    }
+    // there before; there before and again behind it; told by another source only
+    warehouse.sql(
+        "INSERT INTO YARD.PARCELS_HISTORY (region, code, _version, _source, _committed_at, _exists, _alive, \
+         _g_status, status) VALUES \
+         (1, 'A', 1, 'store', TIMESTAMP '2026-01-01', 1, true, 0, 'new'), \
+         (1, 'B', 2, 'store', TIMESTAMP '2026-01-02', 2, true, 0, 'new'), \
+         (1, 'B', 7, 'store', TIMESTAMP '2026-01-04', 7, true, 1, 'taken'), \
+         (1, 'C', 1, 'carrier', TIMESTAMP '2026-01-01', NULL, NULL, 1, 'taken')",
+    );
+    let rows = warehouse.rows(
+        "SELECT concat_ws(' ', code, status, _valid_from::DATE, _valid_to::DATE) \
+         FROM YARD.PARCELS_INTERVALS ORDER BY code, _valid_from",
+    );
+    assert_eq!(
+        rows,
+        ["A new 2026-01-01 2026-01-03", "B new 2026-01-02 2026-01-03", "B taken 2026-01-04"]
+    );
+    let floors = warehouse.rows("SELECT count(*)::VARCHAR FROM COVENANT.FLOORS");
+    assert_eq!(floors, ["1"]);
+}
+
+#[test]
 fn a_model_is_replaced_and_sees_no_tombstone() {
     let warehouse = Warehouse::new(&small::plan(ApplyForm::Merge));
     warehouse.sql(
@@ -174,7 +211,8 @@ fn fields_may_be_called_like_keywords() {
         let sink = plan.entities[0].warehouse.as_mut().unwrap();
         sink.apply = apply;
         let warehouse = Warehouse::new(&plan);
-        for file in ["fold", "apply", "history", "moves"] {
+        warehouse.floor();
+        for file in ["floor", "fold", "apply", "history", "moves"] {
             let run = warehouse.file(&format!("yard_parcel/{file}.sql"));
             run.unwrap_or_else(|error| panic!("{file}: {error}"));
         }

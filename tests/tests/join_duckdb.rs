@@ -2,7 +2,7 @@
 //! set into batches gives the state of [`covenant_model::join::Table`].
 //!
 //! One change set: upserts and deletes of two owners, absent large fields, nulls, moves over several hops (cycles too,
-//! which contracts exclude), replays of the same change under a higher revision.
+//! which contracts exclude), replays of the same change under a higher revision, TRUNCATEs.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
@@ -13,6 +13,7 @@ use covenant_compiler::emit::duckdb;
 use covenant_compiler::tree::OutputTree;
 use covenant_model::change::{Change, Key, Op, Origin, Protect, ProtectError, Site, change_of};
 use covenant_model::columns::{LandingRole, landing_columns};
+use covenant_model::floor::Floor;
 use covenant_model::join::{RowState, Table};
 use covenant_model::record::{Cell, Record};
 use covenant_model::spec::{ApplyForm, EntitySpec};
@@ -45,7 +46,16 @@ struct Said {
     /// None: nothing to say about it.
     seen_at: Option<i64>,
     replayed: bool,
+    /// Not a row: all of them are gone.
+    truncate: bool,
     seed: u32,
+}
+
+/// What a set is made of: what a batch brings.
+#[derive(Clone, Debug)]
+enum Told {
+    Row(Change),
+    Truncate(Floor),
 }
 
 fn said() -> impl Strategy<Value = Said> {
@@ -55,6 +65,7 @@ fn said() -> impl Strategy<Value = Said> {
         any::<bool>(),
         any::<bool>(),
         prop::bool::weighted(0.25),
+        prop::bool::weighted(0.1),
     );
     (
         0..KEYS,
@@ -68,7 +79,7 @@ fn said() -> impl Strategy<Value = Said> {
             |(
                 key,
                 from,
-                (store, delete, with_photo, null_order, replayed),
+                (store, delete, with_photo, null_order, replayed, truncate),
                 status,
                 seen_at,
                 seed,
@@ -83,6 +94,7 @@ fn said() -> impl Strategy<Value = Said> {
                     status,
                     seen_at,
                     replayed,
+                    truncate,
                     seed,
                 }
             },
@@ -118,13 +130,19 @@ fn record(entity: &EntitySpec, said: &Said, revision: u16) -> Record {
     record
 }
 
-fn changes_of(entity: &EntitySpec, set: &[Said]) -> Vec<Change> {
+fn told_by(entity: &EntitySpec, set: &[Said]) -> Vec<Told> {
     let mut changes = Vec::new();
     for (at, said) in set.iter().enumerate() {
         let revisions = if said.replayed { 0..2u16 } else { 0..1 };
         for revision in revisions {
             let position = Position::streamed(Lsn(at as u64 / 3 + 1), (at % 3) as u32 + 1);
             let version = Version::new(Incarnation::FIRST, position, Revision(revision));
+            if said.truncate {
+                let (entity, source) = (entity.name.clone(), "store".to_owned());
+                let committed_at_us = at as i64 * 1_000_000;
+                changes.push(Told::Truncate(Floor { entity, source, version, committed_at_us }));
+                continue;
+            }
             let op = if said.delete { Op::Delete } else { Op::Upsert };
             let moved_from = said.from.map(key);
             let origin = Origin {
@@ -135,14 +153,30 @@ fn changes_of(entity: &EntitySpec, set: &[Said]) -> Vec<Change> {
                 moved_from: moved_from.clone(),
             };
             let record = record(entity, said, revision);
-            changes.push(change_of(entity, &record, &origin, &Plainly).unwrap());
+            changes.push(Told::Row(change_of(entity, &record, &origin, &Plainly).unwrap()));
             if let Some(old) = moved_from {
                 let gone = Origin { op: Op::Delete, moved_from: None, ..origin };
-                changes.push(covenant_model::change::delete_of(entity, old, &gone));
+                changes.push(Told::Row(covenant_model::change::delete_of(entity, old, &gone)));
             }
         }
     }
     changes
+}
+
+impl Told {
+    fn row(&self) -> Option<&Change> {
+        match self {
+            Self::Row(change) => Some(change),
+            Self::Truncate(_) => None,
+        }
+    }
+
+    fn truncate(&self) -> Option<&Floor> {
+        match self {
+            Self::Row(_) => None,
+            Self::Truncate(floor) => Some(floor),
+        }
+    }
 }
 
 /// Protection that only marks.
@@ -184,6 +218,7 @@ impl Warehouse {
         for table in ["STATE", "HISTORY", "MOVES"] {
             self.connection.execute(&format!("DELETE FROM YARD.PARCELS_{table}"), []).unwrap();
         }
+        self.connection.execute("DELETE FROM COVENANT.FLOORS", []).unwrap();
     }
 
     /// Runs every statement of a file; rows that the last one changed.
@@ -199,19 +234,36 @@ impl Warehouse {
         changed
     }
 
-    fn apply(&self, commit: usize, batch: &[&Change]) {
+    fn raise(&self, floor: &Floor) {
+        let run = |sql: &str| self.connection.execute(sql, []).unwrap();
+        run(&format!("SET VARIABLE floor = CAST('{}' AS DECIMAL(38,0))", floor.version));
+        run(&format!("SET VARIABLE floor_source = '{}'", floor.source));
+        let at_us = floor.committed_at_us;
+        run(&format!("SET VARIABLE floor_committed_at = make_timestamp({at_us})"));
+        self.run("yard_parcel/floor.sql");
+    }
+
+    /// Floors first or last: it must not matter.
+    fn apply(&self, commit: usize, batch: &[&Told]) {
         let run = |sql: &str| self.connection.execute(sql, []).unwrap();
         run("BEGIN");
         run(&format!("SET VARIABLE commit = {commit}"));
         run("DELETE FROM COVENANT.BATCH_YARD_PARCEL");
-        let rows: Vec<String> = batch.iter().map(|change| landed(&self.entity, change)).collect();
-        run(&format!("INSERT INTO COVENANT.BATCH_YARD_PARCEL VALUES {}", rows.join(",\n")));
+        let floors: Vec<&Floor> = batch.iter().filter_map(|told| told.truncate()).collect();
+        let first = commit.is_multiple_of(2);
+        floors.iter().filter(|_| first).for_each(|floor| self.raise(floor));
+        let rows = batch.iter().filter_map(|told| told.row());
+        let rows: Vec<String> = rows.map(|change| landed(&self.entity, change)).collect();
+        if !rows.is_empty() {
+            run(&format!("INSERT INTO COVENANT.BATCH_YARD_PARCEL VALUES {}", rows.join(",\n")));
+        }
         self.run("yard_parcel/fold.sql");
         self.run("yard_parcel/apply.sql");
         self.run("yard_parcel/history.sql");
         while self.run("yard_parcel/moves.sql") > 0 {
             self.run("yard_parcel/apply.sql");
         }
+        floors.iter().filter(|_| !first).for_each(|floor| self.raise(floor));
         run("COMMIT");
     }
 
@@ -335,13 +387,16 @@ fn holds(
     cuts: &[usize],
 ) -> Result<(), TestCaseError> {
     with_warehouse(apply, |warehouse| {
-        let changes = changes_of(&warehouse.entity, set);
+        let changes = told_by(&warehouse.entity, set);
         let mut reference = Table::default();
-        changes.iter().for_each(|change| {
-            reference.fold(change);
-        });
+        for told in &changes {
+            match told {
+                Told::Row(change) => reference.fold(change),
+                Told::Truncate(floor) => reference.raise(floor.guard()),
+            };
+        }
         // every change at least once, the others of `order` are duplicates
-        let mut sent: Vec<&Change> = order.iter().map(|at| &changes[at % changes.len()]).collect();
+        let mut sent: Vec<&Told> = order.iter().map(|at| &changes[at % changes.len()]).collect();
         for (at, change) in changes.iter().enumerate() {
             let place = order.get(at).copied().unwrap_or(at) % (sent.len() + 1);
             sent.insert(place, change);
@@ -362,8 +417,9 @@ fn holds(
         prop_assert_eq!(presented, alive);
 
         let history = warehouse.rows("SELECT count(*)::VARCHAR FROM YARD.PARCELS_HISTORY");
+        let rows = changes.iter().filter_map(Told::row);
         let mut once: Vec<_> =
-            changes.iter().map(|change| (&change.key, &change.source, change.version)).collect();
+            rows.map(|change| (&change.key, &change.source, change.version)).collect();
         once.sort_unstable();
         once.dedup();
         prop_assert_eq!(history, vec![vec![Some(once.len().to_string())]]);

@@ -182,6 +182,7 @@ async fn land(landing: &dyn Landing, entity: &EntitySpec, changes: &[Change]) ->
         positions: Default::default(),
         resolutions: Vec::new(),
         gaps: Vec::new(),
+        floors: Vec::new(),
     };
     landing.commit(&commit).await.unwrap();
     commit

@@ -11,6 +11,7 @@ use covenant_compiler::tree::OutputTree;
 use covenant_model::change::{
     Change, Key, Op, Origin, Protect, ProtectError, Site, change_of, delete_of,
 };
+use covenant_model::floor::Floor;
 use covenant_model::record::{Cell, Record};
 use covenant_model::spec::{ApplyForm, EntitySpec};
 use covenant_model::value::Value;
@@ -111,7 +112,12 @@ fn said(entity: &EntitySpec, dice: &mut Dice, place: u64) -> Vec<Change> {
     all
 }
 
-async fn land(landing: &dyn Landing, entity: &EntitySpec, changes: &[Change]) -> LandingCommit {
+async fn land(
+    landing: &dyn Landing,
+    entity: &EntitySpec,
+    changes: &[Change],
+    floors: Vec<Floor>,
+) -> LandingCommit {
     let newest = landing.newest().await.unwrap().map_or(CommitNumber(0), |commit| commit.number);
     let previous = landing.digest_at(newest).await.unwrap();
     let commit = LandingCommit {
@@ -119,14 +125,25 @@ async fn land(landing: &dyn Landing, entity: &EntitySpec, changes: &[Change]) ->
         epoch: Epoch(1),
         previous_sha256: previous.unwrap_or_default(),
         written_at_us: 0,
-        files: vec![landing.put_changes(entity, changes).await.unwrap()],
+        files: match changes {
+            [] => Vec::new(),
+            changes => vec![landing.put_changes(entity, changes).await.unwrap()],
+        },
         quarantine: None,
         positions: Default::default(),
         resolutions: Vec::new(),
         gaps: Vec::new(),
+        floors,
     };
     landing.commit(&commit).await.unwrap();
     commit
+}
+
+/// A TRUNCATE as the first statement of a transaction.
+fn floor(entity: &EntitySpec, at: Lsn) -> Floor {
+    let version = Version::new(Incarnation::FIRST, Position::streamed(at, 1), Revision(0));
+    let committed_at_us = 1_767_225_600_000_000 + at.0 as i64 * 1_000;
+    Floor { entity: entity.name.clone(), source: "store".to_owned(), version, committed_at_us }
 }
 
 struct Set {
@@ -153,7 +170,10 @@ impl Set {
             let places = number * CHANGES..(number + 1) * CHANGES;
             let changes: Vec<_> =
                 places.flat_map(|place| said(self.entity(), &mut dice, place)).collect();
-            commits.push(land(self.landing.as_ref(), self.entity(), &changes).await);
+            // below some of what was told already, and above some of what comes late
+            let at = Lsn(15 + number * CHANGES / 8);
+            let floors = if number % 7 == 3 { vec![floor(self.entity(), at)] } else { Vec::new() };
+            commits.push(land(self.landing.as_ref(), self.entity(), &changes, floors).await);
         }
         commits
     }
@@ -213,6 +233,39 @@ async fn the_generated_sql_gives_the_reference_rows_in_any_batching() {
             assert_eq!(counts, memory.counts(set.entity()).await.unwrap(), "{apply:?}, {batch}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_truncation_alone_is_applied_and_a_late_row_below_it_stays_away() {
+    let set = Set::new(ApplyForm::DeleteInsert);
+    let (landing, entity) = (set.landing.clone(), set.entity().clone());
+    let inserted = |place: u64, not: Option<&Key>| {
+        let mut tries = (1..).map(|seed| said(&entity, &mut Dice(seed), place));
+        let one = |all: &Vec<Change>| all.len() == 1 && all[0].state.alive();
+        tries.find(|all| one(all) && Some(&all[0].key) != not).unwrap()
+    };
+    let told = inserted(0, None);
+    let late = inserted(2, Some(&told[0].key));
+    let above = Lsn(1_000);
+    let mut commits = vec![
+        land(landing.as_ref(), &entity, &told, Vec::new()).await,
+        land(landing.as_ref(), &entity, &[], vec![floor(&entity, above)]).await,
+        land(landing.as_ref(), &entity, &late, Vec::new()).await,
+    ];
+    let mut duck = set.duck(None).await;
+    duck.open(Epoch(1)).await.unwrap();
+    for commit in &commits {
+        duck.apply(landing.as_ref(), std::slice::from_ref(commit)).await.unwrap();
+    }
+    let counts = duck.counts(&entity).await.unwrap();
+    assert_eq!((counts.presented, counts.tombstones), (0, 2), "{counts:?}");
+    // a lower one, told later, brings nothing back; another one of an entity without a warehouse is passed over
+    let mut other = floor(&entity, Lsn(2_000));
+    other.entity = "yard.unknown".to_owned();
+    let floors = vec![floor(&entity, Lsn(1)), other];
+    commits.push(land(landing.as_ref(), &entity, &[], floors).await);
+    let done = duck.apply(landing.as_ref(), &commits[3..]).await.unwrap();
+    assert_eq!((done.upto, done.rows_changed), (CommitNumber(4), 0));
 }
 
 #[tokio::test]
@@ -326,7 +379,7 @@ async fn the_lane_catches_up_and_models_run_in_numbered_cycles() {
     lane.run_models_now();
     assert_eq!(lane.step().await.unwrap().models, 0);
     let change = said(set.entity(), &mut Dice(9), 1_000);
-    land(set.landing.as_ref(), set.entity(), &change).await;
+    land(set.landing.as_ref(), set.entity(), &change, Vec::new()).await;
     lane.run_models_now();
     assert_eq!(lane.step().await.unwrap().models, 1);
     let cycles = lane.warehouse().cycles().await.unwrap();

@@ -221,7 +221,90 @@ CREATE OR REPLACE VIEW SALES.CUSTOMERS_INTERVALS (
 )
 COMMENT = 'What the row was from when to when, by the commit times of the sources'
 AS
-WITH running AS (
+WITH told AS (
+  SELECT
+    customer_id,
+    _g_store,
+    display_name,
+    display_name_token,
+    first_name,
+    first_name_token,
+    last_name,
+    last_name_token,
+    email,
+    email_token,
+    phone,
+    phone_token,
+    street,
+    city,
+    postal_code,
+    country,
+    language,
+    segment,
+    credit_limit,
+    loyalty_points,
+    marketing_opt_in,
+    created_at,
+    updated_at,
+    _g_notes,
+    notes,
+    notes_token,
+    _g_tier,
+    tier,
+    _g_account_owner,
+    account_owner,
+    _g_next_review_on,
+    next_review_on,
+    _version,
+    _source,
+    _committed_at,
+    _exists,
+    _alive
+  FROM SALES.CUSTOMERS_HISTORY
+  UNION ALL
+  -- what a TRUNCATE ended
+  SELECT DISTINCT
+    h.customer_id,
+    CAST(NULL AS NUMBER(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS NUMBER(12,2)),
+    CAST(NULL AS NUMBER(19,0)),
+    CAST(NULL AS BOOLEAN),
+    CAST(NULL AS TIMESTAMP_NTZ(6)),
+    CAST(NULL AS TIMESTAMP_NTZ(6)),
+    CAST(NULL AS NUMBER(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS NUMBER(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS NUMBER(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS NUMBER(38,0)),
+    CAST(NULL AS DATE),
+    f.version,
+    f.source,
+    f.committed_at,
+    f.version,
+    FALSE
+  FROM SALES.CUSTOMERS_HISTORY AS h
+  INNER JOIN COVENANT.FLOORS AS f ON f.entity = 'sales.customer' AND h._exists < f.version
+),
+running AS (
   SELECT
     *,
     MAX(_exists) OVER (PARTITION BY customer_id ORDER BY _committed_at, _source, _version ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _r__exists,
@@ -231,7 +314,7 @@ WITH running AS (
     MAX(_g_account_owner) OVER (PARTITION BY customer_id ORDER BY _committed_at, _source, _version ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _r_account_owner,
     MAX(_g_next_review_on) OVER (PARTITION BY customer_id ORDER BY _committed_at, _source, _version ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _r_next_review_on,
     ROW_NUMBER() OVER (PARTITION BY customer_id ORDER BY _committed_at, _source, _version) AS _at
-  FROM SALES.CUSTOMERS_HISTORY
+  FROM told
 ),
 known AS (
   SELECT

@@ -206,7 +206,88 @@ CREATE OR REPLACE VIEW SALES.ORDERS_INTERVALS (
 )
 COMMENT = 'What the row was from when to when, by the commit times of the sources'
 AS
-WITH running AS (
+WITH told AS (
+  SELECT
+    order_id,
+    _g_store,
+    customer_id,
+    order_number,
+    channel,
+    currency,
+    subtotal,
+    tax,
+    shipping,
+    discount,
+    total,
+    line_count,
+    contact_email,
+    contact_email_token,
+    ship_street,
+    ship_country,
+    session_id,
+    promised_on,
+    placed_at,
+    updated_at,
+    _g_status,
+    status,
+    _g_gift_message,
+    gift_message,
+    gift_message_token,
+    _g_carrier,
+    carrier,
+    _g_tracking_number,
+    tracking_number,
+    _g_last_event_at,
+    last_event_at,
+    _version,
+    _source,
+    _committed_at,
+    _exists,
+    _alive
+  FROM SALES.ORDERS_HISTORY
+  UNION ALL
+  -- what a TRUNCATE ended
+  SELECT DISTINCT
+    h.order_id,
+    CAST(NULL AS NUMBER(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS NUMBER(19,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS NUMBER(12,2)),
+    CAST(NULL AS NUMBER(12,2)),
+    CAST(NULL AS NUMBER(12,2)),
+    CAST(NULL AS NUMBER(12,2)),
+    CAST(NULL AS NUMBER(12,2)),
+    CAST(NULL AS NUMBER(10,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DATE),
+    CAST(NULL AS TIMESTAMP_NTZ(6)),
+    CAST(NULL AS TIMESTAMP_NTZ(6)),
+    CAST(NULL AS NUMBER(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS NUMBER(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS NUMBER(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS NUMBER(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS NUMBER(38,0)),
+    CAST(NULL AS TIMESTAMP_NTZ(6)),
+    f.version,
+    f.source,
+    f.committed_at,
+    f.version,
+    FALSE
+  FROM SALES.ORDERS_HISTORY AS h
+  INNER JOIN COVENANT.FLOORS AS f ON f.entity = 'sales.order' AND h._exists < f.version
+),
+running AS (
   SELECT
     *,
     MAX(_exists) OVER (PARTITION BY order_id ORDER BY _committed_at, _source, _version ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _r__exists,
@@ -217,7 +298,7 @@ WITH running AS (
     MAX(_g_tracking_number) OVER (PARTITION BY order_id ORDER BY _committed_at, _source, _version ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _r_tracking_number,
     MAX(_g_last_event_at) OVER (PARTITION BY order_id ORDER BY _committed_at, _source, _version ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _r_last_event_at,
     ROW_NUMBER() OVER (PARTITION BY order_id ORDER BY _committed_at, _source, _version) AS _at
-  FROM SALES.ORDERS_HISTORY
+  FROM told
 ),
 known AS (
   SELECT

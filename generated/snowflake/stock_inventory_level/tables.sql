@@ -120,13 +120,60 @@ CREATE OR REPLACE VIEW STOCK.INVENTORY_LEVELS_INTERVALS (
 )
 COMMENT = 'What the row was from when to when, by the commit times of the sources'
 AS
-WITH running AS (
+WITH told AS (
+  SELECT
+    sku,
+    location,
+    _g_store,
+    product_name,
+    category,
+    on_hand,
+    reserved,
+    safety_stock,
+    reorder_point,
+    unit_cost,
+    bin,
+    condition,
+    counted_on,
+    updated_at,
+    _version,
+    _source,
+    _committed_at,
+    _exists,
+    _alive
+  FROM STOCK.INVENTORY_LEVELS_HISTORY
+  UNION ALL
+  -- what a TRUNCATE ended
+  SELECT DISTINCT
+    h.sku,
+    h.location,
+    CAST(NULL AS NUMBER(38,0)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS NUMBER(19,0)),
+    CAST(NULL AS NUMBER(19,0)),
+    CAST(NULL AS NUMBER(19,0)),
+    CAST(NULL AS NUMBER(19,0)),
+    CAST(NULL AS NUMBER(12,4)),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS VARCHAR),
+    CAST(NULL AS DATE),
+    CAST(NULL AS TIMESTAMP_NTZ(6)),
+    f.version,
+    f.source,
+    f.committed_at,
+    f.version,
+    FALSE
+  FROM STOCK.INVENTORY_LEVELS_HISTORY AS h
+  INNER JOIN COVENANT.FLOORS AS f ON f.entity = 'stock.inventory_level' AND h._exists < f.version
+),
+running AS (
   SELECT
     *,
     MAX(_exists) OVER (PARTITION BY sku, location ORDER BY _committed_at, _source, _version ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _r__exists,
     MAX(_g_store) OVER (PARTITION BY sku, location ORDER BY _committed_at, _source, _version ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS _r_store,
     ROW_NUMBER() OVER (PARTITION BY sku, location ORDER BY _committed_at, _source, _version) AS _at
-  FROM STOCK.INVENTORY_LEVELS_HISTORY
+  FROM told
 ),
 known AS (
   SELECT

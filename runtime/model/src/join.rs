@@ -65,6 +65,19 @@ impl RowState {
         changed
     }
 
+    /// Deletes the row where its existence stands below the floor: its owner has emptied the table since. A row whose owner
+    /// has not spoken stays incomplete. Returns whether anything changed.
+    pub fn lift(&mut self, floor: Option<Guard>) -> bool {
+        let Some(floor) = floor else { return false };
+        match &mut self.existence {
+            Some(existence) if existence.guard < floor => {
+                *existence = Existence { guard: floor, alive: false };
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
     /// There and not deleted.
     pub fn alive(&self) -> bool {
         self.existence.is_some_and(|existence| existence.alive)
@@ -95,6 +108,8 @@ pub struct Table {
     rows: BTreeMap<Key, RowState>,
     /// Old key -> new keys. A set, so that it too is a join; with `key_reuse: never` a key moves once.
     moves: BTreeMap<Key, std::collections::BTreeSet<Key>>,
+    /// The highest floor; no row's existence stands below it.
+    floor: Option<Guard>,
 }
 
 impl Table {
@@ -102,7 +117,10 @@ impl Table {
     pub fn fold(&mut self, change: &Change) -> Vec<Key> {
         let groups = change.state.groups.len();
         let mut touched = Vec::new();
-        if self.row_mut(&change.key, groups).join(&change.state) {
+        let floor = self.floor;
+        let row = self.row_mut(&change.key, groups);
+        let joined = row.join(&change.state);
+        if row.lift(floor) || joined {
             touched.push(change.key.clone());
         }
         if let Some(old) = &change.moved_from {
@@ -111,6 +129,14 @@ impl Table {
         }
         self.carry(&change.key, &mut touched);
         touched
+    }
+
+    /// Folds a floor (see [`crate::floor`]). Returns the keys whose rows changed.
+    pub fn raise(&mut self, floor: Guard) -> Vec<Key> {
+        self.floor = self.floor.max(Some(floor));
+        let highest = self.floor;
+        let lifted = self.rows.iter_mut().filter_map(|(key, row)| row.lift(highest).then_some(key));
+        lifted.cloned().collect()
     }
 
     /// Carries the groups of a row along its moves until nothing changes. Ends: every step raises a guard to one
@@ -141,5 +167,62 @@ impl Table {
     /// The rows that the presented view shows.
     pub fn presented(&self) -> impl Iterator<Item = (&Key, &RowState)> {
         self.rows.iter().filter(|(_, state)| state.alive())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::version::{Incarnation, Lsn, Position, Revision, Version};
+
+    fn guard(place: u64, ordinal: u32) -> Guard {
+        let position = Position::streamed(Lsn(place), ordinal);
+        Guard::latest(Version::new(Incarnation::FIRST, position, Revision(0)))
+    }
+
+    fn says(key: i64, place: u64, alive: Option<bool>) -> Change {
+        let guard = guard(place, 2);
+        let group = GroupState { guard, values: vec![Value::Int(place as i64)] };
+        Change {
+            key: Key(vec![Value::Int(key)]),
+            source: "store".to_owned(),
+            version: Version::from_packed(guard.packed()).unwrap(),
+            committed_at_us: 0,
+            moved_from: None,
+            state: RowState {
+                existence: alive.map(|alive| Existence { guard, alive }),
+                groups: vec![Some(group)],
+            },
+        }
+    }
+
+    #[test]
+    fn a_floor_takes_what_is_below_it_and_nothing_else() {
+        let mut table = Table::default();
+        for (key, place, alive) in [(1, 4, Some(true)), (2, 9, Some(true)), (3, 4, None)] {
+            table.fold(&says(key, place, alive));
+        }
+        let touched = table.raise(guard(5, 1));
+        assert_eq!(touched, [Key(vec![Value::Int(1)])]);
+        // late: of an unknown row, of the same transaction before and behind the TRUNCATE, of the row once more
+        for (key, place) in [(4, 4), (5, 5), (1, 4)] {
+            table.fold(&says(key, place, Some(true)));
+        }
+        let alive: Vec<_> = table.presented().map(|(key, _)| key.0[0].clone()).collect();
+        assert_eq!(alive, [Value::Int(2), Value::Int(5)]);
+        let row = |key| table.rows().get(&Key(vec![Value::Int(key)])).unwrap();
+        assert!(row(3).incomplete());
+        let gone = Some(Existence { guard: guard(5, 1), alive: false });
+        assert_eq!((row(1).existence, row(4).existence), (gone, gone));
+        assert!(row(1).groups[0].is_some(), "groups are kept, as behind every tombstone");
+    }
+
+    #[test]
+    fn a_lower_floor_changes_nothing() {
+        let mut table = Table::default();
+        table.raise(guard(9, 1));
+        let before = table.clone();
+        assert!(table.raise(guard(5, 1)).is_empty());
+        assert_eq!(table, before);
     }
 }

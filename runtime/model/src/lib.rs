@@ -10,6 +10,7 @@
 //! | [`record`] | a decoded record, with absent fields told apart from nulls, and violations |
 //! | [`change`] | a versioned change of one row: the only thing that is ever folded |
 //! | [`join`] | the fold: a commutative, associative, idempotent join of changes |
+//! | [`floor`] | a TRUNCATE, as something that can be joined |
 //! | [`position`] | `received >= accepted >= durable >= acknowledged` as four types |
 //! | [`codec`] | the trait that generated code implements |
 //! | [`support`] | what generated code stands on: decoding and checking, whatever the contract |
@@ -21,6 +22,7 @@ pub mod change;
 pub mod codec;
 pub mod columns;
 pub mod expr;
+pub mod floor;
 pub mod join;
 pub mod manifest;
 pub mod position;

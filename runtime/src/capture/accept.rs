@@ -199,6 +199,7 @@ pub fn stream_position_name(system: &str, stream: &str) -> String {
 pub(super) fn join(whole: &mut Derived, part: Derived) {
     whole.changes.extend(part.changes);
     whole.quarantined.extend(part.quarantined);
+    whole.floors.extend(part.floors);
     whole.ignored += part.ignored;
 }
 

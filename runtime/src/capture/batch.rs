@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use covenant_model::change::Change;
+use covenant_model::floor::Floor;
 
 use super::derive::Derived;
 use super::stats::CaptureStats;
@@ -50,6 +51,7 @@ pub(super) struct Batch {
     pub(super) quarantined: Vec<Quarantined>,
     pub(super) resolutions: Vec<Resolution>,
     pub(super) gaps: Vec<AcceptedGap>,
+    pub(super) floors: Vec<Floor>,
     pub(super) stats: CaptureStats,
     pub(super) rows: usize,
     pub(super) bytes: usize,
@@ -66,7 +68,7 @@ impl Batch {
 
     /// Takes in what one source record gave.
     pub(super) fn add(&mut self, derived: Derived, names: &dyn Fn(usize) -> String, now_us: i64) {
-        self.rows += derived.changes.len() + derived.quarantined.len();
+        self.rows += derived.changes.len() + derived.quarantined.len() + derived.floors.len();
         self.stats.ignored += derived.ignored;
         for (entity, change) in derived.changes {
             self.stats.change(&names(entity), &change.source, change.committed_at_us);
@@ -75,6 +77,10 @@ impl Batch {
         for record in derived.quarantined {
             self.stats.refused(&record);
             self.quarantined.push(record);
+        }
+        for floor in derived.floors {
+            self.stats.truncated(&floor);
+            self.floors.push(floor);
         }
         if self.rows > 0 {
             self.opened_at_us.get_or_insert(now_us);

@@ -97,6 +97,7 @@ impl CaptureLane {
             positions: sealed.positions.clone(),
             resolutions: sealed.batch.resolutions.clone(),
             gaps: sealed.batch.gaps.clone(),
+            floors: sealed.batch.floors.clone(),
         };
         let digest = manifest::digest(&commit)?;
         sealed.manifest = Some((commit.clone(), digest.clone()));
@@ -119,6 +120,7 @@ impl CaptureLane {
                 positions: self.positions.clone(),
                 resolutions: Vec::new(),
                 gaps: Vec::new(),
+                floors: Vec::new(),
             };
             let digest = manifest::digest(&fence)?;
             if self.put(&fence, &digest).await? == Put::Ours {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use covenant_model::change::{Change, ChangeError, Key, Op, Origin, change_of, delete_of};
 use covenant_model::codec::ColumnMap;
+use covenant_model::floor::Floor;
 use covenant_model::record::{Record, Violation, Violations};
 use covenant_model::spec::{EntitySpec, KeyChange};
 use covenant_model::value::Value;
@@ -21,10 +22,8 @@ use crate::source::{Relation, RowOp, Tuple};
 
 /// Rule of a key change that the contract rejects.
 pub const RULE_KEY_CHANGE: &str = "key_change";
-/// Rule of a truncation.
-pub const RULE_TRUNCATE: &str = "truncate";
 /// Rules that want a human at once.
-pub const ALARMS: [&str; 2] = [RULE_KEY_CHANGE, RULE_TRUNCATE];
+pub const ALARMS: [&str; 1] = [RULE_KEY_CHANGE];
 
 /// Derivations of contracts are not counted yet: everything has the first revision.
 const REVISION: Revision = Revision(0);
@@ -38,6 +37,8 @@ pub struct Derived {
     pub changes: Vec<(usize, Change)>,
     /// Refused, with every reason.
     pub quarantined: Vec<Quarantined>,
+    /// Raised by TRUNCATEs.
+    pub floors: Vec<Floor>,
     /// Records that say nothing that the contract keeps.
     pub ignored: u64,
 }
@@ -256,7 +257,7 @@ impl Target<'_> {
                 Ok(key) => Ok(self.one(self.delete(row, Key(key)))),
                 Err(violations) => self.refuse(row.raw(), &violations),
             },
-            RowOp::Truncate => self.refuse(row.raw(), &truncated(row.relation)),
+            RowOp::Truncate => Ok(self.truncated(row)),
         }
     }
 
@@ -333,6 +334,21 @@ impl Target<'_> {
             moved_from: None,
         };
         delete_of(self.spec(), key, &origin)
+    }
+
+    /// All rows of the table are gone. A table that does not own the rows' existence says nothing by it.
+    fn truncated(&self, row: &RowInput<'_>) -> Derived {
+        if self.spec().existence_owner != self.source {
+            return Derived { ignored: 1, ..Derived::default() };
+        }
+        let position = Position::streamed(row.lsn, row.ordinal);
+        let floor = Floor {
+            entity: self.spec().name.clone(),
+            source: self.source.to_owned(),
+            version: Version::new(row.incarnation, position, REVISION),
+            committed_at_us: row.committed_at_us,
+        };
+        Derived { floors: vec![floor], ..Derived::default() }
     }
 
     fn event(&self, event: &EventInput<'_>) -> Result<Derived> {
@@ -486,15 +502,4 @@ fn key_text(key: Vec<Value>) -> String {
 
 fn violation(rule: &str, message: &str) -> Violation {
     Violation { field: None, rule: rule.to_owned(), message: message.to_owned() }
-}
-
-/// A truncation names no rows. It is kept and alarmed; deleting the rows is left to a human and a reconciliation, since one
-/// statement at the source must not empty a warehouse unseen.
-fn truncated(relation: &Relation) -> Violations {
-    let message = format!(
-        "all rows of {}.{} were removed at once; the target keeps its rows until a backfill and a reconciliation were \
-         ordered, then discard this record",
-        relation.schema, relation.table
-    );
-    Violations { key: None, all: vec![violation(RULE_TRUNCATE, &message)] }
 }

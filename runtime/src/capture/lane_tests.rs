@@ -167,19 +167,16 @@ async fn an_update_with_its_old_key_that_did_not_change_is_no_move() {
 }
 
 #[tokio::test]
-async fn deletes_are_tombstones_and_truncations_are_kept_and_alarmed() {
+async fn deletes_are_tombstones() {
     let landing = MemoryLanding::new();
     let mut lane = lane(&landing).await;
     let delete = RowOp::Delete { old: key_only(&orders(), &uuid(1)) };
-    let ops =
-        vec![(orders(), insert(order(1, &[]))), (orders(), delete), (customers(), RowOp::Truncate)];
+    let ops = vec![(orders(), insert(order(1, &[]))), (orders(), delete)];
     lane.accept_transaction(STORE, &transaction(20, ops)).unwrap();
     lane.commit().await.unwrap();
     let landed = landed(&landing).await;
     assert_eq!(landed.fold("shop.order").presented().count(), 0);
     assert_eq!(landed.fold("shop.order").rows().len(), 1);
-    assert_eq!(landed.rules(), ["truncate"]);
-    assert_eq!(lane.stats().alarms, 1);
 }
 
 #[tokio::test]

@@ -35,6 +35,8 @@ pub mod stats;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod floor_tests;
+#[cfg(test)]
 mod lane_tests;
 #[cfg(test)]
 pub(crate) mod test_support;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use covenant_model::floor::Floor;
+
 use crate::landing::Quarantined;
 
 /// Counters since the lane was opened. Only what a committed manifest holds is counted.
@@ -21,6 +23,8 @@ pub struct CaptureStats {
     pub ignored: u64,
     /// Key changes that the contract rejects, and truncations: each wants a human.
     pub alarms: u64,
+    /// Entity -> TRUNCATEs of the table that owns its keys.
+    pub truncations: BTreeMap<String, u64>,
     /// Landing commits.
     pub commits: u64,
 }
@@ -42,6 +46,11 @@ impl CaptureStats {
         }
     }
 
+    pub(super) fn truncated(&mut self, floor: &Floor) {
+        *self.truncations.entry(floor.entity.clone()).or_default() += 1;
+        self.alarms += 1;
+    }
+
     /// Adds what a batch counted, once it is durable.
     pub(super) fn add(&mut self, other: &Self) {
         let sum = |to: &mut u64, from: &u64| *to += from;
@@ -57,6 +66,9 @@ impl CaptureStats {
         for (key, at) in &other.last_committed_at_us {
             let last = self.last_committed_at_us.entry(key.clone()).or_insert(*at);
             *last = (*last).max(*at);
+        }
+        for (key, count) in &other.truncations {
+            sum(self.truncations.entry(key.clone()).or_default(), count);
         }
         self.duplicates += other.duplicates;
         self.ignored += other.ignored;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use covenant_model::change::Change;
+use covenant_model::floor::Floor;
 use covenant_model::join::Table;
 use covenant_model::spec::EntitySpec;
 use covenant_model::version::{Incarnation, Lsn};
@@ -50,8 +51,15 @@ pub(crate) fn protector() -> Arc<Protector> {
 }
 
 pub(crate) async fn try_lane(landing: &MemoryLanding) -> Result<CaptureLane> {
+    lane_of(testing::entities(), landing).await
+}
+
+pub(crate) async fn lane_of(
+    entities: Vec<EntitySpec>,
+    landing: &MemoryLanding,
+) -> Result<CaptureLane> {
     let mut lane = CaptureLane::open(
-        registry(testing::entities()),
+        registry(entities),
         protector(),
         Arc::new(landing.clone()),
         clock(),
@@ -161,10 +169,11 @@ pub(crate) fn insert(tuple: Tuple) -> RowOp {
 pub(crate) struct Landed {
     pub(crate) changes: Vec<(String, Change)>,
     pub(crate) quarantined: Vec<Quarantined>,
+    pub(crate) floors: Vec<Floor>,
 }
 
 pub(crate) async fn landed(landing: &MemoryLanding) -> Landed {
-    let mut all = Landed { changes: Vec::new(), quarantined: Vec::new() };
+    let mut all = Landed { changes: Vec::new(), quarantined: Vec::new(), floors: Vec::new() };
     let mut number = CommitNumber(1);
     while let Some(commit) = landing.commit_at(number).await.unwrap() {
         for file in &commit.files {
@@ -176,6 +185,7 @@ pub(crate) async fn landed(landing: &MemoryLanding) -> Landed {
         if let Some(file) = &commit.quarantine {
             all.quarantined.extend(landing.quarantined(file).await.unwrap());
         }
+        all.floors.extend(commit.floors);
         number = number.next();
     }
     all
@@ -191,6 +201,9 @@ impl Landed {
         self.of(entity).into_iter().for_each(|change| {
             table.fold(change);
         });
+        for floor in self.floors.iter().filter(|floor| floor.entity == entity) {
+            table.raise(floor.guard());
+        }
         table
     }
 

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use covenant_model::change::Change;
+use covenant_model::floor::Floor;
 use covenant_model::spec::EntitySpec;
 
 use self::budget::{BUDGET_RECHECK, Budget};
@@ -228,7 +229,9 @@ impl DeliverLane {
             let next = self.parts.ledger.folded()?.next();
             let Some(commit) = self.parts.landing.commit_at(next).await? else { break };
             let changes = self.changes(&commit).await?;
-            self.parts.ledger.fold(next, &changes)?;
+            let floors = commit.floors.iter().filter(|f| self.entities.contains_key(&f.entity));
+            let floors: Vec<Floor> = floors.cloned().collect();
+            self.parts.ledger.fold(next, &floors, &changes)?;
             folded += 1;
         }
         Ok(folded)

@@ -45,6 +45,7 @@ fn commit(number: u64, epoch: u64) -> LandingCommit {
         positions: BTreeMap::from([("events".to_owned(), position)]),
         resolutions: Vec::new(),
         gaps: Vec::new(),
+        floors: Vec::new(),
     }
 }
 

@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use covenant_model::change::Change;
+use covenant_model::floor::Floor;
 use covenant_model::record::Violation;
 use covenant_model::version::{Incarnation, Lsn};
 use serde::{Deserialize, Serialize};
@@ -175,6 +176,10 @@ pub struct LandingCommit {
     /// Gaps in a source's log that an operator accepted: the record of who, when and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub gaps: Vec<AcceptedGap>,
+    /// Floors that TRUNCATEs of sources have raised. Nothing that is below one of them is shown, in this commit, before it or
+    /// behind it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub floors: Vec<Floor>,
 }
 
 /// An accepted gap: the source goes on as a new incarnation, and every table of it is read again.

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
 use covenant_model::change::{Change, Key};
+use covenant_model::version::Guard;
 use rusqlite::{Connection, params};
 
 use super::store::{self, Stored, Told, storage};
-use super::{Sealer, Status};
+use super::{Sealer, Status, floors};
 use crate::error::Result;
 
 type Address = (String, Vec<u8>);
@@ -19,6 +20,8 @@ pub(super) struct Fold<'a> {
     sealer: &'a dyn Sealer,
     rows: BTreeMap<Address, Slot>,
     moves: Vec<(String, Key, Key)>,
+    /// By entity, as far as asked for.
+    floors: BTreeMap<String, Option<Guard>>,
 }
 
 struct Slot {
@@ -29,7 +32,7 @@ struct Slot {
 
 impl<'a> Fold<'a> {
     pub(super) fn new(connection: &'a Connection, sealer: &'a dyn Sealer) -> Self {
-        Self { connection, sealer, rows: BTreeMap::new(), moves: Vec::new() }
+        Self { connection, sealer, rows: BTreeMap::new(), moves: Vec::new(), floors: BTreeMap::new() }
     }
 
     /// Folds one change, and whatever follows from a move.
@@ -37,8 +40,10 @@ impl<'a> Fold<'a> {
         let groups = change.state.groups.len();
         let (_, position, _) = change.version.parts();
         let told = Told { at_us: change.committed_at_us, history: position.is_read() };
+        let floor = self.floor(entity)?;
         let slot = self.slot(entity, &change.key, groups)?;
-        if slot.row.state.join(&change.state) {
+        let joined = slot.row.state.join(&change.state);
+        if slot.row.state.lift(floor) || joined {
             slot.touch(told);
         }
         if let Some(old) = &change.moved_from {
@@ -62,6 +67,15 @@ impl<'a> Fold<'a> {
             }
         }
         Ok(changed)
+    }
+
+    fn floor(&mut self, entity: &str) -> Result<Option<Guard>> {
+        if let Some(known) = self.floors.get(entity) {
+            return Ok(*known);
+        }
+        let floor = floors::of(self.connection, entity)?;
+        self.floors.insert(entity.to_owned(), floor);
+        Ok(floor)
     }
 
     fn slot(&mut self, entity: &str, key: &Key, groups: usize) -> Result<&mut Slot> {

@@ -5,6 +5,7 @@
 //! nothing to remove.
 
 mod calls;
+mod floors;
 mod fold;
 mod leaving;
 pub mod sqlite;
@@ -13,6 +14,7 @@ mod store;
 use std::collections::BTreeMap;
 
 use covenant_model::change::{Change, Key};
+use covenant_model::floor::Floor;
 use covenant_model::join::RowState;
 use serde::{Deserialize, Serialize};
 
@@ -169,12 +171,17 @@ pub trait Ledger: Send {
     /// `Storage`, `Corrupt`; so for every method.
     fn folded(&mut self) -> Result<CommitNumber>;
 
-    /// Folds one landing commit's changes (entity name, change), carries moves, marks changed rows as waiting, and remembers
-    /// the number. Folding again what is already folded changes nothing. Returns how many rows changed.
+    /// Folds one landing commit's floors and changes (entity name, change), carries moves, marks changed rows as waiting, and
+    /// remembers the number. Folding again what is already folded changes nothing. Returns how many rows changed.
     ///
     /// # Errors
     /// `Gap` where commits between the last folded one and this are missing.
-    fn fold(&mut self, number: CommitNumber, changes: &[(String, Change)]) -> Result<u64>;
+    fn fold(
+        &mut self,
+        number: CommitNumber,
+        floors: &[Floor],
+        changes: &[(String, Change)],
+    ) -> Result<u64>;
 
     /// Up to `limit` waiting rows of an entity whose time has come, oldest first. A row is held back while its record is
     /// still to be rekeyed to the key that the row moved to.

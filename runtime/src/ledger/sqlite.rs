@@ -5,9 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use covenant_model::change::{Change, Key};
+use covenant_model::floor::Floor;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::calls;
+use super::floors;
 use super::fold::Fold;
 use super::leaving;
 use super::store::{self, COLUMNS, SCHEMA, corrupt, signed, status_number, storage, unsigned};
@@ -111,7 +113,12 @@ impl Ledger for SqliteLedger {
         folded(&self.connection)
     }
 
-    fn fold(&mut self, number: CommitNumber, changes: &[(String, Change)]) -> Result<u64> {
+    fn fold(
+        &mut self,
+        number: CommitNumber,
+        floors: &[Floor],
+        changes: &[(String, Change)],
+    ) -> Result<u64> {
         let sealer = Arc::clone(&self.sealer);
         let transaction = self.begin()?;
         let last = folded(&transaction)?;
@@ -129,11 +136,15 @@ impl Ledger for SqliteLedger {
                 "Restore the missing landing commits",
             ));
         }
+        let mut changed = 0;
+        for floor in floors {
+            changed += floors::raise(&transaction, sealer.as_ref(), floor)?;
+        }
         let mut fold = Fold::new(&transaction, sealer.as_ref());
         for (entity, change) in changes {
             fold.change(entity, change)?;
         }
-        let changed = fold.finish()?;
+        changed += fold.finish()?;
         set_note(&transaction, FOLDED_NOTE, &number.0.to_string())?;
         transaction.commit().map_err(storage)?;
         Ok(changed)

@@ -90,7 +90,7 @@ impl Warehouse for MemoryWarehouse {
     async fn apply(&mut self, landing: &dyn Landing, commits: &[LandingCommit]) -> Result<Applied> {
         let fault = self.begin("warehouse.apply")?;
         let applied = self.store.lock().applied;
-        let mut read: Vec<(CommitNumber, Vec<(String, Change)>)> = Vec::new();
+        let mut read: Vec<(&LandingCommit, Vec<(String, Change)>)> = Vec::new();
         for commit in unapplied(applied, commits)? {
             let mut changes = Vec::new();
             for file in &commit.files {
@@ -99,7 +99,7 @@ impl Warehouse for MemoryWarehouse {
                     changes.extend(all.into_iter().map(|change| (entity.name.clone(), change)));
                 }
             }
-            read.push((commit.number, changes));
+            read.push((commit, changes));
         }
         let mut store = self.store.lock();
         if store.fence != self.epoch {
@@ -107,9 +107,14 @@ impl Warehouse for MemoryWarehouse {
         }
         let mut done = Applied { upto: applied, ..Applied::default() };
         let mut changed = BTreeSet::new();
-        for (number, changes) in read {
-            if number <= store.applied {
+        for (commit, changes) in read {
+            if commit.number <= store.applied {
                 continue;
+            }
+            for floor in commit.floors.iter().filter(|f| self.entities.contains_key(&f.entity)) {
+                let table = store.tables.entry(floor.entity.clone()).or_default();
+                let lifted = table.raise(floor.guard());
+                changed.extend(lifted.into_iter().map(|key| (floor.entity.clone(), key)));
             }
             for (entity, change) in changes {
                 done.changes += 1;
@@ -119,7 +124,7 @@ impl Warehouse for MemoryWarehouse {
                 let told = (change.key, change.source, change.version);
                 store.history.entry(entity).or_default().insert(told);
             }
-            store.applied = number;
+            store.applied = commit.number;
         }
         done.upto = store.applied;
         done.rows_changed = changed.len() as u64;

@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub)]
 
 use covenant_model::change::{Change, Key};
+use covenant_model::floor::Floor;
 use covenant_model::join::{Existence, GroupState, RowState};
 use covenant_model::spec::EntitySpec;
 use covenant_model::value::Value;
@@ -71,6 +72,25 @@ pub fn change(
 
 /// Lands one commit of changes.
 pub async fn land(landing: &dyn Landing, by_entity: &[(&EntitySpec, Vec<Change>)]) {
+    land_with(landing, by_entity, Vec::new()).await;
+}
+
+/// A TRUNCATE of an entity's table.
+pub fn floor(entity: &str, place: u64) -> Floor {
+    Floor {
+        entity: entity.to_owned(),
+        source: "store".to_owned(),
+        version: version(place),
+        committed_at_us: place as i64 * 1_000_000,
+    }
+}
+
+/// Lands one commit of changes and TRUNCATEs.
+pub async fn land_with(
+    landing: &dyn Landing,
+    by_entity: &[(&EntitySpec, Vec<Change>)],
+    floors: Vec<Floor>,
+) {
     let newest = landing.newest().await.unwrap();
     let number = newest.map_or(CommitNumber(1), |commit| commit.number.next());
     let mut files = Vec::new();
@@ -90,6 +110,7 @@ pub async fn land(landing: &dyn Landing, by_entity: &[(&EntitySpec, Vec<Change>)
         positions: Default::default(),
         resolutions: Vec::new(),
         gaps: Vec::new(),
+        floors,
     };
     landing.commit(&commit).await.unwrap();
 }

@@ -117,6 +117,7 @@ impl Bench {
             positions: Default::default(),
             resolutions: Vec::new(),
             gaps: Vec::new(),
+            floors: Vec::new(),
         };
         self.landing.commit(&commit).await.map_err(|refused| match refused {
             CommitRefused::Unknown(error) => Failure::from(error),

@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use covenant_model::change::{Change, Key};
 use covenant_model::codec::EntityCodec;
+use covenant_model::floor::Floor;
 use covenant_model::manifest::Manifest;
 use covenant_model::spec::EntitySpec;
 use covenant_runtime::capture::Registry;
@@ -88,8 +89,13 @@ impl Ledger for Kept {
     fn folded(&mut self) -> Result<CommitNumber> {
         self.lock().folded()
     }
-    fn fold(&mut self, number: CommitNumber, changes: &[(String, Change)]) -> Result<u64> {
-        self.lock().fold(number, changes)
+    fn fold(
+        &mut self,
+        number: CommitNumber,
+        floors: &[Floor],
+        changes: &[(String, Change)],
+    ) -> Result<u64> {
+        self.lock().fold(number, floors, changes)
     }
     fn pending(
         &mut self,

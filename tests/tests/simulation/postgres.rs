@@ -27,6 +27,8 @@ pub(crate) enum Op {
     Update { table: Table, key: u32, before: Body, body: Body },
     Rekey { from: u32, to: u32, before: Body, body: Body },
     Delete { table: Table, key: u32 },
+    /// Of customers: CASCADE, so of orders too.
+    Truncate { table: Table },
 }
 
 impl Op {
@@ -40,6 +42,8 @@ impl Op {
             | Self::Update { table, key, .. }
             | Self::Delete { table, key } => vec![(table, key)],
             Self::Rekey { from, to, .. } => vec![(Table::Customers, from), (Table::Customers, to)],
+            // Holds both tables: see `Postgres::may_truncate`.
+            Self::Truncate { .. } => Vec::new(),
         }
     }
 }
@@ -124,6 +128,25 @@ impl Postgres {
         self.open.len() < RUNNING_MAX
     }
 
+    /// TRUNCATE waits for everybody who has touched the table.
+    pub(crate) fn may_truncate(&self) -> bool {
+        self.open.is_empty()
+    }
+
+    /// Everybody waits for a TRUNCATE until it shows.
+    pub(crate) fn is_truncating(&self) -> bool {
+        let truncates = |op: &Op| matches!(op, Op::Truncate { .. });
+        self.open.iter().any(|tx| tx.ops.iter().any(truncates))
+    }
+
+    /// Where the last commit stands that emptied the table.
+    pub(crate) fn truncated_at(&self, table: Table) -> Option<Lsn> {
+        let empties = |change: &RowChange| {
+            change.op == RowOp::Truncate && change.relation.table == table.name()
+        };
+        self.log.iter().rev().find(|tx| tx.changes.iter().any(empties)).map(|tx| tx.commit)
+    }
+
     fn take_xid(&mut self) -> u64 {
         self.next_xid += 1;
         self.next_xid - 1
@@ -143,6 +166,14 @@ impl Postgres {
         let mut ordinal = 1;
         let mut changes = Vec::new();
         for op in &ops {
+            if let Op::Truncate { table } = op {
+                for table in truncated(*table) {
+                    let relation = self.relation(*table);
+                    changes.push(RowChange { relation, op: RowOp::Truncate, ordinal });
+                    ordinal += 1;
+                }
+                continue;
+            }
             let (table, op) = self.told(op);
             let takes = if matches!(op, RowOp::Update { old: Some(_), .. }) { 2 } else { 1 };
             changes.push(RowChange { relation: self.relation(table), op, ordinal });
@@ -183,6 +214,9 @@ impl Postgres {
                 }
                 Op::Delete { table, key } => {
                     self.table_mut(table).remove(&key);
+                }
+                Op::Truncate { table } => {
+                    truncated(table).iter().for_each(|table| self.table_mut(*table).clear());
                 }
             }
         }
@@ -251,6 +285,7 @@ impl Postgres {
                 (Table::Customers, RowOp::Update { old, new })
             }
             Op::Delete { table, key } => (*table, RowOp::Delete { old: key_only(*table, *key) }),
+            Op::Truncate { table } => (*table, RowOp::Truncate),
         }
     }
 
@@ -260,6 +295,14 @@ impl Postgres {
             self.open.iter().map(|tx| tx.xid).filter(|xid| *xid < xmax).collect();
         let xmin = in_progress.iter().copied().min().unwrap_or(xmax);
         Snapshot { xmin, xmax, in_progress }
+    }
+}
+
+/// The tables that one TRUNCATE names: orders refer to customers.
+fn truncated(table: Table) -> &'static [Table] {
+    match table {
+        Table::Customers => &[Table::Customers, Table::Orders],
+        Table::Orders => &[Table::Orders],
     }
 }
 

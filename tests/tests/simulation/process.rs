@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use super::Mutation;
 use super::parts::{ACME, Turned};
+use super::rows::Table;
 use super::world::World;
 
 pub(crate) const STORE: &str = "store";
@@ -142,6 +143,9 @@ impl Process {
             world.count("an item of the stream that came again");
         }
         for change in &transaction.changes {
+            if change.op == RowOp::Truncate {
+                world.count("a truncation");
+            }
             if let RowOp::Update { old, new } = &change.op {
                 if old.is_some() {
                     world.count("a key change");
@@ -164,6 +168,10 @@ impl Process {
         let Some(mut chunk) = ready else { return Ok(None) };
         if !chunk.rows.is_empty() {
             world.count("a row of a table read");
+        }
+        let truncated = world.server.lock().truncated_at(Table::named(&chunk.relation.table));
+        if !chunk.rows.is_empty() && truncated.is_some_and(|at| chunk.bound < at) {
+            world.count("a read row that a TRUNCATE has overtaken");
         }
         if world.mutation == Mutation::StampWithTheRead {
             chunk.bound = Lsn(chunk.read_at_us as u64);
@@ -209,7 +217,7 @@ fn start_of_slot() -> SourcePosition {
 }
 
 /// A read of a whole table.
-pub(crate) fn job(number: usize, table: super::rows::Table) -> Job {
+pub(crate) fn job(number: usize, table: Table) -> Job {
     let columns = super::rows::relation(table, ACME.entity(table.entity()));
     Job {
         id: format!("backfill-{number}"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Every situation that some seed must have brought about.
-pub(crate) const WANTED: [&str; 19] = [
+pub(crate) const WANTED: [&str; 21] = [
     "a failed step that heals",
     "a call that executed late",
     "a chunk was read again",
@@ -14,9 +14,11 @@ pub(crate) const WANTED: [&str; 19] = [
     "a record that left its sink",
     "a record that waited for a call of the past",
     "a record was refused by its contract",
+    "a read row that a TRUNCATE has overtaken",
     "a removal",
     "a row of a table read",
     "a start that failed",
+    "a truncation",
     "an event that came again",
     "an item of the stream that came again",
     "an older instance was fenced at landing",

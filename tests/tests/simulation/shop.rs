@@ -10,6 +10,9 @@ use super::rows::{Body, Row, STATES, Table, uuid_text};
 const CUSTOMERS_MAX: usize = 10;
 const ORDERS_MAX: usize = 16;
 
+/// A shop that is idle empties a table once in so many times.
+const TRUNCATE_ONCE_IN: usize = 12;
+
 /// The shop. Keys are never used twice.
 pub(crate) struct Shop {
     next_customer: u32,
@@ -56,8 +59,12 @@ impl Shop {
 
     /// One to three operations in one transaction.
     pub(crate) fn act(&mut self, dice: &Dice, server: &mut Postgres) -> bool {
-        if !server.may_begin() {
+        if !server.may_begin() || server.is_truncating() {
             return false;
+        }
+        if server.may_truncate() && dice.once_in(TRUNCATE_ONCE_IN) {
+            server.begin(self.truncate(dice));
+            return true;
         }
         let mut taken = server.locked();
         let mut ops = Vec::new();
@@ -71,6 +78,19 @@ impl Shop {
             server.begin(ops);
         }
         began
+    }
+
+    /// A table is emptied, and perhaps filled again at once.
+    fn truncate(&mut self, dice: &Dice) -> Vec<Op> {
+        let table = if dice.once_in(2) { Table::Customers } else { Table::Orders };
+        let mut ops = vec![Op::Truncate { table }];
+        if dice.once_in(2) {
+            let (key, body) = (self.customer(), self.body(dice, 0));
+            ops.push(Op::Insert { table: Table::Customers, key, body });
+            let body = self.body(dice, key);
+            ops.push(Op::Insert { table: Table::Orders, key: self.order(), body });
+        }
+        ops
     }
 
     fn ops(&mut self, dice: &Dice, server: &Postgres, taken: &BTreeSet<(Table, u32)>) -> Vec<Op> {

@@ -1,10 +1,11 @@
-//! The embedded warehouse: `duckdb/schema.sql`, five files per entity that the runtime runs in one transaction, and one
+//! The embedded warehouse: `duckdb/schema.sql`, six files per entity that the runtime runs in one transaction, and one
 //! per model. See `templates/duckdb/`.
 //!
 //! | file | what | variables |
 //! |---|---|---|
 //! | `schema.sql` | all tables and views; safe to run again | |
 //! | `<entity>/load.sql` | landing files -> batch table | `files`: list of paths |
+//! | `<entity>/floor.sql` | a TRUNCATE: the floor rises, rows below it are deleted | `floor`, `floor_source`, `floor_committed_at`, `commit` |
 //! | `<entity>/fold.sql` | batch and state -> the rows that change, complete | `commit`: number |
 //! | `<entity>/apply.sql` | those rows -> state | |
 //! | `<entity>/history.sql` | batch -> append-only history (where it is kept) | |
@@ -32,6 +33,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "entity_tables.sql.j2",
     "intervals.sql.j2",
     "load.sql.j2",
+    "floor.sql.j2",
     "fold.sql.j2",
     "winners.sql.j2",
     "merged.sql.j2",
@@ -107,6 +109,7 @@ fn emit_entity(
 ) -> Result<(), EmitError> {
     let files = [
         ("load", true),
+        ("floor", true),
         ("fold", true),
         ("apply", true),
         ("history", entity.history),

@@ -32,6 +32,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "commit.sql.j2",
     "tables.sql.j2",
     "intervals.sql.j2",
+    "floor.sql.j2",
     "load.sql.j2",
     "apply.sql.j2",
     "merge.sql.j2",
@@ -114,6 +115,7 @@ fn emit_entity(
 ) -> Result<(), EmitError> {
     let files = [
         ("tables", true),
+        ("floor", true),
         ("load", true),
         ("apply", true),
         ("history", entity.history),

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use ::duckdb::{Connection, params};
+use covenant_model::floor::Floor;
 use covenant_model::spec::ModelSpec;
 use sha2::{Digest, Sha256};
 
@@ -28,6 +29,8 @@ pub(super) struct Batch {
     pub(super) commits: Vec<(LandingCommit, String)>,
     /// By entity.
     pub(super) files: BTreeMap<String, Vec<BatchFile>>,
+    /// Of entities that the warehouse keeps.
+    pub(super) floors: Vec<Floor>,
 }
 
 /// A data file of the batch.
@@ -69,6 +72,10 @@ pub(super) fn apply(db: &Connection, sql: &SqlFiles, batch: &Batch) -> Result<Ap
         let upto = batch.commits.last().map_or(batch.after, |(commit, _)| commit.number);
         run(db, "setting the commit", &format!("SET VARIABLE commit = {}", upto.0))?;
         let mut done = Applied { upto, ..Applied::default() };
+        // Before the changes, though after them would give the same: so that no row is written twice.
+        for floor in &batch.floors {
+            done.rows_changed += raise(db, sql, floor)?;
+        }
         for (entity, files) in &batch.files {
             let counted = apply_entity(db, sql, entity, files)?;
             done.changes += counted.changes;
@@ -132,6 +139,19 @@ fn hold_fence(db: &Connection, epoch: Epoch) -> Result<()> {
         )
         .map_err(|error| failed("holding the fence", error))?;
     if held == 1 { Ok(()) } else { Err(fenced(epoch)) }
+}
+
+/// Remembers a floor and deletes what stands below it; how many rows that changed.
+fn raise(db: &Connection, sql: &SqlFiles, floor: &Floor) -> Result<u64> {
+    let doing = format!("raising the floor of {}", floor.entity);
+    let set = |name: &str, value: String| {
+        run(db, &doing, &format!("SET VARIABLE {name} = {value}")).map(drop)
+    };
+    set("floor", format!("CAST('{}' AS DECIMAL(38,0))", floor.version))?;
+    set("floor_source", format!("'{}'", floor.source.replace('\'', "''")))?;
+    set("floor_committed_at", format!("make_timestamp({})", floor.committed_at_us))?;
+    let file = format!("duckdb/{}/floor.sql", slug(&floor.entity));
+    Ok(run_all(db, &doing, sql.get(&file)?)?.last)
 }
 
 fn apply_entity(

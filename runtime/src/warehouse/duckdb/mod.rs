@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use covenant_model::change::Key;
+use covenant_model::floor::Floor;
 use covenant_model::join::RowState;
 use covenant_model::spec::{EntitySpec, ModelSpec};
 
@@ -124,12 +125,15 @@ impl Warehouse for DuckWarehouse {
                 files.entry(file.entity.clone()).or_default().push(read);
             }
         }
+        let floors = rest.iter().flat_map(|commit| &commit.floors);
+        let floors = floors.filter(|floor| self.entities.contains_key(&floor.entity));
+        let floors: Vec<Floor> = floors.cloned().collect();
         let mut commits = Vec::with_capacity(rest.len());
         for commit in rest {
             let digest = landing.digest_at(commit.number).await?.unwrap_or_default();
             commits.push((commit.clone(), digest));
         }
-        let batch = Batch { after: applied, epoch: self.epoch, commits, files };
+        let batch = Batch { after: applied, epoch: self.epoch, commits, files, floors };
         let sql = self.sql.clone();
         self.worker.call(move |db| apply::apply(db, &sql, &batch)).await
     }
