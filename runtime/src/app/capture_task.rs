@@ -74,6 +74,8 @@ pub struct CaptureTask {
     quarantine: Quarantine,
     told_at_us: i64,
     told: BTreeMap<(String, String), u64>,
+    /// Entity -> TRUNCATEs that were told.
+    truncations: BTreeMap<String, u64>,
 }
 
 /// What came first.
@@ -107,6 +109,7 @@ impl CaptureTask {
             quarantine: Quarantine::new(landing),
             told_at_us: 0,
             told: BTreeMap::new(),
+            truncations: BTreeMap::new(),
         }
     }
 
@@ -409,6 +412,14 @@ impl CaptureTask {
         for (entity, count) in &stats.quarantined {
             let entity = entity.clone();
             metrics::counter!(metric_names::QUARANTINED, "entity" => entity).absolute(*count);
+        }
+        for (entity, count) in &stats.truncations {
+            let told = self.truncations.insert(entity.clone(), *count).unwrap_or(0);
+            let emptied = metrics::counter!(metric_names::TRUNCATIONS, "entity" => entity.clone());
+            emptied.increment(count - told);
+            if *count > told {
+                tracing::warn!(entity, "its table was emptied by TRUNCATE: every row is deleted");
+            }
         }
         let detail = format!(
             "{} commits, {} repeats dropped, {} alarms",

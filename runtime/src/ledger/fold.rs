@@ -32,7 +32,13 @@ struct Slot {
 
 impl<'a> Fold<'a> {
     pub(super) fn new(connection: &'a Connection, sealer: &'a dyn Sealer) -> Self {
-        Self { connection, sealer, rows: BTreeMap::new(), moves: Vec::new(), floors: BTreeMap::new() }
+        Self {
+            connection,
+            sealer,
+            rows: BTreeMap::new(),
+            moves: Vec::new(),
+            floors: BTreeMap::new(),
+        }
     }
 
     /// Folds one change, and whatever follows from a move.

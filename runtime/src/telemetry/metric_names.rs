@@ -6,6 +6,8 @@ pub const CHANGES_LANDED: &str = "covenant_changes_landed_total";
 pub const QUARANTINED: &str = "covenant_quarantined_total";
 /// Refused records that wait for a person, by entity.
 pub const QUARANTINE_WAITING: &str = "covenant_quarantine_waiting";
+/// TRUNCATEs of the tables that own an entity's keys, by entity.
+pub const TRUNCATIONS: &str = "covenant_truncations_total";
 /// Landing commits written.
 pub const LANDING_COMMITS: &str = "covenant_landing_commits_total";
 /// Number of the newest landing commit.

@@ -11,3 +11,4 @@ mod preflight;
 mod stream;
 mod support;
 mod tls;
+mod truncate;

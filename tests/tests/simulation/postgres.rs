@@ -23,12 +23,31 @@ pub(crate) const SLOT_START: Lsn = Lsn(100);
 /// What a transaction does to a row.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Op {
-    Insert { table: Table, key: u32, body: Body },
-    Update { table: Table, key: u32, before: Body, body: Body },
-    Rekey { from: u32, to: u32, before: Body, body: Body },
-    Delete { table: Table, key: u32 },
+    Insert {
+        table: Table,
+        key: u32,
+        body: Body,
+    },
+    Update {
+        table: Table,
+        key: u32,
+        before: Body,
+        body: Body,
+    },
+    Rekey {
+        from: u32,
+        to: u32,
+        before: Body,
+        body: Body,
+    },
+    Delete {
+        table: Table,
+        key: u32,
+    },
     /// Of customers: CASCADE, so of orders too.
-    Truncate { table: Table },
+    Truncate {
+        table: Table,
+    },
 }
 
 impl Op {
