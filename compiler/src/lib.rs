@@ -46,10 +46,8 @@ pub struct InternalError(pub String);
 pub struct Compiled {
     /// The files.
     pub sources: SourceSet,
-    /// As written.
+    /// As written; its [`parse::SpanMap`] says where everything stands.
     pub ast: ast::Ast,
-    /// Without errors only. Its [`parse::SpanMap`] says where everything stands.
-    pub checked: Option<Checked<Ir>>,
     /// Without errors only.
     pub plan: Option<Plan>,
     /// Warnings too.
@@ -60,11 +58,25 @@ pub struct Compiled {
 pub fn compile(sources: SourceSet) -> Compiled {
     let sink = Sink::default();
     let ast = parse::parse(&sources, &sink);
-    let ir = resolve::resolve(&ast, &sources, &sink);
-    let checked = check::check(ir, &sink);
-    let plan = checked.as_ref().and_then(|checked| plan::plan(checked, &sink));
+    let plan = checked(&sources, &ast, &sink).and_then(|checked| plan::plan(checked, &sink));
     let diagnostics = diagnostic::mend::attach(sink.finish(), &sources, &ast.spans);
-    Compiled { sources, ast, checked, plan, diagnostics }
+    Compiled { sources, ast, plan, diagnostics }
+}
+
+/// What was parsed with names looked up, where it holds together.
+pub fn checked(sources: &SourceSet, ast: &ast::Ast, sink: &Sink) -> Option<Checked<Ir>> {
+    check::check(resolve::resolve(ast, sources, sink), sink)
+}
+
+/// Runs every stage up to the plan, and asks every target whether it can express it. Nothing is generated.
+///
+/// # Errors
+/// A bug of an emitter.
+pub fn check(sources: SourceSet) -> Result<Compiled, InternalError> {
+    let mut compiled = compile(sources);
+    let refused = compiled.plan.as_ref().map(emit::refused).unwrap_or_default();
+    refuse(&mut compiled, refused)?;
+    Ok(compiled)
 }
 
 /// Runs every stage: what was compiled, and the generated files where there are no errors.
@@ -72,31 +84,44 @@ pub fn compile(sources: SourceSet) -> Compiled {
 /// # Errors
 /// A bug of an emitter.
 pub fn generate(sources: SourceSet) -> Result<(Compiled, Option<OutputTree>), InternalError> {
-    let mut compiled = compile(sources);
+    let mut compiled = check(sources)?;
     let Some(plan) = &compiled.plan else { return Ok((compiled, None)) };
     match emit::emit_all(plan) {
         Ok(tree) => Ok((compiled, Some(tree))),
-        Err(EmitError::Inexpressible { target, what, why }) => {
-            let finding = Diagnostic::new(
-                &codes::INEXPRESSIBLE,
-                place_of(&compiled, &what),
-                format!("target {target} cannot express {what}"),
-            );
-            let all = compiled.diagnostics.iter().cloned().chain([finding.why(why)]);
-            compiled.diagnostics = Diagnostics::new(all.collect());
+        Err(error) => {
+            refuse(&mut compiled, vec![error])?;
             Ok((compiled, None))
         }
-        Err(error @ (EmitError::PathTaken { .. } | EmitError::Render { .. })) => {
-            Err(InternalError(error.to_string()))
+    }
+}
+
+/// Findings about what a target cannot express; with any of them there is no plan.
+fn refuse(compiled: &mut Compiled, refused: Vec<EmitError>) -> Result<(), InternalError> {
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let mut all: Vec<Diagnostic> = compiled.diagnostics.iter().cloned().collect();
+    for error in refused {
+        match error {
+            EmitError::Inexpressible { target, what, why } => {
+                let place = place_of(compiled, &what);
+                let headline = format!("target {target} cannot express {what}");
+                all.push(Diagnostic::new(&codes::INEXPRESSIBLE, place, headline).why(why));
+            }
+            EmitError::PathTaken { .. } | EmitError::Render { .. } => {
+                return Err(InternalError(error.to_string()));
+            }
         }
     }
+    compiled.diagnostics = Diagnostics::new(all);
+    compiled.plan = None;
+    Ok(())
 }
 
 /// Where `sales.order.total` is declared: the field, the key of the contract, or the contract.
 fn place_of(compiled: &Compiled, what: &str) -> Span {
     let nowhere = Span::file_start(FileId::FIRST);
-    let Some(checked) = &compiled.checked else { return nowhere };
-    let spans = &checked.get().spans;
+    let spans = &compiled.ast.spans;
     let (area, rest) = what.split_once('.').unwrap_or((what, ""));
     let (name, member) = rest.split_once('.').unwrap_or((rest, ""));
     let dataset = format!("{area}.{name}");

@@ -55,37 +55,40 @@ pub fn source_name<'e>(entity: &'e EntitySpec, source: &str, ix: FieldIx) -> Opt
 }
 
 /// Derives the plan. Findings of this stage go to the sink; `None` where there is an error.
-pub fn plan(checked: &Checked<Ir>, sink: &Sink) -> Option<Plan> {
-    let ir = checked.get();
+pub fn plan(checked: Checked<Ir>, sink: &Sink) -> Option<Plan> {
+    let ir = checked.into_inner();
     let mut sound = true;
-    let mut entities = Vec::with_capacity(ir.entities.len());
     for entity in &ir.entities {
-        sound &= groups::names_are_free(entity, ir, sink);
-        entities.push(entity_spec(entity));
+        sound &= groups::names_are_free(entity, &ir, sink);
     }
-    let ordered = order::models(ir, sink)?;
-    let models: Vec<ModelSpec> = ordered.into_iter().map(model_spec).collect();
-    let jobs = jobs::derive(&ir.project, &entities, &models);
-    sound.then(|| Plan { project: ir.project.clone(), entities, models, jobs })
+    let ordered = order::models(&ir, sink)?;
+    sound.then_some(())?;
+    let Ir { project, entities, models, spans: _ } = ir;
+    let entities: Vec<EntitySpec> = entities.into_iter().map(entity_spec).collect();
+    let mut open: Vec<Option<ModelIr>> = models.into_iter().map(Some).collect();
+    let in_order = ordered.into_iter().filter_map(|at| open.get_mut(at)?.take());
+    let models: Vec<ModelSpec> = in_order.map(model_spec).collect();
+    let jobs = jobs::derive(&project, &entities, &models);
+    Some(Plan { project, entities, models, jobs })
 }
 
-fn entity_spec(entity: &EntityIr) -> EntitySpec {
-    let mut spec = entity.spec.clone();
+fn entity_spec(entity: EntityIr) -> EntitySpec {
+    let mut spec = entity.spec;
     groups::derive(&mut spec);
     let key_types = spec.key.iter().filter_map(|ix| spec.fields.get(*ix)).map(|field| &field.ty);
     let apply = apply_form(entity.scattered, key_types);
     if let Some(warehouse) = &mut spec.warehouse {
         warehouse.apply = apply;
     }
-    spec.contract_hash = hash::entity(&spec);
+    spec.contract_hash = hash::entity(&mut spec);
     spec
 }
 
-fn model_spec(model: &ModelIr) -> ModelSpec {
-    let mut spec = model.spec.clone();
+fn model_spec(model: ModelIr) -> ModelSpec {
+    let mut spec = model.spec;
     let key_fields = spec.fields.iter().filter(|field| spec.key.contains(&field.name));
     spec.warehouse.apply = apply_form(model.scattered, key_fields.map(|field| &field.ty));
-    spec.contract_hash = hash::model(&spec, &model.canonical_query);
+    spec.contract_hash = hash::model(&mut spec, model.canonical_query);
     spec
 }
 

@@ -100,7 +100,7 @@ fn the_hash_is_of_the_meaning() {
 #[test]
 fn everything_has_a_place() {
     let compiled = compiled();
-    let spans = &compiled.checked.as_ref().unwrap().get().spans;
+    let spans = &compiled.ast.spans;
     for entity in &compiled.plan.as_ref().unwrap().entities {
         assert!(spans.get(&entity.name).is_some());
         for field in &entity.fields {

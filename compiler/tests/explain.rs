@@ -7,6 +7,7 @@
 )]
 
 mod common;
+mod scoreboard;
 
 use std::collections::{BTreeMap, BTreeSet};
 

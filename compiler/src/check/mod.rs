@@ -32,6 +32,11 @@ impl<T> Checked<T> {
     pub fn get(&self) -> &T {
         &self.0
     }
+
+    /// What was checked, given away.
+    pub(crate) fn into_inner(self) -> T {
+        self.0
+    }
 }
 
 /// What every check gets.

@@ -97,7 +97,7 @@ fn take(cx: &Cx<'_>, dataset: &str, target: String, path: String, taken: &mut Ta
 
 /// Whether any sink is declared. One with errors is none yet; that has been reported.
 fn has_sinks(cx: &Cx<'_>, dataset: &str) -> bool {
-    cx.ir.spans.any_below(&format!("{dataset}/sinks/"))
+    cx.ir.spans.any_below(&format!("{dataset}/sinks"))
 }
 
 fn goes_somewhere(cx: &Cx<'_>, spec: &EntitySpec) {

@@ -1,16 +1,19 @@
 //! `covenant diff`: what a change breaks, and `covenant waive`: what of it is accepted.
 
+use std::mem::ManuallyDrop;
+
 use jiff::civil::Date;
 
 use super::baseline::{Baseline, baseline};
 use super::commands::findings;
 use super::output::{emit, internal, remark, unreadable};
 use super::{Context, Outcome};
+use crate::compat::{self, Finding};
 use crate::diagnostic::{Severity, nearest};
 use crate::report::{Command, Report, Side, changes, contracts};
 use crate::source::SourceSet;
 use crate::waiver::{self, Stub};
-use crate::{Compiled, InternalError, compat, compile, driver, witness};
+use crate::{Compiled, InternalError, compile, driver, witness};
 
 /// Compares the contracts with those of a folder, of a git revision, or those released last.
 ///
@@ -34,6 +37,7 @@ fn compared(context: &Context, against: &str, alive: &[String]) -> Result<Report
     let read = |base: &str| {
         driver::read_base(base, &context.contracts).map_err(|error| unreadable(context, &error))
     };
+    // The process ends behind it: giving contracts back piece by piece would be a tenth of its work.
     let old = read(against)?;
     let older: Vec<(&str, SourceSet)> = alive
         .iter()
@@ -41,18 +45,18 @@ fn compared(context: &Context, against: &str, alive: &[String]) -> Result<Report
         .collect::<Result<_, Outcome>>()?;
     let new =
         driver::read_contracts(&context.contracts).map_err(|error| unreadable(context, &error))?;
-    let new = compile(new);
+    let new = ManuallyDrop::new(compile(new));
     if new.plan.is_none() {
         // Contracts that do not hold together cannot be compared: their own findings come first.
         findings(context, &new);
         return Err(Outcome::Findings);
     }
-    let base = baseline(old, &new.sources);
+    let base = ManuallyDrop::new(baseline(old, &new.sources));
     let older: Vec<(&str, Baseline)> =
         older.into_iter().map(|(name, old)| (name, baseline(old, &new.sources))).collect();
     let mut report = changes_of(&base, &older, &new, against)?;
     report = waiver::apply(report, &base.old, &new, context.today);
-    for one in older.iter().map(|(_, one)| one).chain([&base]) {
+    for one in older.iter().map(|(_, one)| one).chain([&*base]) {
         let missing = contracts::on_side(Command::Diff, Side::Old, &one.unreadable, &one.sources);
         report = report.join(missing);
     }
@@ -82,11 +86,14 @@ fn changes_of(
         let side = older.iter().find(|(label, _)| Some(*label) == version);
         !side.map_or(base, |(_, side)| side).left_out.contains(name)
     });
-    for finding in &mut found {
-        let version = finding.against.as_deref();
-        let side = older.iter().find(|(label, _)| Some(*label) == version);
-        if let Some(before) = &side.map_or(base, |(_, side)| side).old.plan {
-            witness::confirm(before, after, std::slice::from_mut(finding));
+    let sides = older.iter().map(|(label, side)| (Some(*label), side)).chain([(None, base)]);
+    for (label, side) in sides {
+        let of_side = |finding: &&mut Finding| {
+            let known = finding.against.as_deref();
+            known.filter(|known| older.iter().any(|(older, _)| older == known)) == label
+        };
+        if let Some(before) = &side.old.plan {
+            witness::confirm(before, after, found.iter_mut().filter(of_side));
         }
     }
     let older: Vec<(&str, &Compiled)> = older.iter().map(|(name, one)| (*name, &one.old)).collect();

@@ -3,7 +3,7 @@
 use super::commands::{compiled, findings};
 use super::output::{internal, remark, result, unreadable};
 use super::{Context, Outcome, Stage};
-use crate::{InternalError, compile, driver};
+use crate::{Compiled, InternalError, compile, driver};
 
 pub(super) fn dump(context: &Context, stage: Stage, json: bool) -> Outcome {
     if stage == Stage::Ast {
@@ -13,22 +13,7 @@ pub(super) fn dump(context: &Context, stage: Stage, json: bool) -> Outcome {
         let text = match (stage, json) {
             (Stage::Plan, false) => Ok(crate::plan::show::show(plan)),
             (Stage::Plan, true) => serde_json::to_string_pretty(plan),
-            (Stage::Ir, true) => match &compiled.checked {
-                Some(checked) => {
-                    let ir = checked.get();
-                    serde_json::to_string_pretty(&serde_json::json!({
-                        "project": ir.project,
-                        "entities": ir.entities.iter().map(|one| &one.spec).collect::<Vec<_>>(),
-                        "models": ir.models.iter().map(|one| &one.spec).collect::<Vec<_>>(),
-                    }))
-                }
-                None => Ok(String::new()),
-            },
-            (Stage::Ir, false) => Ok(compiled
-                .checked
-                .as_ref()
-                .map(|checked| format!("{:#?}", checked.get()))
-                .unwrap_or_default()),
+            (Stage::Ir, json) => shown(compiled, json),
             (Stage::Ast, _) => Ok(format!("{:#?}", compiled.ast)),
         };
         match text {
@@ -39,6 +24,23 @@ pub(super) fn dump(context: &Context, stage: Stage, json: bool) -> Outcome {
             Err(error) => internal(&InternalError(format!("the plan is no JSON: {error}"))),
         }
     })
+}
+
+/// The IR of contracts that hold together. It becomes the plan, so it is made once more.
+fn shown(compiled: &Compiled, json: bool) -> Result<String, serde_json::Error> {
+    let sink = crate::diagnostic::Sink::default();
+    let Some(checked) = crate::checked(&compiled.sources, &compiled.ast, &sink) else {
+        return Ok(String::new());
+    };
+    let ir = checked.get();
+    if !json {
+        return Ok(format!("{ir:#?}"));
+    }
+    serde_json::to_string_pretty(&serde_json::json!({
+        "project": ir.project,
+        "entities": ir.entities.iter().map(|one| &one.spec).collect::<Vec<_>>(),
+        "models": ir.models.iter().map(|one| &one.spec).collect::<Vec<_>>(),
+    }))
 }
 
 /// What was read is worth seeing even where it does not hold together.

@@ -1,10 +1,4 @@
-//! The catalogue of breaking rules as a page: every rule of the table, and every code of the catalogue that is no rule
-//! here, with the reason.
-
-use std::fmt::Write;
-
-use super::RULES;
-use super::rule::{Grade, Mirror, Rule};
+//! Codes of the catalogue of breaking rules that are no rules here, with the reason.
 
 /// Codes that are no rules of `diff`, and why: the language cannot say it, another rule covers it, or `check` refuses
 /// it before there is anything to compare.
@@ -76,59 +70,3 @@ pub const NOT_RULES: &[(&str, &str)] = &[
     ("DCV414", "waivers: a waiver that accepts nothing is a finding"),
     ("DCV415", "CV3014"),
 ];
-
-/// The page `docs/breaking-rules.md`.
-pub fn markdown() -> String {
-    let mut out = String::from(
-        "# Breaking rules\n\nGenerated from the table of rules; `covenant explain CODE` shows the same with an example. \
-         The ceiling is what a rule\ncan mean at most, backward (can the new side handle old data?) and forward (can the \
-         old side handle new data?).\nThe grade of a finding is the worst that a consumer really suffers, and no more \
-         than the ceiling. Codes are never\nreused.\n\n| code | rule | backward | forward | backwards it is | stored \
-         data | shown by |\n|---|---|---|---|---|---|---|\n",
-    );
-    let mut rules: Vec<&Rule> = RULES.to_vec();
-    rules.sort_by_key(|rule| rule.code);
-    for rule in rules {
-        // Writing into a String cannot fail.
-        let _ = writeln!(
-            out,
-            "| {} | {}: {} | {} | {} | {} | {} | {} |",
-            rule.code,
-            rule.slug,
-            rule.what,
-            letter(rule.modes.backward),
-            letter(rule.modes.forward),
-            mirror(rule.mirror),
-            word(&rule.migration),
-            word(&rule.witness),
-        );
-    }
-    out.push_str(
-        "\n## Codes of the catalogue that are no rules here\n\n| code | why |\n|---|---|\n",
-    );
-    for (code, why) in NOT_RULES {
-        let _ = writeln!(out, "| {code} | {why} |");
-    }
-    out
-}
-
-fn letter(grade: Grade) -> &'static str {
-    match grade {
-        Grade::Info => "info",
-        Grade::Warning => "warning",
-        Grade::Error => "error",
-    }
-}
-
-fn mirror(mirror: Mirror) -> String {
-    match mirror {
-        Mirror::Own => "itself".to_owned(),
-        Mirror::Rule(code) => code.to_owned(),
-        Mirror::Uneven(code, why) => format!("{code}: {why}"),
-        Mirror::None(why) => format!("none: {why}"),
-    }
-}
-
-fn word<T: serde::Serialize>(value: &T) -> String {
-    serde_json::to_string(value).unwrap_or_default().trim_matches('"').to_owned()
-}

@@ -14,9 +14,13 @@ const FINGERPRINT_BYTES: usize = 6;
 pub(super) fn fill(findings: &mut [Finding], leaves: &[Leaf]) {
     let by_path: BTreeMap<&str, &Leaf> =
         leaves.iter().map(|leaf| (leaf.path.as_str(), leaf)).collect();
+    fill_by(findings, &by_path);
+}
+
+fn fill_by(findings: &mut [Finding], by_path: &BTreeMap<&str, &Leaf>) {
     for finding in findings {
-        finding.fingerprint = fingerprint(finding, &by_path);
-        fill(&mut finding.effects, leaves);
+        finding.fingerprint = fingerprint(finding, by_path);
+        fill_by(&mut finding.effects, by_path);
     }
 }
 

@@ -11,7 +11,8 @@ pub(super) static RULE: Rule = Rule {
     slug: "derivation-changed",
     direction: Direction::Changes,
     mirror: Mirror::Own,
-    modes: Modes { backward: Grade::Warning, forward: Grade::Error },
+    // Both ways: who reads a model gets other numbers from the next run on, whatever the promise is about.
+    modes: Modes::BOTH,
     consumers: &[SnowflakeTable, Model],
     migration: Migration::Backfill,
     witness: WitnessKind::None,

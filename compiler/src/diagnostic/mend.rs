@@ -25,7 +25,8 @@ fn fix(found: &Diagnostic, sources: &SourceSet, spans: &SpanMap) -> Option<Fix> 
     if let Some(fix) = suggested(found, sources) {
         return Some(fix);
     }
-    let path = path_of(found.span, spans)?;
+    let path = spans.path_at(found.span)?;
+    let path = path.as_str();
     let field = || field_of(path, spans);
     if code == OPTIONAL_NOT_NULLABLE.number {
         Fix::add_entry(Applicability::Safe, sources, field()?, "nullable: true")
@@ -54,12 +55,6 @@ fn suggested(found: &Diagnostic, sources: &SourceSet) -> Option<Fix> {
         let title = format!("replace `{written}` by `{near}`");
         Fix::replace(Applicability::Unsafe, title, found.span, near)
     })
-}
-
-/// The deepest path whose key or value is the span.
-fn path_of(span: Span, spans: &SpanMap) -> Option<&str> {
-    let at = spans.iter().filter(|(_, found)| found.key == span || found.value == span);
-    at.map(|(path, _)| path).max_by_key(|path| path.matches('/').count())
 }
 
 /// Where the map of the field that a path is in stands.

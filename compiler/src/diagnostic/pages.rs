@@ -2,7 +2,8 @@
 //! `covenant explain` prints.
 
 use super::codes;
-use crate::compat::{self, Grade, Migration};
+use crate::compat::catalogue::NOT_RULES;
+use crate::compat::{self, Grade, Migration, Mirror, WitnessKind};
 
 /// What each digit behind `CV` stands for.
 const FAMILIES: [(u16, &str); 7] = [
@@ -18,8 +19,8 @@ const FAMILIES: [(u16, &str); 7] = [
 /// The whole page.
 pub fn markdown() -> String {
     let mut out = String::from(
-        "# Diagnostics\n\nGenerated from the compiler; `COVENANT_BLESS=1 cargo test -p covenant-compiler` writes it \
-         anew. `covenant explain CODE` prints one entry. A comment names the file that the lines below it stand in. The \
+        "# Diagnostics\n\nGenerated from the compiler; `COVENANT_BLESS=1 cargo test --workspace --test explain` writes \
+         it anew. `covenant explain CODE` prints one entry. A comment names the file that the lines below it stand in. The \
          examples are run: the broken lines raise exactly their code, the mended ones none.\n\nWhat a change breaks has \
          codes of its own, `DC…`: see [breaking changes](breaking.md).\n",
     );
@@ -33,31 +34,42 @@ pub fn markdown() -> String {
     out
 }
 
-/// The page about changes: a table, then every rule.
+/// The page about changes: a table, every rule, and the codes of the catalogue that are none.
 pub fn changes() -> String {
     let mut out = String::from(
-        "# Breaking changes\n\nGenerated from the compiler; `COVENANT_BLESS=1 cargo test -p covenant-compiler` writes it \
-         anew. `covenant explain CODE` prints one entry.\n\nBackward: can the new side handle what the old one left behind? \
-         Forward: can the old side handle what the new one makes? The grades are the most that a rule can mean; a finding is \
-         graded by the consumers that are really bound, and a change that hurts nobody is a note. Rules about personal data \
-         count in every mode.\n\n| code | what changed | backward | forward | stored data |\n|---|---|---|---|---|\n",
+        "# Breaking changes\n\nGenerated from the compiler; `COVENANT_BLESS=1 cargo test --workspace --test explain` writes \
+         it anew. `covenant explain CODE` prints one entry.\n\nBackward: can the new side handle what the old one left \
+         behind? Forward: can the old side handle what the new one makes? The grades are the most that a rule can mean; a \
+         finding is graded by the consumers that are really bound, and a change that hurts nobody is a note. Rules about \
+         personal data count in every mode. *Undone* is the rule that the change back raises; *shown by* is what proves a \
+         finding: a record, several records in order, or a statement that a database runs. Codes are never used again.\n\n\
+         | code | what changed | backward | forward | undone | stored data | shown by |\n|---|---|---|---|---|---|---|\n",
     );
     let mut rules: Vec<_> = compat::RULES.to_vec();
     rules.sort_by_key(|rule| rule.code);
     for rule in &rules {
         out.push_str(&format!(
-            "| {} | {} | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {} | {} |\n",
             rule.code,
             rule.slug.replace('-', " "),
             grade(rule.modes.backward),
             grade(rule.modes.forward),
+            mirror(rule.mirror),
             migration(rule.migration),
+            witness(rule.witness),
         ));
     }
     for rule in &rules {
         out.push('\n');
         let title = format!("{}: {}", rule.code, rule.slug.replace('-', " "));
         out.push_str(&rule.explain().markdown(&title));
+    }
+    out.push_str(
+        "\n## Codes of the catalogue that are no rules here\n\nThe language cannot say it, another rule covers it, or \
+         `check` refuses it before there is anything to compare.\n\n| code | why |\n|---|---|\n",
+    );
+    for (code, why) in NOT_RULES {
+        out.push_str(&format!("| {code} | {why} |\n"));
     }
     out
 }
@@ -78,5 +90,23 @@ fn migration(migration: Migration) -> &'static str {
         Migration::Backfill => "backfill",
         Migration::Rebuild => "rebuild",
         Migration::Impossible => "impossible",
+    }
+}
+
+fn mirror(mirror: Mirror) -> String {
+    match mirror {
+        Mirror::Own => "itself".to_owned(),
+        Mirror::Rule(code) => code.to_owned(),
+        Mirror::Uneven(code, why) => format!("{code}: {why}"),
+        Mirror::None(why) => format!("none: {why}"),
+    }
+}
+
+fn witness(kind: WitnessKind) -> &'static str {
+    match kind {
+        WitnessKind::Record => "a record",
+        WitnessKind::Sequence => "records in order",
+        WitnessKind::Sql => "a statement",
+        WitnessKind::None => "",
     }
 }

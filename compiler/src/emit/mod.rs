@@ -59,6 +59,16 @@ pub fn add(tree: &mut OutputTree, path: &str, text: impl Into<String>) -> Result
     if tree.add(path, text) { Ok(()) } else { Err(EmitError::PathTaken { path: path.to_owned() }) }
 }
 
+/// Everything in the plan that a target cannot express, without rendering anything: what a check needs to know, at a
+/// hundredth of what generating costs. [`emit_all`] refuses nothing else.
+pub fn refused(plan: &Plan) -> Vec<EmitError> {
+    let mut all = rust::refused(plan);
+    all.extend(salesforce::refused(plan));
+    all.extend(sql::refused(plan, sql::Dialect::DuckDb, duckdb::TARGET));
+    all.extend(sql::refused(plan, sql::Dialect::Snowflake, snowflake::TARGET));
+    all
+}
+
 /// Generates every target.
 ///
 /// # Errors

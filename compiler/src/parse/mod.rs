@@ -18,6 +18,8 @@ mod yaml;
 pub use spans::{SpanMap, Spans};
 pub use yaml::{DEPTH_MAX, Entry, FILE_BYTES_MAX, Kind, NODES_MAX, Node};
 
+use std::sync::Arc;
+
 use crate::ast::Ast;
 use crate::diagnostic::{Diagnostic, Sink, codes};
 use crate::source::{FileId, SourceFile, SourceSet, Span};
@@ -68,7 +70,9 @@ fn document(ast: &mut Ast, id: FileId, source: &SourceFile, mut node: Node, sink
     if let Some(kind) = kind_of(&node) {
         recover::sections(sink, &mut node, kind);
     }
-    let node = &node;
+    let node = Arc::new(node);
+    let whole = Arc::clone(&node);
+    let node = &*node;
     let Some(entries) = reader::entries(sink, node, "a contract") else { return };
     let kind = entries
         .iter()
@@ -112,7 +116,7 @@ fn document(ast: &mut Ast, id: FileId, source: &SourceFile, mut node: Node, sink
         );
         return;
     }
-    ast.spans.record(&path, node, kind.value.span);
+    ast.spans.record(&path, whole, kind.value.span);
     match kind.key.as_str() {
         "entity" | "model" if !recover::has_fields(node) => {
             // What it lacks is said; what refers to it is left alone.

@@ -290,7 +290,7 @@ impl<'a> Builder<'a> {
 
     fn mapping(&mut self, start: Span, events: &mut Events<'a>) -> Option<Node> {
         let mut entries: Vec<Entry> = Vec::new();
-        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        let mut places = Places::default();
         loop {
             let (event, key_span) = self.next(events)?;
             if matches!(event, Event::MappingEnd) {
@@ -310,12 +310,9 @@ impl<'a> Builder<'a> {
                 self.refuse(key_span, "a merge key (`<<`)");
                 continue;
             }
-            match places.get(&text).and_then(|at| entries.get(*at)) {
+            match places.first(&text, &entries) {
                 Some(first) => self.twice(first, &Entry { key: text, key_span, value }),
-                None => {
-                    places.insert(text.clone(), entries.len());
-                    entries.push(Entry { key: text, key_span, value });
-                }
+                None => entries.push(Entry { key: text, key_span, value }),
             }
         }
     }
@@ -345,6 +342,31 @@ impl<'a> Builder<'a> {
         let span = Span { file: self.file, start, end: entry.value.span.end + rest };
         let title = format!("remove the second `{}`, which says the same", entry.key);
         alone.then(|| Fix::replace(Applicability::Safe, title, span, ""))
+    }
+}
+
+/// Where the keys of a map were first. Small maps are looked through; large ones get an index, so that a hostile one costs
+/// no more than it should.
+#[derive(Default)]
+struct Places {
+    index: BTreeMap<String, usize>,
+    /// Entries that are in the index.
+    known: usize,
+}
+
+/// Entries of a map that are looked through without an index.
+const LOOKED_THROUGH_MAX: usize = 64;
+
+impl Places {
+    fn first<'e>(&mut self, key: &str, entries: &'e [Entry]) -> Option<&'e Entry> {
+        if entries.len() <= LOOKED_THROUGH_MAX {
+            return entries.iter().find(|entry| entry.key == key);
+        }
+        for (at, entry) in entries.iter().enumerate().skip(self.known) {
+            self.index.insert(entry.key.clone(), at);
+        }
+        self.known = entries.len();
+        self.index.get(key).and_then(|at| entries.get(*at))
     }
 }
 

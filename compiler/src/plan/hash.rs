@@ -1,40 +1,55 @@
 //! Hashes of what contracts mean: equal where only words, places or versions differ.
 
+use std::mem::take;
+
 use covenant_model::spec::{EntitySpec, ModelSpec};
 use sha2::{Digest, Sha256};
 
-/// SHA-256 over the JSON of the specification without what only people read.
-pub(super) fn entity(spec: &EntitySpec) -> String {
-    let mut bare = spec.clone();
-    bare.contract_hash.clear();
-    bare.version.clear();
-    bare.owner.clear();
-    bare.purpose.clear();
-    for field in &mut bare.fields {
-        field.about = None;
+/// SHA-256 over the JSON of the specification without what only people read, which is taken out for as long.
+pub(super) fn entity(spec: &mut EntitySpec) -> String {
+    let head = head(&mut spec.version, &mut spec.owner, &mut spec.purpose);
+    let fields: Vec<_> = spec.fields.iter_mut().map(|field| field.about.take()).collect();
+    let rules: Vec<_> =
+        spec.quality.iter_mut().map(|rule| (rule.about.take(), take(&mut rule.text))).collect();
+    let filter = spec.salesforce.as_mut().and_then(|sink| sink.filter.as_mut());
+    let filter = filter.map(|filter| take(&mut filter.text));
+    spec.contract_hash.clear();
+    let hash = digest(spec);
+    (spec.version, spec.owner, spec.purpose) = head;
+    for (field, about) in spec.fields.iter_mut().zip(fields) {
+        field.about = about;
     }
-    for rule in &mut bare.quality {
-        rule.about = None;
-        rule.text.clear();
+    for (rule, (about, text)) in spec.quality.iter_mut().zip(rules) {
+        (rule.about, rule.text) = (about, text);
     }
-    if let Some(filter) = bare.salesforce.as_mut().and_then(|sink| sink.filter.as_mut()) {
-        filter.text.clear();
+    let sink = spec.salesforce.as_mut().and_then(|sink| sink.filter.as_mut());
+    if let (Some(now), Some(text)) = (sink, filter) {
+        now.text = text;
     }
-    digest(&bare)
+    hash
 }
 
 /// The same of a model; the query counts in the parser's formatting.
-pub(super) fn model(spec: &ModelSpec, canonical_query: &str) -> String {
-    let mut bare = spec.clone();
-    bare.contract_hash.clear();
-    bare.version.clear();
-    bare.owner.clear();
-    bare.purpose.clear();
-    bare.query = canonical_query.to_owned();
-    for field in &mut bare.fields {
-        field.about = None;
+pub(super) fn model(spec: &mut ModelSpec, canonical_query: String) -> String {
+    let head = head(&mut spec.version, &mut spec.owner, &mut spec.purpose);
+    let fields: Vec<_> = spec.fields.iter_mut().map(|field| field.about.take()).collect();
+    let query = std::mem::replace(&mut spec.query, canonical_query);
+    spec.contract_hash.clear();
+    let hash = digest(spec);
+    (spec.version, spec.owner, spec.purpose) = head;
+    for (field, about) in spec.fields.iter_mut().zip(fields) {
+        field.about = about;
     }
-    digest(&bare)
+    spec.query = query;
+    hash
+}
+
+fn head(
+    version: &mut String,
+    owner: &mut String,
+    purpose: &mut String,
+) -> (String, String, String) {
+    (take(version), take(owner), take(purpose))
 }
 
 /// Members in the order of the type, maps sorted: one meaning, one text.

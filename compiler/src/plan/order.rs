@@ -6,22 +6,24 @@ use crate::diagnostic::{Diagnostic, Sink, codes};
 use crate::ir::{Ir, ModelIr};
 use crate::source::{FileId, Span};
 
-/// Models so that each comes after those it reads; `None` where they form a cycle, which is
-/// reported.
-pub(super) fn models<'a>(ir: &'a Ir, sink: &Sink) -> Option<Vec<&'a ModelIr>> {
-    let mut open: Vec<&ModelIr> = ir.models.iter().collect();
+/// Places of the models among those of the IR, so that each comes after those it reads; `None` where they form a
+/// cycle, which is reported.
+pub(super) fn models(ir: &Ir, sink: &Sink) -> Option<Vec<usize>> {
+    let mut open: Vec<(usize, &ModelIr)> = ir.models.iter().enumerate().collect();
     let mut done: BTreeSet<&str> = ir.entities.iter().map(|one| one.spec.name.as_str()).collect();
     let mut ordered = Vec::with_capacity(open.len());
     while !open.is_empty() {
-        let ready =
-            |model: &&ModelIr| model.spec.inputs.iter().all(|input| done.contains(input.as_str()));
+        let ready = |(_, model): &(usize, &ModelIr)| {
+            model.spec.inputs.iter().all(|input| done.contains(input.as_str()))
+        };
         let Some(at) = open.iter().position(ready) else {
+            let open: Vec<&ModelIr> = open.iter().map(|(_, model)| *model).collect();
             report(ir, &open, sink);
             return None;
         };
-        let model = open.remove(at);
+        let (place, model) = open.remove(at);
         done.insert(&model.spec.name);
-        ordered.push(model);
+        ordered.push(place);
     }
     Some(ordered)
 }

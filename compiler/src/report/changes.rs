@@ -289,10 +289,11 @@ fn innermost(
     own: Span,
     lines: &[usize],
 ) -> Option<Span> {
-    let prefix = format!("{around}/");
-    let mut found: Vec<(&str, Span)> = spans
-        .iter()
-        .filter(|(path, spans)| path.starts_with(&prefix) && spans.key.file == own.file)
+    let mut found: Vec<(String, Span)> = spans
+        .below(around)
+        .into_iter()
+        .skip(1)
+        .filter(|(_, spans)| spans.key.file == own.file)
         .filter(|(_, spans)| lines.contains(&source.place(spans.key.start).line))
         .map(|(path, spans)| (path, spans.value))
         .collect();

@@ -178,8 +178,7 @@ pub(super) fn pii(cx: &Cx<'_>, class: Option<&str>, path: &str) -> Option<PiiSpe
 }
 
 fn reference(cx: &Cx<'_>, entity: &str, path: &str) -> bool {
-    let known = cx.ast.entities.iter().map(|decl| decl.head.name.as_str());
-    if known.clone().any(|name| name == entity) {
+    if cx.entities.contains_key(entity) {
         return true;
     }
     if cx.ast.unreadable.iter().any(|name| name == entity) {
@@ -191,7 +190,7 @@ fn reference(cx: &Cx<'_>, entity: &str, path: &str) -> bool {
             cx.at(&format!("{path}/references")),
             format!("there is no entity `{entity}`"),
         )
-        .suggest(entity, known)
+        .suggest(entity, cx.entities.keys().copied())
         .why("lookups and joins through this field would lead nowhere"),
     );
     false

@@ -9,7 +9,9 @@ mod query;
 mod salesforce;
 mod sources;
 
-use crate::ast::Ast;
+use std::collections::BTreeMap;
+
+use crate::ast::{Ast, EntityDecl};
 use crate::diagnostic::Sink;
 use crate::ir::Ir;
 use crate::parse::SpanMap;
@@ -23,6 +25,8 @@ pub(crate) struct Cx<'a> {
     pub(crate) sources: &'a SourceSet,
     pub(crate) ast: &'a Ast,
     pub(crate) project: &'a covenant_model::spec::ProjectSpec,
+    /// By name.
+    pub(crate) entities: &'a BTreeMap<&'a str, &'a EntityDecl>,
 }
 
 impl Cx<'_> {
@@ -49,11 +53,13 @@ pub(crate) fn sql_error(error: &sqlparser::parser::ParserError) -> String {
 /// Looks everything up.
 pub fn resolve(ast: &Ast, sources: &SourceSet, sink: &Sink) -> Ir {
     let project = project::resolve(ast, sink);
-    let cx = Cx { sink, spans: &ast.spans, sources, ast, project: &project };
+    let by_name = ast.entities.iter().map(|decl| (decl.head.name.as_str(), decl)).collect();
+    let cx = Cx { sink, spans: &ast.spans, sources, ast, project: &project, entities: &by_name };
     let mut entities: Vec<_> = ast.entities.iter().map(|decl| entity::resolve(&cx, decl)).collect();
     entities.sort_by(|left, right| left.spec.name.cmp(&right.spec.name));
+    let catalog = model::catalog(&cx, &entities);
     let mut models: Vec<_> =
-        ast.models.iter().map(|decl| model::resolve(&cx, decl, &entities)).collect();
+        ast.models.iter().map(|decl| model::resolve(&cx, decl, &catalog)).collect();
     models.sort_by(|left, right| left.spec.name.cmp(&right.spec.name));
     let spans = ast.spans.clone();
     Ir { project, entities, models, spans }

@@ -13,10 +13,14 @@ use crate::ast::{FieldDecl, ModelDecl};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::ir::{EntityIr, ModelIr};
 
-pub(super) fn resolve(cx: &Cx<'_>, decl: &ModelDecl, entities: &[EntityIr]) -> ModelIr {
+pub(super) fn resolve(
+    cx: &Cx<'_>,
+    decl: &ModelDecl,
+    catalog: &BTreeMap<String, Vec<Column>>,
+) -> ModelIr {
     let head = &decl.head;
     let read = if decl.query.present {
-        query::read(cx, &head.name, &decl.query.text, &catalog(cx, entities))
+        query::read(cx, &head.name, &decl.query.text, catalog)
     } else {
         query::Read::default()
     };
@@ -94,8 +98,11 @@ fn model_field(cx: &Cx<'_>, model: &str, field: &FieldDecl) -> ModelField {
 }
 
 /// What queries can read: fields of entities, declared columns of models.
-fn catalog(cx: &Cx<'_>, entities: &[EntityIr]) -> BTreeMap<String, Vec<Column>> {
+pub(super) fn catalog(cx: &Cx<'_>, entities: &[EntityIr]) -> BTreeMap<String, Vec<Column>> {
     let mut all = BTreeMap::new();
+    if cx.ast.models.is_empty() {
+        return all;
+    }
     for entity in entities {
         let columns = entity.spec.fields.iter().map(|field| Column {
             name: field.name.clone(),

@@ -77,7 +77,7 @@ fn parent_of<'a>(
     source: usize,
 ) -> Option<(&'a EntityDecl, &'a SinkDecl)> {
     let name = decl.fields.get(source)?.references.as_ref()?;
-    let parent = cx.ast.entities.iter().find(|entity| entity.head.name == *name)?;
+    let parent = cx.entities.get(name.as_str())?;
     let sink = parent.head.sinks.iter().find(|sink| {
         matches!(cx.project.systems.get(&sink.name), Some(SystemSpec::Salesforce { .. }))
     })?;

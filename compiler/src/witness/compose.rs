@@ -1,6 +1,7 @@
 //! Records made from contracts: every member gets the plainest value that both sides take, and quality rules are made to hold by
 //! trying values of the fields that they read.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use covenant_model::record::Violation;
@@ -40,10 +41,9 @@ pub struct Slot {
     pub name: String,
     /// Stable ids of the fields that it tells.
     pub fields: Vec<u32>,
-    /// Everything worth trying, valid or not.
-    pub tokens: Vec<Choice>,
-    /// What the writer takes: first what the reader takes too. Never empty.
+    /// What the writer takes: first what the reader takes too. Never empty; one where it is not complete.
     pub valid: Vec<Choice>,
+    complete: bool,
     role: Role,
 }
 
@@ -65,24 +65,72 @@ fn field_of(spec: &EntitySpec, id: u32) -> Option<&FieldSpec> {
 
 /// Everything that a source of the writer can tell. `None`: a member has no valid value, or there is no such source.
 pub fn sheet(roles: Roles<'_>, source: &str) -> Option<Sheet> {
-    let spec = roles.writer.spec();
-    let form = fold::form_of(spec.sources.get(source)?);
-    let members = roles.writer.source(source)?.members;
-    let slots = members.iter().map(|member| slot(roles, source, form, member));
+    sheet_of(roles, source, |member| slot(roles, source, member))
+}
+
+/// The same, with the plainest value only of members that both contracts declare alike: there are many of them, and few are
+/// ever asked for another.
+pub(super) fn plain_sheet(roles: Roles<'_>, source: &str) -> Option<Sheet> {
+    let plain = |member: &Member<'_>| {
+        if alike(roles, source, member) {
+            return plain_slot(roles, source, member);
+        }
+        slot(roles, source, member)
+    };
+    sheet_of(roles, source, plain)
+}
+
+fn sheet_of(
+    roles: Roles<'_>,
+    source: &str,
+    slot: impl Fn(&Member<'_>) -> Option<Slot>,
+) -> Option<Sheet> {
+    let form = form(roles, source)?;
+    let slots = roles.writer.source(source)?.members.iter().map(slot);
     Some(Sheet { source: source.to_owned(), form, slots: slots.collect::<Option<_>>()? })
 }
 
-fn slot(roles: Roles<'_>, source: &str, form: Form, member: &Member<'_>) -> Option<Slot> {
+fn form(roles: Roles<'_>, source: &str) -> Option<Form> {
+    Some(fold::form_of(roles.writer.spec().sources.get(source)?))
+}
+
+/// Whether both contracts declare what a member tells, and in the same words.
+fn alike(roles: Roles<'_>, source: &str, member: &Member<'_>) -> bool {
+    let (writer, reader) = (roles.writer.spec(), roles.reader.spec());
+    let declared = |spec: &EntitySpec, fields: &[FieldIx]| -> Vec<Option<FieldSpec>> {
+        fields.iter().map(|ix| spec.fields.get(*ix).cloned()).collect()
+    };
+    let key = |spec: &EntitySpec, fields: &[FieldIx]| fields.iter().any(|ix| spec.key.contains(ix));
+    let there = roles.reader.source(source).into_iter().flat_map(|source| source.members);
+    let other = there.into_iter().find(|other| other.name == member.name);
+    other.is_some_and(|other| {
+        other.role == Role::Plain
+            && member.role == Role::Plain
+            && key(writer, member.fields) == key(reader, other.fields)
+            && declared(writer, member.fields) == declared(reader, other.fields)
+    })
+}
+
+/// Whether a change may leave a member out.
+pub(super) fn omittable(interpreter: Interpreter<'_>, source: &str, member: &Member<'_>) -> bool {
+    let spec = interpreter.spec();
+    let salesforce = spec.sources.get(source).map(fold::form_of) == Some(Form::Salesforce);
+    let mut fields = member.fields.iter().filter_map(|ix| spec.fields.get(*ix));
+    let key = member.fields.iter().any(|ix| spec.key.contains(ix));
+    let envelope = member.role != Role::Plain && member.fields.is_empty();
+    !key && !envelope && (salesforce || fields.all(|field| field.optional))
+}
+
+/// What may be worth telling in a member, valid or not.
+fn tokens(roles: Roles<'_>, source: &str, form: Form, member: &Member<'_>) -> Vec<Choice> {
     let spec = roles.writer.spec();
-    let named: Vec<&FieldSpec> =
-        member.fields.iter().filter_map(|ix| spec.fields.get(*ix)).collect();
+    let named = member.fields.iter().filter_map(|ix| spec.fields.get(*ix));
     let mut tokens: Vec<Choice> = Vec::new();
     let key = member.fields.iter().any(|ix| spec.key.contains(ix));
-    let omitted = form == Form::Salesforce || named.iter().all(|field| field.optional);
-    if omitted && !key && member.role == Role::Plain {
+    if member.role == Role::Plain && omittable(roles.writer, source, member) {
         tokens.push(None);
     }
-    for field in &named {
+    for field in named {
         let declared = Declared { entity: spec, field };
         let reader = roles.reader.spec();
         let other = field_of(reader, field.id).map(|field| Declared { entity: reader, field });
@@ -99,9 +147,23 @@ fn slot(roles: Roles<'_>, source: &str, form: Form, member: &Member<'_>) -> Opti
         let own = (1..4).map(|nth| Some(envelope(member.role, nth)));
         tokens.splice(at..at, own);
     }
+    tokens
+}
+
+/// One value that both take.
+fn plain_slot(roles: Roles<'_>, source: &str, member: &Member<'_>) -> Option<Slot> {
+    let form = form(roles, source)?;
+    let mut tokens = tokens(roles, source, form, member).into_iter();
+    let first = tokens.find(|choice| fits(roles.writer, source, form, member.name, choice))?;
+    Some(named_slot(roles, member, vec![first], false))
+}
+
+fn slot(roles: Roles<'_>, source: &str, member: &Member<'_>) -> Option<Slot> {
+    let form = form(roles, source)?;
+    let tokens = tokens(roles, source, form, member);
     let fits = |interpreter, choice: &Choice| fits(interpreter, source, form, member.name, choice);
     let mut valid: Vec<Choice> =
-        tokens.iter().filter(|choice| fits(roles.writer, choice)).cloned().collect();
+        tokens.into_iter().filter(|choice| fits(roles.writer, choice)).collect();
     let known = roles
         .reader
         .source(source)
@@ -109,14 +171,13 @@ fn slot(roles: Roles<'_>, source: &str, form: Form, member: &Member<'_>) -> Opti
     if known {
         valid.sort_by_key(|choice| !fits(roles.reader, choice));
     }
-    let fields = named.iter().map(|field| field.id).collect();
-    (!valid.is_empty()).then(|| Slot {
-        name: member.name.to_owned(),
-        fields,
-        tokens,
-        valid,
-        role: member.role,
-    })
+    (!valid.is_empty()).then(|| named_slot(roles, member, valid, true))
+}
+
+fn named_slot(roles: Roles<'_>, member: &Member<'_>, valid: Vec<Choice>, complete: bool) -> Slot {
+    let spec = roles.writer.spec();
+    let fields = ids(spec, member.fields);
+    Slot { name: member.name.to_owned(), fields, valid, complete, role: member.role }
 }
 
 /// What an event's envelope says of its n-th telling.
@@ -138,7 +199,8 @@ fn fits(
 ) -> bool {
     let members = choice.iter().map(|token| (member.to_owned(), token.clone())).collect();
     let told = Told { source: source.to_owned(), form, act: Act::Upsert, at: 1, members };
-    let Err(found) = fold::read(interpreter, &told) else { return true };
+    let read = interpreter.alone(source, member, |alone| fold::read(alone, &told).err());
+    let Some(found) = read else { return true };
     let spec = interpreter.spec();
     let told_here = |name: &str| {
         let here = interpreter.source(source).into_iter().flat_map(|source| source.members);
@@ -155,6 +217,18 @@ impl Sheet {
     /// Place of the member that tells a field.
     pub fn slot_of(&self, field: u32) -> Option<usize> {
         self.slots.iter().position(|slot| slot.fields.contains(&field))
+    }
+
+    /// Every valid choice of a member.
+    pub(super) fn valid(&self, roles: Roles<'_>, place: usize) -> Cow<'_, [Choice]> {
+        let Some(slot) = self.slots.get(place) else { return Cow::Borrowed(&[]) };
+        if slot.complete {
+            return Cow::Borrowed(&slot.valid);
+        }
+        let members = roles.writer.source(&self.source).into_iter().flat_map(|all| all.members);
+        let member = members.into_iter().find(|member| member.name == slot.name);
+        let whole = member.and_then(|member| self::slot(roles, &self.source, member));
+        whole.map_or(Cow::Borrowed(&slot.valid), |whole| Cow::Owned(whole.valid))
     }
 
     /// A record with these choices, and the plainest valid one for every other member.
@@ -231,7 +305,8 @@ impl Sheet {
             .filter_map(|field| self.slot_of(*field))
             .filter(|place| !fixed.contains_key(place))
             .collect();
-        let choices: Vec<Vec<Choice>> = free.iter().map(|place| self.choices(*place)).collect();
+        let choices: Vec<Vec<Choice>> =
+            free.iter().map(|place| self.choices(roles, *place)).collect();
         let total = choices.iter().map(Vec::len).product::<usize>().min(COMBINATIONS_MAX);
         for number in 0..total {
             let mut tried = chosen.clone();
@@ -250,11 +325,11 @@ impl Sheet {
     }
 
     /// A few valid choices of a member, null among them where it may be.
-    fn choices(&self, place: usize) -> Vec<Choice> {
-        let Some(slot) = self.slots.get(place) else { return Vec::new() };
-        let mut few: Vec<Choice> = slot.valid.iter().take(CHOICES_MAX).cloned().collect();
+    fn choices(&self, roles: Roles<'_>, place: usize) -> Vec<Choice> {
+        let valid = self.valid(roles, place);
+        let mut few: Vec<Choice> = valid.iter().take(CHOICES_MAX).cloned().collect();
         let null = Some(Token::Null);
-        if slot.valid.contains(&null) && !few.contains(&null) {
+        if valid.contains(&null) && !few.contains(&null) {
             few.push(null);
         }
         few

@@ -1,9 +1,12 @@
 //! Gives findings their witnesses: what a rule claims that records can show, records must show.
 
+use std::collections::BTreeMap;
+
 use covenant_model::spec::{Compatibility, EntitySpec};
 use serde_json::{Value, json};
 
-use super::search::{Focus, Pair, search};
+use super::compose::Sheet;
+use super::search::{Focus, Pair, search_on, sheets};
 use super::told::{Act, Told};
 use super::{Direction, Row, Verdicts, interpret};
 use crate::compat::{ConsumerKind, Finding, Grade, Outcome, Rule, Witness, WitnessKind};
@@ -11,17 +14,57 @@ use crate::plan::Plan;
 
 /// Looks for a witness of every finding that somebody should look at and that records can show, effects too. An error that only a
 /// validator would suffer, and of which no record can be found, becomes a warning and says so.
-pub fn confirm(old: &Plan, new: &Plan, findings: &mut [Finding]) {
-    for finding in findings {
-        confirm(old, new, &mut finding.effects);
-        if finding.grade == Grade::Info || finding.witness.is_some() {
-            continue;
+pub fn confirm<'f>(old: &Plan, new: &Plan, findings: impl IntoIterator<Item = &'f mut Finding>) {
+    let mut findings: Vec<&mut Finding> = findings.into_iter().collect();
+    // What a contract can tell is worked out once for all findings about it.
+    let mut of_entity: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    let mut rows: Vec<Option<Row>> = Vec::new();
+    {
+        let all: Vec<&Finding> = findings.iter().flat_map(|finding| asked(finding)).collect();
+        for (at, finding) in all.iter().enumerate() {
+            let name = finding.subject.split('/').next().unwrap_or_default();
+            of_entity.entry(name.to_owned()).or_default().push(at);
         }
-        let shown = match finding.rule.witness {
-            WitnessKind::Record | WitnessKind::Sequence => witness(old, new, finding),
-            WitnessKind::Sql | WitnessKind::None => continue,
-        };
-        match shown {
+        rows.resize_with(all.len(), || None);
+        for (name, places) in of_entity {
+            let (Some(old), Some(new)) = (old.entity(&name), new.entity(&name)) else { continue };
+            let about: Vec<&Finding> =
+                places.iter().filter_map(|at| all.get(*at).copied()).collect();
+            for (at, row) in places.iter().zip(witnesses(old, new, &about)) {
+                if let Some(slot) = rows.get_mut(*at) {
+                    *slot = row;
+                }
+            }
+        }
+    }
+    let mut rows = rows.into_iter();
+    for finding in &mut findings {
+        settle(finding, &mut rows);
+    }
+}
+
+/// Whether records could show a finding that somebody should look at.
+fn is_asked(finding: &Finding) -> bool {
+    let records = match finding.rule.witness {
+        WitnessKind::Record | WitnessKind::Sequence => true,
+        WitnessKind::Sql | WitnessKind::None => false,
+    };
+    records && finding.grade != Grade::Info && finding.witness.is_none()
+}
+
+/// Effects first, then the finding itself.
+fn asked(finding: &Finding) -> Vec<&Finding> {
+    let effects = finding.effects.iter().flat_map(asked);
+    effects.chain(is_asked(finding).then_some(finding)).collect()
+}
+
+/// Hands out the witnesses, in the order in which they were asked for.
+fn settle(finding: &mut Finding, rows: &mut impl Iterator<Item = Option<Row>>) {
+    for effect in &mut finding.effects {
+        settle(effect, rows);
+    }
+    if is_asked(finding) {
+        match rows.next().flatten() {
             Some(row) => finding.witness = Some(witness_of(row)),
             None => doubt(finding),
         }
@@ -40,22 +83,23 @@ fn doubt(finding: &mut Finding) {
     }
 }
 
-fn witness(old: &Plan, new: &Plan, finding: &Finding) -> Option<Row> {
-    let name = finding.subject.split('/').next()?;
-    let (old, new) = (old.entity(name)?, new.entity(name)?);
-    let focus = focus_of(old, new, finding);
-    // A contract that cannot be expressed in Rust has been refused before it is compared.
-    interpret::with(old, |old| {
-        interpret::with(new, |new| in_any_direction(Pair { old, new }, finding.rule, &focus))
-    })
-    .ok()?
-    .ok()?
-}
-
-fn in_any_direction(pair: Pair<'_>, rule: &Rule, focus: &Focus) -> Option<Row> {
-    directions(pair.old.spec().compatibility, rule)
-        .into_iter()
-        .find_map(|direction| search(pair, direction, focus))
+/// One for each finding about an entity, where there is one.
+fn witnesses(old: &EntitySpec, new: &EntitySpec, findings: &[&Finding]) -> Vec<Option<Row>> {
+    let all = |pair: Pair<'_>| -> Vec<Option<Row>> {
+        let mut known: BTreeMap<Direction, Vec<Sheet>> = BTreeMap::new();
+        let mut one = |finding: &&Finding| {
+            let focus = focus_of(old, new, finding);
+            directions(old.compatibility, finding.rule).into_iter().find_map(|direction| {
+                let sheets = known.entry(direction).or_insert_with(|| sheets(pair, direction));
+                search_on(pair, direction, &focus, sheets)
+            })
+        };
+        findings.iter().map(&mut one).collect()
+    };
+    // A contract that cannot be expressed in Rust has no validator that could part from another.
+    let none = || findings.iter().map(|_| None).collect();
+    let found = interpret::with(old, |old| interpret::with(new, |new| all(Pair { old, new })));
+    found.and_then(|found| found).unwrap_or_else(|_| none())
 }
 
 /// The directions in which the rule can be an error under the promise, then the other.

@@ -146,6 +146,34 @@ impl<'c> Interpreter<'c> {
         self.spec
     }
 
+    /// The same contract as far as one member of one source goes: no other is asked for, and no quality rule.
+    pub(super) fn alone<R>(
+        self,
+        source: &str,
+        member: &str,
+        ask: impl FnOnce(Interpreter<'_>) -> R,
+    ) -> R {
+        let all = self.source(source);
+        let kind = all.map_or(table::Kind::Postgres, |source| source.kind);
+        let members: Vec<Member<'_>> = all
+            .into_iter()
+            .flat_map(|source| source.members)
+            .filter(|one| one.name == member)
+            .map(|one| Member::new(one.name, one.fields).role(one.role))
+            .collect();
+        let sources = [Source { name: source, kind, members: &members }];
+        let entity = Entity {
+            name: self.entity.name,
+            contract_hash: self.entity.contract_hash,
+            fields: self.entity.fields,
+            key: self.entity.key,
+            groups: self.entity.groups,
+            sources: if all.is_some() { &sources } else { &[] },
+            quality: &[],
+        };
+        ask(Interpreter { spec: self.spec, entity: &entity, rules: &[] })
+    }
+
     /// The source of that name, with its members.
     pub fn source(&self, name: &str) -> Option<&'c Source<'c>> {
         self.entity.sources.iter().find(|source| source.name == name)
@@ -238,6 +266,9 @@ impl<'a> Row<'a> for AnyRow<'_> {
     }
 
     fn quality(&self, check: &mut Check<'_>) {
+        if self.of.rules.is_empty() {
+            return;
+        }
         // What is said of a key that broke a rule is unknown, as in generated code.
         let mut record = self.record.clone();
         for ix in self.of.spec.key.iter().filter(|ix| check.broken(**ix)) {

@@ -18,7 +18,7 @@ const CHARS_MAX: usize = 4_000;
 pub struct Undecided;
 
 /// One set of texts: a pattern that must match whole, at most so many characters.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Texts<'a> {
     /// None: any text.
     pub pattern: Option<&'a str>,

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use covenant_model::record::Violation;
 use covenant_model::spec::EntitySpec;
 
-use super::compose::{Choice, Roles, Sheet, ids, sheet};
+use super::compose::{Choice, Roles, Sheet, ids, omittable, plain_sheet};
 use super::fold::{self, Difference, Outcome};
 use super::interpret::Interpreter;
 use super::told::{Act, Form, Told};
@@ -37,23 +37,41 @@ pub struct Pair<'c> {
 
 /// Looks for records that the writer of the direction takes and on which the two sides part.
 pub fn search(pair: Pair<'_>, direction: Direction, focus: &Focus) -> Option<Row> {
-    let roles = match direction {
+    search_on(pair, direction, focus, &sheets(pair, direction))
+}
+
+fn roles(pair: Pair<'_>, direction: Direction) -> Roles<'_> {
+    match direction {
         Direction::Backward => Roles { writer: pair.old, reader: pair.new },
         Direction::Forward => Roles { writer: pair.new, reader: pair.old },
-    };
-    let search = Search { pair, direction, roles, focus };
-    let sheets: Vec<Sheet> =
-        roles.writer.spec().sources.keys().filter_map(|source| sheet(roles, source)).collect();
+    }
+}
+
+/// What every source of the writer can tell. The same for every focus.
+pub(super) fn sheets(pair: Pair<'_>, direction: Direction) -> Vec<Sheet> {
+    let roles = roles(pair, direction);
+    let sources = roles.writer.spec().sources.keys();
+    sources.filter_map(|source| plain_sheet(roles, source)).collect()
+}
+
+/// [`search`] over sheets that are there already.
+pub(super) fn search_on(
+    pair: Pair<'_>,
+    direction: Direction,
+    focus: &Focus,
+    sheets: &[Sheet],
+) -> Option<Row> {
+    let search = Search { pair, direction, roles: roles(pair, direction), focus };
     let found = match focus {
         Focus::Field(id) if sheets.iter().any(|sheet| sheet.slot_of(*id).is_some()) => {
-            search.values(&sheets, *id).or_else(|| search.pairs(&sheets, *id))
+            search.values(sheets, *id).or_else(|| search.pairs(sheets, *id))
         }
         Focus::Field(_) | Focus::Quality(_) | Focus::Entity => None,
     };
     found
-        .or_else(|| search.plain(&sheets))
-        .or_else(|| search.rule(&sheets))
-        .or_else(|| search.neighbours(&sheets))
+        .or_else(|| search.plain(sheets))
+        .or_else(|| search.rule(sheets))
+        .or_else(|| search.neighbours(sheets))
 }
 
 struct Search<'s, 'c> {
@@ -68,9 +86,8 @@ impl Search<'_, '_> {
     fn values(&self, sheets: &[Sheet], id: u32) -> Option<Row> {
         for sheet in sheets {
             let Some(place) = sheet.slot_of(id) else { continue };
-            let Some(slot) = sheet.slots.get(place) else { continue };
             // What the writer takes can prove something; short texts before long ones.
-            for choice in &slot.valid {
+            for choice in sheet.valid(self.roles, place).iter() {
                 let told = self.compose(sheet, &[(place, choice)], 1);
                 if let Some(row) = self.confirm(vec![told]) {
                     return Some(row);
@@ -85,8 +102,7 @@ impl Search<'_, '_> {
         let tellers: Vec<(&Sheet, usize)> =
             sheets.iter().filter_map(|sheet| Some((sheet, sheet.slot_of(id)?))).collect();
         let few = |sheet: &Sheet, place: usize| -> Vec<Choice> {
-            let all = sheet.slots.get(place).map(|slot| slot.valid.as_slice()).unwrap_or_default();
-            all.iter().take(PAIRED_MAX).cloned().collect()
+            sheet.valid(self.roles, place).iter().take(PAIRED_MAX).cloned().collect()
         };
         for (first, first_place) in &tellers {
             for (second, second_place) in &tellers {
@@ -133,7 +149,7 @@ impl Search<'_, '_> {
         let fields = ids(spec, &rule.expect.fields());
         for sheet in sheets {
             let places: Vec<usize> = fields.iter().filter_map(|id| sheet.slot_of(*id)).collect();
-            let found = each_combination(sheet, &places, |chosen| {
+            let found = each_combination(self.roles, sheet, &places, |chosen| {
                 let chosen: Vec<(usize, &Choice)> =
                     chosen.iter().map(|(place, choice)| (*place, choice)).collect();
                 self.confirm(vec![self.compose(sheet, &chosen, 1)])
@@ -151,8 +167,9 @@ impl Search<'_, '_> {
             return None;
         }
         for sheet in sheets {
-            for (place, slot) in sheet.slots.iter().enumerate() {
-                let Some(other) = slot.valid.get(1) else { continue };
+            for place in 0..sheet.slots.len() {
+                let valid = sheet.valid(self.roles, place);
+                let Some(other) = valid.get(1) else { continue };
                 let told =
                     vec![self.compose(sheet, &[], 1), self.compose(sheet, &[(place, other)], 2)];
                 if let Some(row) = self.confirm(told) {
@@ -240,9 +257,7 @@ impl Search<'_, '_> {
     /// Leaves out members as long as the sides still part.
     fn smaller(&self, mut told: Vec<Told>) -> Vec<Told> {
         for at in 0..told.len() {
-            let names: Vec<String> =
-                told.get(at).map(|one| one.members.keys().cloned().collect()).unwrap_or_default();
-            for name in names {
+            for name in told.get(at).map(|one| self.spare(one)).unwrap_or_default() {
                 let mut less = told.clone();
                 if let Some(one) = less.get_mut(at) {
                     one.members.remove(&name);
@@ -253,6 +268,17 @@ impl Search<'_, '_> {
             }
         }
         told
+    }
+
+    /// Members that the writer may leave out.
+    fn spare(&self, told: &Told) -> Vec<String> {
+        let writer = self.roles.writer;
+        let Some(source) = writer.source(&told.source) else { return Vec::new() };
+        let members = told.members.keys().filter(|name| {
+            let known = source.members.iter().find(|member| member.name == name.as_str());
+            known.is_none_or(|member| omittable(writer, &told.source, member))
+        });
+        members.cloned().collect()
     }
 }
 
@@ -282,18 +308,15 @@ fn values_each(fields: usize) -> usize {
 }
 
 fn each_combination<R>(
+    roles: Roles<'_>,
     sheet: &Sheet,
     places: &[usize],
     mut then: impl FnMut(&[(usize, Choice)]) -> Option<R>,
 ) -> Option<R> {
     let most = values_each(places.len());
-    let options: Vec<(usize, &[Choice])> = places
-        .iter()
-        .filter_map(|place| {
-            let valid = sheet.slots.get(*place)?.valid.as_slice();
-            Some((*place, valid.get(..most.min(valid.len()))?))
-        })
-        .collect();
+    let few = |place: usize| sheet.valid(roles, place).iter().take(most).cloned().collect();
+    let options: Vec<(usize, Vec<Choice>)> =
+        places.iter().map(|place| (*place, few(*place))).collect();
     let total = options.iter().map(|(_, all)| all.len()).product::<usize>().min(COMBINATIONS_MAX);
     for number in 0..total {
         let mut rest = number;

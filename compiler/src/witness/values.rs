@@ -223,7 +223,8 @@ fn limits(ty: &LogicalType) -> (i128, i128) {
 
 fn texts(writer: Declared<'_>, sides: &[Declared<'_>]) -> Vec<String> {
     let mut found = Vec::new();
-    let within: Vec<Texts<'_>> = sides.iter().map(|side| texts_of(side.field)).collect();
+    let mut within: Vec<Texts<'_>> = sides.iter().map(|side| texts_of(side.field)).collect();
+    within.dedup();
     if sides.iter().any(|side| side.field.format.is_some()) {
         found.push(PLAIN_MAIL.to_owned());
         found.extend((1..3).map(|nth| format!("witness-{nth}@example.invalid")));
@@ -243,7 +244,8 @@ fn texts(writer: Declared<'_>, sides: &[Declared<'_>]) -> Vec<String> {
         }
     }
     // What only one side takes, both ways.
-    for (these, those) in within.iter().flat_map(|a| within.iter().map(move |b| (a, b))) {
+    let pairs = within.iter().flat_map(|a| within.iter().map(move |b| (a, b)));
+    for (these, those) in pairs.filter(|(these, those)| these != those) {
         if let Ok(Some(shape)) = language::outside(*these, *those) {
             found.push(shape.text(0));
         }

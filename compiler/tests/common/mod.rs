@@ -25,7 +25,7 @@ pub fn fresh(path: &str, text: &str) {
     let there = std::fs::read_to_string(&whole).unwrap_or_default();
     assert!(
         there == text,
-        "{path} is stale: run `COVENANT_BLESS=1 cargo test -p covenant-compiler` and commit it"
+        "{path} is stale: run this test once with COVENANT_BLESS=1 and commit it"
     );
 }
 

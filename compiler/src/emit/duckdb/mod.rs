@@ -20,7 +20,7 @@ use super::{EmitError, add};
 use crate::plan::Plan;
 use crate::tree::OutputTree;
 
-const TARGET: &str = "duckdb";
+pub(super) const TARGET: &str = "duckdb";
 
 macro_rules! templates {
     ($($name:literal),+ $(,)?) => {

@@ -12,6 +12,8 @@ pub(crate) mod source;
 mod table;
 pub(crate) use table::refusing;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use covenant_model::spec::{EntitySpec, ProjectSpec};
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -39,6 +41,37 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
         add(tree, &path, module(entity, &path)?)?;
     }
     Ok(())
+}
+
+/// What Rust cannot express, every entity's and field's.
+pub(super) fn refused(plan: &Plan) -> Vec<EmitError> {
+    let mut all = Vec::new();
+    let mut compiled = BTreeSet::new();
+    let mut modules: BTreeMap<String, &str> = BTreeMap::new();
+    for entity in &plan.entities {
+        let module = names::module(&entity.name);
+        if let Some(other) = modules.get(&module) {
+            let why =
+                format!("its files would be those of {other}, `{module}`: rename one of them");
+            all.push(EmitError::Inexpressible { target: TARGET, what: entity.name.clone(), why });
+        }
+        modules.insert(module, &entity.name);
+        all.extend(record::distinct(entity).err());
+        for source in entity.sources.keys() {
+            all.extend(source::members(entity, source).err());
+        }
+        for field in &entity.fields {
+            all.extend(table::limits(entity, field).err());
+            all.extend(record::variants(entity, field).err());
+            if let Some(text) = field.pattern.as_deref().filter(|text| !compiled.contains(text)) {
+                match pattern::compiles(entity, field, text) {
+                    Ok(()) => drop(compiled.insert(text)),
+                    Err(error) => all.push(error),
+                }
+            }
+        }
+    }
+    all
 }
 
 const RUSTFMT: &str = "\

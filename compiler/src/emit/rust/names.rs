@@ -1,5 +1,7 @@
 //! Names of the contract as Rust identifiers.
 
+use std::borrow::Cow;
+
 use proc_macro2::{Ident, Span};
 
 /// Words that an identifier cannot be, even as `r#`.
@@ -38,11 +40,15 @@ pub(crate) fn snake(name: &str) -> String {
         .collect()
 }
 
+/// A name that can be an identifier, if need be as `r#`: the few that never can get an underscore.
+pub(crate) fn plain(name: &str) -> Cow<'_, str> {
+    if NEVER_RAW.contains(&name) { format!("{name}_").into() } else { name.into() }
+}
+
 /// An identifier; keywords become raw identifiers, and the few that cannot get an underscore.
 pub(crate) fn ident(name: &str) -> Ident {
-    if NEVER_RAW.contains(&name) {
-        return Ident::new(&format!("{name}_"), Span::call_site());
-    }
+    let name = plain(name);
+    let name = name.as_ref();
     if syn::parse_str::<syn::Ident>(name).is_ok() {
         Ident::new(name, Span::call_site())
     } else {

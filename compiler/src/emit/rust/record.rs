@@ -12,8 +12,12 @@ use crate::emit::EmitError;
 
 /// Name of the type of an enum field: the entity's last word and the field's name, `OrderStatus`.
 pub(crate) fn enum_name(entity: &EntitySpec, field: &FieldSpec) -> Ident {
+    names::ident(&enum_text(entity, field))
+}
+
+fn enum_text(entity: &EntitySpec, field: &FieldSpec) -> String {
     let last = entity.name.rsplit('.').next().unwrap_or(&entity.name);
-    names::ident(&format!("{}{}", names::pascal(last), names::pascal(&field.name)))
+    format!("{}{}", names::pascal(last), names::pascal(&field.name))
 }
 
 /// What the module uses, and nothing that it does not.
@@ -82,19 +86,36 @@ fn struct_name(entity: &EntitySpec) -> Ident {
 }
 
 /// Names that differ in the contract must differ in Rust.
-fn distinct(entity: &EntitySpec) -> Result<(), EmitError> {
-    let mut types = BTreeSet::from([struct_name(entity), names::ident("Codec")]);
+///
+/// # Errors
+/// Where two become one.
+pub(crate) fn distinct(entity: &EntitySpec) -> Result<(), EmitError> {
+    let mut types = BTreeSet::from([names::pascal(&entity.name), "Codec".to_owned()]);
     let mut fields = BTreeSet::new();
     for field in &entity.fields {
-        let free = fields.insert(names::ident(&field.name));
+        let free = fields.insert(names::plain(&field.name));
         let typed =
-            !matches!(field.ty, LogicalType::Enum { .. }) || types.insert(enum_name(entity, field));
+            !matches!(field.ty, LogicalType::Enum { .. }) || types.insert(enum_text(entity, field));
         if !free || !typed {
             let why = "another name of the entity becomes the same in Rust: rename one of them";
             return Err(inexpressible(entity, &field.name, why));
         }
     }
     Ok(())
+}
+
+/// Names of an enum's variants; none for other types.
+///
+/// # Errors
+/// Where two symbols become one name.
+pub(crate) fn variants(entity: &EntitySpec, field: &FieldSpec) -> Result<Vec<String>, EmitError> {
+    let LogicalType::Enum { symbols } = &field.ty else { return Ok(Vec::new()) };
+    let variants: Vec<_> = symbols.iter().map(|symbol| names::pascal(symbol)).collect();
+    if variants.iter().collect::<BTreeSet<_>>().len() < variants.len() {
+        let why = "two of its symbols become the same name in Rust: rename one of them";
+        return Err(inexpressible(entity, &field.name, why));
+    }
+    Ok(variants)
 }
 
 fn enumeration(
@@ -104,11 +125,7 @@ fn enumeration(
     symbols: &[String],
 ) -> Result<Vec<TokenStream>, EmitError> {
     let name = enum_name(entity, field);
-    let variants: Vec<_> = symbols.iter().map(|symbol| names::pascal(symbol)).collect();
-    if variants.iter().collect::<BTreeSet<_>>().len() < variants.len() {
-        let why = "two of its symbols become the same name in Rust: rename one of them";
-        return Err(inexpressible(entity, &field.name, why));
-    }
+    let variants = variants(entity, field)?;
     let variants: Vec<_> = variants.iter().map(|variant| names::ident(variant)).collect();
     let count = Literal::usize_unsuffixed(symbols.len());
     let key = entity.key.contains(&ix);

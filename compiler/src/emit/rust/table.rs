@@ -56,32 +56,52 @@ fn field(entity: &EntitySpec, field: &FieldSpec) -> Result<TokenStream, EmitErro
     if field.optional {
         built = quote!(#built.optional());
     }
-    if let Some(text) = &field.min {
-        let min = Literal::i128_unsuffixed(bounds::number(entity, field, text)?);
+    let limits = limits(entity, field)?;
+    if let Some(min) = limits.min.map(Literal::i128_unsuffixed) {
         built = quote!(#built.min(#min));
     }
-    if let Some(text) = &field.max {
-        let max = Literal::i128_unsuffixed(bounds::number(entity, field, text)?);
+    if let Some(max) = limits.max.map(Literal::i128_unsuffixed) {
         built = quote!(#built.max(#max));
     }
-    let text = matches!(field.ty, LogicalType::String { .. });
     if field.pattern.is_some() {
-        if !text {
-            let why = format!("{} has no `pattern`: remove it", field.ty);
-            return Err(inexpressible(entity, name, why));
-        }
         let form = pattern::name(field);
         built = quote!(#built.pattern(&#form));
     }
-    match field.format.as_deref() {
-        None => {}
-        Some("email") if text => built = quote!(#built.email()),
-        Some(other) => {
-            let why = format!("`format: {other}` is not known for {}: use `email`", field.ty);
-            return Err(inexpressible(entity, name, why));
-        }
+    if limits.email {
+        built = quote!(#built.email());
     }
     Ok(built)
+}
+
+/// What values of a field must keep to.
+pub(crate) struct Limits {
+    min: Option<i128>,
+    max: Option<i128>,
+    email: bool,
+}
+
+/// Bounds as numbers, and the format.
+///
+/// # Errors
+/// Where the field's type has no such limit.
+pub(crate) fn limits(entity: &EntitySpec, field: &FieldSpec) -> Result<Limits, EmitError> {
+    let bound = |text: &Option<String>| {
+        text.as_deref().map(|text| bounds::number(entity, field, text)).transpose()
+    };
+    let (min, max) = (bound(&field.min)?, bound(&field.max)?);
+    let text = matches!(field.ty, LogicalType::String { .. });
+    if field.pattern.is_some() && !text {
+        let why = format!("{} has no `pattern`: remove it", field.ty);
+        return Err(inexpressible(entity, &field.name, why));
+    }
+    match field.format.as_deref() {
+        None => Ok(Limits { min, max, email: false }),
+        Some("email") if text => Ok(Limits { min, max, email: true }),
+        Some(other) => {
+            let why = format!("`format: {other}` is not known for {}: use `email`", field.ty);
+            Err(inexpressible(entity, &field.name, why))
+        }
+    }
 }
 
 fn ty(entity: &EntitySpec, field: &FieldSpec) -> TokenStream {

@@ -138,11 +138,7 @@ impl CustomField {
 
     /// A contract's field.
     pub(super) fn of(name: &str, field: &FieldSpec, what: &str) -> Result<Self, EmitError> {
-        let ty = FieldType::of(field).map_err(|why| EmitError::Inexpressible {
-            target: TARGET,
-            what: what.to_owned(),
-            why: format!("{why}: leave the field out of sinks.salesforce.fields"),
-        })?;
+        let ty = typed(field, what)?;
         let description = field.about.clone().unwrap_or_default();
         let plain = Self::new(name, ty.word(), description.trim().to_owned());
         Ok(match ty {
@@ -190,6 +186,18 @@ impl CustomField {
     pub(super) fn deleted(name: &str) -> Self {
         Self::new(name, "Checkbox", "Deleted at its source. Written by Covenant.".to_owned())
     }
+}
+
+/// What a field is in Salesforce; `what` names it in the contracts.
+///
+/// # Errors
+/// Where Salesforce has no such type.
+pub(super) fn typed(field: &FieldSpec, what: &str) -> Result<FieldType, EmitError> {
+    FieldType::of(field).map_err(|why| EmitError::Inexpressible {
+        target: TARGET,
+        what: what.to_owned(),
+        why: format!("{why}: leave the field out of sinks.salesforce.fields"),
+    })
 }
 
 fn key_chars(ty: &LogicalType) -> u32 {

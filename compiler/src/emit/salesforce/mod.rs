@@ -10,7 +10,7 @@ mod mapping;
 
 use std::collections::BTreeMap;
 
-use covenant_model::spec::{EntitySpec, OnDelete, SalesforceSink, SourceSpec};
+use covenant_model::spec::{EntitySpec, FieldSpec, OnDelete, SalesforceSink, SourceSpec};
 use serde::Serialize;
 
 pub(crate) use self::field::FieldType;
@@ -214,6 +214,29 @@ fn told(entity: &EntitySpec, source: &str, object: &mut Object) -> Result<(), Em
         }
     }
     Ok(())
+}
+
+/// Custom fields that Salesforce has no type for.
+pub(super) fn refused(plan: &Plan) -> Vec<EmitError> {
+    let mut all = Vec::new();
+    for entity in &plan.entities {
+        let sent = entity.salesforce.iter().flat_map(|sink| &sink.fields);
+        let sent = sent
+            .filter(|sent| sent.parent_object.is_none() && sent.target.ends_with(CUSTOM))
+            .filter_map(|sent| entity.fields.get(sent.source));
+        let sources = entity.sources.iter();
+        let people = sources.filter(|(_, spec)| matches!(spec, SourceSpec::Salesforce { .. }));
+        let read = people.flat_map(|(source, _)| {
+            let custom = |field: &&FieldSpec| {
+                field.from.get(source).is_some_and(|name| name.ends_with(CUSTOM))
+            };
+            entity.fields.iter().filter(custom)
+        });
+        for field in sent.chain(read) {
+            all.extend(field::typed(field, &format!("{}.{}", entity.name, field.name)).err());
+        }
+    }
+    all
 }
 
 fn project_file(plan: &Plan) -> serde_json::Value {

@@ -14,7 +14,7 @@ use super::{EmitError, add};
 use crate::plan::Plan;
 use crate::tree::OutputTree;
 
-const TARGET: &str = "snowflake";
+pub(super) const TARGET: &str = "snowflake";
 /// Enterprise Edition, United States, list price: what masking policies need. Not from a price list of our own.
 const USD_PER_CREDIT: u32 = 3;
 

@@ -7,4 +7,4 @@ mod query;
 
 pub(crate) use entity::EntityTables;
 pub(crate) use ident::{Dialect, slug, text_literal};
-pub(crate) use query::{ModelTable, model_tables};
+pub(crate) use query::{ModelTable, model_tables, refused};

@@ -51,9 +51,8 @@ pub(crate) fn model_tables(
 ) -> Result<Vec<ModelTable>, EmitError> {
     let tables = presented_tables(plan, dialect);
     let resolve = |model: &ModelSpec| -> Result<ModelTable, EmitError> {
-        let query = resolve_names(&model.query, &tables, dialect).map_err(|why| {
-            EmitError::Inexpressible { target, what: format!("{}.query", model.name), why }
-        })?;
+        let query = resolve_names(&model.query, &tables, dialect)
+            .map_err(|why| inexpressible(model, target, why))?;
         let sink = &model.warehouse;
         Ok(ModelTable {
             name: model.name.clone(),
@@ -70,6 +69,19 @@ pub(crate) fn model_tables(
         })
     };
     plan.models.iter().map(resolve).collect()
+}
+
+/// Queries that the dialect cannot read. Which table a name stands for makes no difference.
+pub(crate) fn refused(plan: &Plan, dialect: Dialect, target: &'static str) -> Vec<EmitError> {
+    let unread = |model: &ModelSpec| {
+        let why = resolve_names(&model.query, &BTreeMap::new(), dialect).err()?;
+        Some(inexpressible(model, target, why))
+    };
+    plan.models.iter().filter_map(unread).collect()
+}
+
+fn inexpressible(model: &ModelSpec, target: &'static str, why: String) -> EmitError {
+    EmitError::Inexpressible { target, what: format!("{}.query", model.name), why }
 }
 
 fn column(field: &covenant_model::spec::ModelField, dialect: Dialect) -> TableColumn {
