@@ -138,7 +138,8 @@ fn tokens(roles: Roles<'_>, source: &str, form: Form, member: &Member<'_>) -> Ve
             tokens.extend(spellings(form, &field.ty, &value).into_iter().map(Some));
         }
         tokens.push(Some(Token::Null));
-        if form == Form::Row && !key {
+        // Of others every change carries a value: a table that leaves one out is not what the contract says.
+        if form == Form::Row && !key && (field.large || field.optional) {
             tokens.push(Some(Token::Unchanged));
         }
     }
