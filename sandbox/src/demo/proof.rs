@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use tokio::sync::mpsc;
 use tokio_postgres::Client;
 
 use super::api::Quarantined;
 use super::systems::Crm;
 use crate::error::{At, Result, SandboxError};
-use crate::verify::compare::{Expected, compare};
+use crate::verify::compare::{Expected, FoundRow, compare};
 use crate::verify::expect::{self, PlainRow};
 use crate::verify::freshness::{Seen, in_crm, in_warehouse};
 use crate::verify::report::{Line, Report};
@@ -32,8 +34,8 @@ pub struct Evidence<'a> {
     pub warehouse: PathBuf,
     /// Salesforce.
     pub crm: &'a Crm,
-    /// Opens personal data.
-    pub unseal: &'a dyn Unseal,
+    /// Opens personal data; the warehouse is read in a thread of its own.
+    pub unseal: Arc<dyn Unseal + Send + Sync>,
     /// What stands in quarantine.
     pub quarantine: &'a [Quarantined],
     /// When landing commits became visible.
@@ -46,7 +48,7 @@ pub struct Evidence<'a> {
 /// Where a system cannot be read.
 pub async fn report(evidence: &Evidence<'_>) -> Result<Report> {
     let mut report = Report::default();
-    let warehouse = Warehouse::open(&evidence.warehouse)?;
+    let mut warehouse = read_warehouse(evidence)?;
     let accounts = evidence.crm.dump(&CRM_SINKS[0]).await?;
     let parents = BTreeMap::from([("Account", crm::ids(&accounts, CRM_SINKS[0].external_id))]);
     let now = jiff::Timestamp::now();
@@ -62,10 +64,11 @@ pub async fn report(evidence: &Evidence<'_>) -> Result<Report> {
             if let Some(sink) = sink {
                 expect::add_for_crm(&mut in_salesforce, sink, &row, now);
             }
-            expect::add_for_warehouse(&mut in_warehouse, &entity, &row, evidence.unseal)
+            expect::add_for_warehouse(&mut in_warehouse, &entity, &row, &*evidence.unseal)
         };
         expect::rows(evidence.source, &entity, evidence.told, each).await?;
-        report.lines.push(warehouse_line(evidence, &warehouse, &entity, &in_warehouse)?);
+        let found = warehouse.recv().await.ok_or_else(crashed)??;
+        report.lines.push(warehouse_line(evidence, &entity, &in_warehouse, found));
         if let Some(sink) = sink {
             let dumped;
             let records = if sink.object == CRM_SINKS[0].object {
@@ -83,32 +86,70 @@ pub async fn report(evidence: &Evidence<'_>) -> Result<Report> {
     }
     quarantine(evidence, &mut report);
     events(evidence.told, &mut report);
-    for model in MODELS {
-        report.notes.push(format!("{model} has {} rows", warehouse.count(model)?));
+    while let Some(found) = warehouse.recv().await {
+        report.notes.extend(found?.notes);
     }
     Ok(report)
 }
 
+/// What the warehouse holds of one entity; at last, notes.
+#[derive(Default)]
+struct InWarehouse {
+    rows: Vec<FoundRow>,
+    /// The landing commit that changed each row last.
+    commits: BTreeMap<String, u64>,
+    notes: Vec<String>,
+}
+
+/// Reads the warehouse in a thread of its own, one entity ahead of the comparison: both sides are read at once.
+fn read_warehouse(evidence: &Evidence<'_>) -> Result<mpsc::Receiver<Result<InWarehouse>>> {
+    let warehouse = Warehouse::open(&evidence.warehouse)?;
+    let unseal = Arc::clone(&evidence.unseal);
+    let (send, receive) = mpsc::channel(1);
+    tokio::task::spawn_blocking(move || {
+        let entities = ENTITIES.iter().map(|entity| {
+            let rows = warehouse.rows(entity, &*unseal)?;
+            let commits = warehouse.commits(entity)?;
+            Ok(InWarehouse { rows, commits, ..InWarehouse::default() })
+        });
+        let notes = std::iter::once_with(|| {
+            let told = |model| Ok(format!("{model} has {} rows", warehouse.count(model)?));
+            let notes: Result<Vec<String>> = MODELS.into_iter().map(told).collect();
+            Ok(InWarehouse { notes: notes?, ..InWarehouse::default() })
+        });
+        for found in entities.chain(notes) {
+            let failed = found.is_err();
+            // A comparison that has ended needs no more.
+            if send.blocking_send(found).is_err() || failed {
+                return;
+            }
+        }
+    });
+    Ok(receive)
+}
+
+fn crashed() -> SandboxError {
+    SandboxError::new("demo", "the thread that reads the warehouse ended early", "")
+}
+
 fn warehouse_line(
     evidence: &Evidence<'_>,
-    warehouse: &Warehouse,
     entity: &Entity,
     expected: &Expected,
-) -> Result<Line> {
+    found: InWarehouse,
+) -> Line {
     let told = evidence.told;
-    let found = warehouse.rows(entity, evidence.unseal)?;
-    let differences = compare(expected, found, |key| gone(told, entity, key));
-    let commits = warehouse.commits(entity)?;
+    let differences = compare(expected, found.rows, |key| gone(told, entity, key));
     let table = entity.table.map_or("order_events", |table| table.name);
     let quarantined =
         evidence.quarantine.iter().filter(|record| record.entity == entity.name).count();
-    Ok(Line {
+    Line {
         entity: entity.name,
         target: "warehouse",
         differences,
         quarantined: Some(quarantined as u64),
-        freshness: in_warehouse(told, table, &commits, evidence.seen),
-    })
+        freshness: in_warehouse(told, table, &found.commits, evidence.seen),
+    }
 }
 
 fn crm_line(

@@ -15,7 +15,7 @@ use super::proof::{Evidence, report, warehouse_file};
 use super::runtime::{Launch, Runtime};
 use super::screen::Screen;
 use super::systems::{CALL_LIFE_S, CLIENT_ID, Crm, Source};
-use super::watch::{self, QUIET_FOR_GOOD, Watched};
+use super::watch::{self, LISTEN_AT_LEAST, Watched};
 use crate::error::{At, Result, SandboxError};
 use crate::postgres::free_port;
 use crate::shop::events::Sender;
@@ -175,7 +175,7 @@ async fn play(stage: &Stage, maker: Maker, loaded: &Loaded, dir: &Path) -> Resul
     business(stage, maker, loaded, &path, times).await?;
     stage.screen.say("the shop is closed; waiting until everything has arrived");
     let open = stage.screen.bar("still open", 0);
-    watch::quiet(&client, &stage.watched, QUIET_FOR_GOOD, QUIET_BOUND, &open).await?;
+    watch::quiet(&client, &stage.watched, LISTEN_AT_LEAST, QUIET_BOUND, &open).await?;
     open.done("nothing");
     let quarantine = read_quarantine(&stage.api).await?;
     stage.screen.say("draining the runtime (SIGTERM)");
@@ -188,7 +188,7 @@ async fn play(stage: &Stage, maker: Maker, loaded: &Loaded, dir: &Path) -> Resul
         told: &told,
         warehouse: warehouse_file(&stage.data)?,
         crm: &stage.crm,
-        unseal: &unseal,
+        unseal: Arc::new(unseal),
         quarantine: &quarantine,
         seen: &stage.watched.seen(),
     };

@@ -14,8 +14,10 @@ use crate::verify::freshness::Seen;
 
 /// How often the status is read: also how exactly the moment of visibility is known.
 const POLL: Duration = Duration::from_millis(150);
-/// Quiet for longer than a round of polling Salesforce (10 s, and 3 s of lag): the last edit there has come back too.
-pub const QUIET_FOR_GOOD: Duration = Duration::from_secs(17);
+/// Listened for longer than a round of polling Salesforce (10 s, and 3 s of lag): the last edit there has come back too.
+pub const LISTEN_AT_LEAST: Duration = Duration::from_secs(17);
+/// Nothing open and nothing new for this long: a lane looks for work several times in it.
+const QUIET_FOR: Duration = Duration::from_secs(3);
 
 /// The last status, and when what became visible.
 #[derive(Clone, Debug, Default)]
@@ -127,15 +129,15 @@ pub async fn ready(api: &Api, runtime: &Runtime, bound: Duration) -> Result<()> 
     Err(runtime.failed(&format!("it was not ready after {} s", bound.as_secs())))
 }
 
-/// Waits until everything that the source has committed before this call has reached both targets, and nothing has moved for
-/// `quiet_for`.
+/// Waits until everything that the source has committed before this call has reached both targets, `listen` has passed since
+/// the call, and nothing has moved of late.
 ///
 /// # Errors
 /// Where that takes longer than `bound`: tells what was still open.
 pub async fn quiet(
     source: &Client,
     watched: &Watched,
-    quiet_for: Duration,
+    listen: Duration,
     bound: Duration,
     bar: &Bar,
 ) -> Result<()> {
@@ -162,7 +164,7 @@ pub async fn quiet(
             None => {
                 bar.tell("nothing; listening whether it stays so");
                 let since = *quiet_since.get_or_insert_with(Instant::now);
-                if since.elapsed() >= quiet_for {
+                if since.elapsed() >= QUIET_FOR && started.elapsed() >= listen {
                     return Ok(());
                 }
             }

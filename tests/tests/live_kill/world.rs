@@ -12,7 +12,7 @@ use covenant_sandbox::demo::proof::{Evidence, report, warehouse_file};
 use covenant_sandbox::demo::runtime::{Launch, Runtime};
 use covenant_sandbox::demo::screen::Screen;
 use covenant_sandbox::demo::systems::{CALL_LIFE_S, CLIENT_ID, Crm, Source};
-use covenant_sandbox::demo::watch::{self, QUIET_FOR_GOOD, Watched};
+use covenant_sandbox::demo::watch::{self, LISTEN_AT_LEAST, Watched};
 use covenant_sandbox::postgres::free_port;
 use covenant_sandbox::shop::events::Sender;
 use covenant_sandbox::shop::history;
@@ -33,6 +33,8 @@ use super::{canary, kills};
 const SIZE: Size = Size { orders: 600, customers: 80, articles: 50 };
 /// Changes a second.
 const RATE: f64 = 40.0;
+/// Between two looks whether anything was landed.
+const BEGUN_LOOK: Duration = Duration::from_millis(50);
 /// Longest wait for readiness behind the last kill.
 const READY_BOUND: Duration = Duration::from_secs(60);
 /// Longest wait for everything to arrive.
@@ -152,6 +154,8 @@ async fn business(
     };
     let range = (day(BACKFILL_DAYS.end), day(BACKFILL_DAYS.start));
     let selling = async {
+        // What was broken before the first slot was never seen valid by anybody. Kills do not wait.
+        begun(stage).await?;
         shop.run(&acts, |_| ()).await.map_err(told)?;
         canary.change(client).await?;
         open.store(false, Ordering::Relaxed);
@@ -169,6 +173,18 @@ async fn business(
     Ok(())
 }
 
+/// Waits until landing holds a position of the source: from there on every change is told.
+async fn begun(stage: &Stage) -> Result<(), String> {
+    let deadline = tokio::time::Instant::now() + READY_BOUND;
+    while stage.watched.status().is_none_or(|status| status.landing_commit == 0) {
+        if tokio::time::Instant::now() > deadline {
+            return Err(format!("nothing was landed within {} s", READY_BOUND.as_secs()));
+        }
+        tokio::time::sleep(BEGUN_LOOK).await;
+    }
+    Ok(())
+}
+
 async fn judge(
     stage: &Stage,
     client: &Client,
@@ -177,7 +193,7 @@ async fn judge(
 ) -> Result<(), String> {
     watch::ready(&stage.api, &stage.runtime, READY_BOUND).await.map_err(told)?;
     let open = stage.screen.bar("still open", 0);
-    watch::quiet(client, &stage.watched, QUIET_FOR_GOOD, QUIET_BOUND, &open).await.map_err(told)?;
+    watch::quiet(client, &stage.watched, LISTEN_AT_LEAST, QUIET_BOUND, &open).await.map_err(told)?;
     let quarantine = stage.api.quarantine().await.map_err(told)?;
     let mut said = canary.ask(stage.api.base()).await?;
     let runtime = stage.runtime.clone();
@@ -189,7 +205,7 @@ async fn judge(
         told: &Told::fold(&log).map_err(told)?,
         warehouse: warehouse_file(&stage.dir.join("runtime")).map_err(told)?,
         crm: &stage.crm,
-        unseal: &KeyFile::open(&stage.dir.join("sandbox.key")).map_err(told)?,
+        unseal: Arc::new(KeyFile::open(&stage.dir.join("sandbox.key")).map_err(told)?),
         quarantine: &quarantine,
         seen: &stage.watched.seen(),
     };

@@ -19,6 +19,9 @@ use tokio_postgres::Client;
 const SIZE: Size = Size { orders: 300, customers: 40, articles: 30 };
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Entities that are read from tables.
+const TABLES: [&str; 4] =
+    ["sales.customer", "sales.order", "sales.order_line", "stock.inventory_level"];
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
@@ -49,7 +52,8 @@ impl Stage {
         let runtime = Runtime::start(launch.clone()).unwrap();
         let api = Api::new(format!("http://{http}")).unwrap();
         let stage = Self { client, runtime, api, launch, dir, _source: source, _crm: crm };
-        stage.loaded().await;
+        // Before the first reads have begun there is nothing to wait for, either.
+        stage.read_again(&TABLES).await;
         stage
     }
 
