@@ -4,6 +4,7 @@
 use covenant_model::spec::{
     Compatibility, KeyChange, KeyReuse, MergeRule, OnDelete, OnFail, Protection, Reserved,
 };
+use covenant_model::terms::{ClassTerms, DatasetTerms, Declassify, FieldTerms};
 use covenant_model::value::LogicalType;
 
 use crate::parse::{Entry, SpanMap};
@@ -49,6 +50,8 @@ pub struct Head {
     pub sinks: Vec<SinkDecl>,
     /// Tombstones.
     pub reserved: Vec<Reserved>,
+    /// Status and sunset.
+    pub terms: DatasetTerms,
 }
 
 /// `project.yaml`.
@@ -72,6 +75,8 @@ pub struct ProjectDecl {
     pub environments: Vec<(String, Vec<(String, String)>)>,
     /// Dollars a month.
     pub monthly_usd: Option<u32>,
+    /// Whether every field must have a class or say that it holds no personal data.
+    pub classify_required: bool,
 }
 
 /// A class of personal data.
@@ -83,6 +88,8 @@ pub struct ClassDecl {
     pub about: String,
     /// Systems that must never get it.
     pub forbid: Vec<String>,
+    /// Erasure and the longest retention.
+    pub terms: ClassTerms,
 }
 
 /// An entity.
@@ -100,6 +107,8 @@ pub struct EntityDecl {
     pub fields: Vec<FieldDecl>,
     /// In order.
     pub quality: Vec<QualityDecl>,
+    /// Names of fields whose values together no two rows have.
+    pub unique: Vec<Vec<String>>,
 }
 
 /// A source: its system's kind says which of these it must have.
@@ -168,6 +177,16 @@ pub struct FieldDecl {
     pub format: Option<String>,
     /// For the reader.
     pub about: Option<String>,
+    /// Status, sunset, examples, whether it is critical.
+    pub terms: FieldTerms,
+    /// Whether it says `pii: none`.
+    pub impersonal: bool,
+    /// Path to the field that says whose data it is.
+    pub subject: Option<String>,
+    /// Whether no two rows have the same value.
+    pub unique: bool,
+    /// What makes a model's column less personal.
+    pub declassify: Option<Declassify>,
 }
 
 impl FieldDecl {
@@ -193,6 +212,11 @@ impl FieldDecl {
             pattern: None,
             format: None,
             about: None,
+            terms: FieldTerms::default(),
+            impersonal: false,
+            subject: None,
+            unique: false,
+            declassify: None,
         }
     }
 }
@@ -233,8 +257,19 @@ pub struct SinkDecl {
     pub max_removals: Option<u8>,
     /// Purpose.
     pub reveal: Option<String>,
-    /// Salesforce field -> field.
-    pub fields: Vec<(String, String)>,
+    /// In the order written.
+    pub fields: Vec<MappingDecl>,
+}
+
+/// A Salesforce field and what feeds it.
+#[derive(Clone, Debug)]
+pub struct MappingDecl {
+    /// `Status__c`, `Customer__r.Customer_Id__c`
+    pub target: String,
+    /// Name of the field.
+    pub source: String,
+    /// Whether Salesforce refuses a record without it.
+    pub required: bool,
 }
 
 /// `field > now() - age`.
@@ -261,6 +296,8 @@ pub struct ExpectDecl {
     pub band: Option<String>,
     /// Days.
     pub retention_days: Option<u32>,
+    /// Of a million seconds, those in which it can be read.
+    pub availability_ppm: Option<u32>,
 }
 
 /// A model.

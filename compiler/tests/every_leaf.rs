@@ -121,6 +121,7 @@ fn others(value: &Value) -> Vec<Value> {
         }
         Value::String(text) => vec![json!(format!("{text}x"))],
         Value::Array(_) => vec![
+            json!([[1]]),
             json!(["x"]),
             json!([1]),
             json!([{"id": 99, "name": "x"}]),
@@ -137,6 +138,7 @@ fn others(value: &Value) -> Vec<Value> {
         all.push(json!(1));
         all.push(json!(true));
         all.push(json!({"class": "contact", "protect": "encrypt"}));
+        all.push(json!({"by": "hash", "min_group": null}));
         all.push(json!({"field": 0, "keep_days": 3, "text": "x"}));
     }
     all.retain(|other| other != value);

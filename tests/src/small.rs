@@ -8,6 +8,7 @@ use covenant_model::spec::{
     ApplyForm, Compatibility, EntitySpec, Expectations, FieldSpec, GroupSpec, KeyChange, KeyReuse,
     MergeRule, ModelField, ModelSpec, PiiSpec, ProjectSpec, Protection, SourceSpec, WarehouseSink,
 };
+use covenant_model::terms::{DatasetTerms, FieldTerms};
 use covenant_model::value::LogicalType;
 
 /// Index of the fields of [`parcel`].
@@ -96,6 +97,8 @@ fn entity(fields: Vec<FieldSpec>, groups: Vec<GroupSpec>, apply: ApplyForm) -> E
         quality: Vec::new(),
         expect: Expectations::default(),
         reserved: Vec::new(),
+        terms: DatasetTerms::default(),
+        unique: Vec::new(),
     }
 }
 
@@ -110,6 +113,8 @@ pub fn plan(apply: ApplyForm) -> Plan {
         unit: None,
         about: None,
         lineage: Vec::new(),
+        terms: FieldTerms::default(),
+        declassify: None,
     };
     let region =
         ModelField { id: 1, name: "region".to_owned(), ty: LogicalType::Int32, ..count.clone() };
@@ -129,6 +134,7 @@ pub fn plan(apply: ApplyForm) -> Plan {
         warehouse: WarehouseSink { schema: "MARTS".to_owned(), ..sink("BY_REGION", false, apply) },
         refresh_s: 300,
         expect: Expectations::default(),
+        terms: DatasetTerms::default(),
     };
     Plan {
         project: project(),
@@ -149,6 +155,7 @@ fn project() -> ProjectSpec {
         purposes: BTreeMap::new(),
         environments: BTreeMap::new(),
         monthly_usd: None,
+        classify_required: false,
     }
 }
 
@@ -184,6 +191,8 @@ fn plain(id: u32, name: &str, ty: LogicalType, from: &[&str]) -> FieldSpec {
         format: None,
         about: None,
         group: None,
+        terms: FieldTerms::default(),
+        subject: None,
     }
 }
 

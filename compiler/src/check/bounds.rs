@@ -43,7 +43,7 @@ fn bounds(cx: &Cx<'_>, entity: &str, field: &FieldSpec) {
 }
 
 /// The bound in units of the type's last digit.
-fn bound(ty: &LogicalType, text: &str) -> Option<i128> {
+pub(super) fn bound(ty: &LogicalType, text: &str) -> Option<i128> {
     match ty {
         LogicalType::Int32 => text.parse::<i32>().ok().map(i128::from),
         LogicalType::Int64 => text.parse::<i64>().ok().map(i128::from),

@@ -3,6 +3,9 @@
 //! hold together.
 
 mod bounds;
+mod classes;
+mod declassify;
+mod examples;
 mod ids;
 mod keys;
 mod large;
@@ -15,7 +18,10 @@ mod quality;
 mod references;
 mod rekey;
 mod salesforce;
+mod subject;
+mod sunset;
 mod targets;
+mod unique;
 
 use covenant_model::spec::{EntitySpec, FieldIx, FieldSpec};
 
@@ -101,6 +107,12 @@ const CHECKS: &[fn(&Cx<'_>)] = &[
     model_types::check,
     salesforce::check,
     targets::check,
+    sunset::check,
+    unique::check,
+    subject::check,
+    classes::check,
+    examples::check,
+    declassify::check,
 ];
 
 /// Runs every check. `None` where this or an earlier stage reported an error.

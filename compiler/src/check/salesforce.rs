@@ -16,6 +16,7 @@ pub(super) fn check(cx: &Cx<'_>) {
         for mapping in &sink.fields {
             loops(cx, spec, sink, mapping);
             lookup(cx, spec, sink, mapping);
+            required(cx, spec, sink, mapping);
         }
         targets(cx, spec, sink);
         names(cx, spec, sink);
@@ -103,6 +104,34 @@ fn lookup(cx: &Cx<'_>, spec: &EntitySpec, sink: &SalesforceSink, mapping: &Sales
             "give the parent a Salesforce sink, or map the field to a plain field",
         ),
     }
+}
+
+/// What Salesforce demands of every record must be there in every row, from its first delivery on.
+fn required(cx: &Cx<'_>, spec: &EntitySpec, sink: &SalesforceSink, mapping: &SalesforceField) {
+    let Some(field) = spec.fields.get(mapping.source).filter(|_| mapping.required) else { return };
+    let told = field.from.contains_key(&spec.existence_owner) || field.from.is_empty();
+    let what = if mapping.parent_external_id.is_some() {
+        "feeds a lookup, which is emptied where its parent goes"
+    } else if field.nullable || field.optional {
+        "may be null or left out"
+    } else if !told {
+        "is told by another source than the one that creates rows"
+    } else if field.ty == LogicalType::Bool {
+        "is a checkbox, which always has a value"
+    } else {
+        return;
+    };
+    let path = mapping_path(spec, sink, mapping);
+    cx.report(
+        finding(
+            &codes::REQUIRED_AND_MISSING,
+            cx.value(&format!("{path}/required")),
+            format!("Salesforce demands `{}`, and `{}` {what}", mapping.target, field.name),
+        )
+        .label(cx.field(&spec.name, &field.name), "declared here")
+        .why("every record without it would be refused, again and again")
+        .help("remove `required`, or let the field always be there"),
+    );
 }
 
 fn targets(cx: &Cx<'_>, spec: &EntitySpec, sink: &SalesforceSink) {

@@ -54,7 +54,7 @@ fn compared(context: &Context, against: &str, alive: &[String]) -> Result<Report
     let base = ManuallyDrop::new(baseline(old, &new.sources));
     let older: Vec<(&str, Baseline)> =
         older.into_iter().map(|(name, old)| (name, baseline(old, &new.sources))).collect();
-    let mut report = changes_of(&base, &older, &new, against)?;
+    let mut report = changes_of(&base, &older, &new, (against, context.today))?;
     report = waiver::apply(report, &base.old, &new, context.today);
     for one in older.iter().map(|(_, one)| one).chain([&*base]) {
         let missing = contracts::on_side(Command::Diff, Side::Old, &one.unreadable, &one.sources);
@@ -67,7 +67,7 @@ fn changes_of(
     base: &Baseline,
     older: &[(&str, Baseline)],
     new: &Compiled,
-    against: &str,
+    (against, today): (&str, Date),
 ) -> Result<Report, Outcome> {
     let Some(after) = &new.plan else {
         return Err(internal(&InternalError("no plan, and no error either".to_owned())));
@@ -79,7 +79,7 @@ fn changes_of(
     // Without the latest version an older one would be taken for it.
     let alive: Vec<compat::Alive<'_>> =
         if latest.is_some() { older_plans.chain(latest).collect() } else { Vec::new() };
-    let mut found = compat::diff_transitive(&alive, after);
+    let mut found = compat::diff_transitive_on(&alive, after, Some(today));
     found.retain(|finding| {
         let name = finding.subject.split('/').next().unwrap_or_default();
         let version = finding.against.as_deref();

@@ -143,6 +143,9 @@ fn entity(spec: &EntitySpec) -> Flat {
         (rule.name.clone(), Value::Object(one))
     });
     map.insert("quality".to_owned(), Value::Object(rules.collect()));
+    let unique =
+        spec.unique.iter().map(|ids| (super::unique_changed::segment(ids), Value::Bool(true)));
+    map.insert("unique".to_owned(), Value::Object(unique.collect()));
     if let (Some(sink), Some(Value::Object(one))) = (&spec.salesforce, map.get_mut("salesforce")) {
         for derived in ["parents", "revision_field", "deleted_field"] {
             one.remove(derived);

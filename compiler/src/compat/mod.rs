@@ -25,7 +25,10 @@ mod alarm_changed;
 pub mod cases;
 pub mod catalogue;
 mod class_changed;
+mod class_terms_changed;
 mod consumers;
+mod critical_changed;
+mod declassifier_changed;
 mod delete_changed;
 mod entity_added;
 mod entity_removed;
@@ -60,6 +63,7 @@ mod key_changed;
 mod key_order_changed;
 mod key_reuse_changed;
 mod leaves;
+mod lifecycle;
 mod limits;
 mod locality_changed;
 mod lookup_changed;
@@ -88,6 +92,7 @@ mod retention_shortened;
 mod rule;
 mod salesforce_mapped;
 mod salesforce_refed;
+mod salesforce_required;
 mod salesforce_unmapped;
 mod schedule_changed;
 mod sides;
@@ -98,16 +103,20 @@ mod source_column_changed;
 mod source_kind_changed;
 mod source_moved;
 mod source_order_changed;
+mod subject_changed;
 mod system_settings_changed;
 mod text_changed;
 mod tombstone_added;
 mod tombstone_dropped;
 mod transitive;
 mod unclassified;
+mod unique_changed;
 mod version_decreased;
 mod version_not_bumped;
 mod volume_changed;
 mod wire_name_changed;
+use jiff::civil::Date;
+
 pub use cases::{Case, Expected, Hunk, Kind as HunkKind};
 pub use consumers::{Consumer, ConsumerKind};
 pub use finding::{Finding, Hop, Mend, MendEdit, MigrationStep, Outcome, Platform, Witness};
@@ -115,7 +124,7 @@ pub use leaves::{DERIVED, Leaf};
 use rule::Check;
 pub use rule::{Direction, Grade, Migration, Mirror, Modes, Rule, WitnessKind};
 pub use sides::{Side, Sides, View};
-pub use transitive::{Alive, diff_transitive};
+pub use transitive::{Alive, diff_transitive, diff_transitive_on};
 
 use crate::plan::Plan;
 
@@ -150,6 +159,15 @@ pub static RULES: &[&Rule] = &[
     &retention_shortened::LONGER,
     &schedule_changed::RULE,
     &volume_changed::RULE,
+    &lifecycle::UNTIL_WHEN,
+    &lifecycle::RETIRED,
+    &lifecycle::SOONER,
+    &lifecycle::STATUS,
+    &lifecycle::LATER,
+    &critical_changed::RULE,
+    &critical_changed::MARK,
+    &unique_changed::ADDED,
+    &unique_changed::REMOVED,
     &version_not_bumped::RULE,
     &version_decreased::RULE,
     &promise_weakened::RULE,
@@ -168,6 +186,12 @@ pub static RULES: &[&Rule] = &[
     &retention_shortened::PERSONAL,
     &class_changed::PURPOSES,
     &class_changed::ADDED,
+    &class_terms_changed::POLICY,
+    &class_terms_changed::SHORTER,
+    &declassifier_changed::WEAKER,
+    &declassifier_changed::STRONGER,
+    &subject_changed::RULE,
+    &subject_changed::GAINED,
     &source_moved::RULE,
     &source_kind_changed::RULE,
     &source_column_changed::RULE,
@@ -184,6 +208,7 @@ pub static RULES: &[&Rule] = &[
     &sink_added::RULE,
     &salesforce_mapped::RULE,
     &salesforce_unmapped::RULE,
+    &salesforce_required::RULE,
     &salesforce_refed::RULE,
     &external_id_changed::RULE,
     &field_owner_changed::RULE,
@@ -219,12 +244,19 @@ pub static RULES: &[&Rule] = &[
 ];
 
 /// Everything that the change from `old` to `new` means, errors first, then by subject and code.
+///
+/// Without a day it is not judged whether a last day has come.
 pub fn diff(old: &Plan, new: &Plan) -> Vec<Finding> {
+    diff_on(old, new, None)
+}
+
+/// The same on a day.
+pub fn diff_on(old: &Plan, new: &Plan, today: Option<Date>) -> Vec<Finding> {
     if old == new {
         return Vec::new();
     }
     let (old, new) = (View::new(Side::Old, old), View::new(Side::New, new));
-    let sides = Sides { old: &old, new: &new };
+    let sides = Sides { old: &old, new: &new, today };
     let leaves = leaves::differences(sides);
     let mut found = run(sides);
     found.extend(unclassified::check(sides, &leaves, &found));
@@ -242,7 +274,7 @@ pub fn diff(old: &Plan, new: &Plan) -> Vec<Finding> {
 /// The leaves that differ: what every finding is measured against.
 pub fn differences(old: &Plan, new: &Plan) -> Vec<Leaf> {
     let (old, new) = (View::new(Side::Old, old), View::new(Side::New, new));
-    leaves::differences(Sides { old: &old, new: &new })
+    leaves::differences(Sides { old: &old, new: &new, today: None })
 }
 
 fn run(sides: Sides<'_>) -> Vec<Finding> {

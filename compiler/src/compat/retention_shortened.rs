@@ -2,6 +2,7 @@
 
 use covenant_model::spec::Expectations;
 
+use super::class_terms_changed::{limit, limits};
 use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
@@ -46,11 +47,11 @@ pub(super) static PERSONAL: Rule = Rule {
     consumers: &[People],
     migration: Migration::None,
     witness: WitnessKind::None,
-    what: "Personal data is kept for longer, or for ever.",
+    what: "Personal data is kept for longer, or for ever, or its class allows that.",
     why: "The time was agreed with those whose data it is, or is the law.",
     how: "Ask whoever answers for personal data, and land the waiver before the change.",
     cases: cases!("DCP311-personal-data-kept-longer"),
-    check: Check::Dataset(check_personal),
+    check: Check::Sides(check_personal),
 };
 
 /// None: for ever.
@@ -95,7 +96,14 @@ fn check_longer(pair: DatasetPair<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-fn check_personal(pair: DatasetPair<'_>, findings: &mut Vec<Finding>) {
+fn check_personal(sides: Sides<'_>, findings: &mut Vec<Finding>) {
+    sides.datasets().for_each(|pair| check_dataset(pair, findings));
+    for (class, old, new) in limits(sides).filter(|(_, old, new)| new > old) {
+        findings.push(limit(sides, &PERSONAL, (class, old, new), true));
+    }
+}
+
+fn check_dataset(pair: DatasetPair<'_>, findings: &mut Vec<Finding>) {
     if kept(pair.new.expect) > kept(pair.old.expect) && pair.new.personal {
         let path = format!("{}/expect/retention", pair.new.name);
         let broken = vec![people(Side::New, path, pair.new.owner, "must agree")];

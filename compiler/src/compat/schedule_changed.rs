@@ -1,6 +1,9 @@
-//! A model is computed at another rate.
+//! A model is computed at another rate, or something promises to be there for another share of the time.
 
 use super::prelude::*;
+
+/// A hundredth in millionths.
+const PPM_OF_A_PERCENT: u32 = 10_000;
 
 pub(super) static RULE: Rule = Rule {
     code: "DCM244",
@@ -11,15 +14,50 @@ pub(super) static RULE: Rule = Rule {
     consumers: &[Model, People],
     migration: Migration::None,
     witness: WitnessKind::None,
-    what: "A model is computed less often, or more often.",
-    why: "Less often: readers see older rows than they were used to. (More often hurts nobody \
-          and costs more.)",
+    what: "A model is computed less often or more often, or another availability is promised.",
+    why: "Less often: readers see older rows than they were used to, or none. (More often hurts \
+          nobody and costs more.)",
     how: "Agree it with the readers first.",
     cases: cases!("DCM244-schedule-lowered"),
-    check: Check::Model(check),
+    check: Check::Sides(check),
 };
 
-fn check(pair: ModelPair<'_>, findings: &mut Vec<Finding>) {
+fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
+    sides.models().for_each(|pair| schedule(pair, findings));
+    sides.datasets().for_each(|pair| availability(pair, findings));
+}
+
+/// Parts of a million as `99.9%`.
+fn percent(ppm: u32) -> String {
+    let (whole, rest) = (ppm / PPM_OF_A_PERCENT, ppm % PPM_OF_A_PERCENT);
+    let digits = format!("{rest:04}");
+    match digits.trim_end_matches('0') {
+        "" => format!("{whole}%"),
+        digits => format!("{whole}.{digits}%"),
+    }
+}
+
+fn availability(pair: DatasetPair<'_>, findings: &mut Vec<Finding>) {
+    let (old, new) = (pair.old.expect.availability_ppm, pair.new.expect.availability_ppm);
+    if old == new {
+        return;
+    }
+    let name = pair.new.name;
+    let mut broken = Vec::new();
+    if new < old {
+        let path = format!("{name}/expect/availability");
+        broken.push(people(Side::Old, path, pair.old.owner, "was promised more"));
+        broken.extend(consumers::readers(pair.sides.new, name, "is missing its input more often"));
+    }
+    let told = |ppm: Option<u32>| ppm.map_or_else(|| "nothing".to_owned(), percent);
+    let headline =
+        format!("{name} promises to be there for {}, no longer for {}", told(new), told(old));
+    let mut finding = pair.finding(&RULE, "expect/availability", headline, broken, RULE.how);
+    finding.claims = vec![format!("{name}/expect/availability_ppm")];
+    findings.push(finding);
+}
+
+fn schedule(pair: ModelPair<'_>, findings: &mut Vec<Finding>) {
     let (old, new) = (pair.old.refresh_s, pair.new.refresh_s);
     if old == new {
         return;

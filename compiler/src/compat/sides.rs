@@ -84,6 +84,8 @@ pub struct Sides<'a> {
     pub old: &'a View<'a>,
     /// What is proposed.
     pub new: &'a View<'a>,
+    /// The day on which they are compared; none: no day is judged.
+    pub today: Option<jiff::civil::Date>,
 }
 
 /// An entity that both sides have, and that differs.
@@ -126,6 +128,8 @@ pub(super) struct Dataset<'a> {
     pub name: &'a str,
     /// Semantic version.
     pub version: &'a str,
+    /// Hash of its meaning.
+    pub hash: &'a str,
     /// Who answers for it.
     pub owner: &'a str,
     /// What a row is.
@@ -154,6 +158,7 @@ impl<'a> From<&'a EntitySpec> for Dataset<'a> {
         Self {
             name: &spec.name,
             version: &spec.version,
+            hash: &spec.contract_hash,
             owner: &spec.owner,
             purpose: &spec.purpose,
             compatibility: spec.compatibility,
@@ -168,6 +173,7 @@ impl<'a> From<&'a ModelSpec> for Dataset<'a> {
         Self {
             name: &spec.name,
             version: &spec.version,
+            hash: &spec.contract_hash,
             owner: &spec.owner,
             purpose: &spec.purpose,
             compatibility: spec.compatibility,

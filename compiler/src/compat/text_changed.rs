@@ -1,5 +1,6 @@
 //! Words for the reader changed.
 
+use super::critical_changed::is_critical;
 use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
@@ -11,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     consumers: &[],
     migration: Migration::Inplace,
     witness: WitnessKind::None,
-    what: "Words for the reader changed: `purpose`, `about`.",
+    what: "Words for the reader changed: `purpose`, `about`, `examples`. (Of a critical field: DCM257.)",
     why: "Nobody: comments follow by one ALTER.",
     how: "Nothing.",
     cases: cases!("DCS119-text-changed"),
@@ -24,9 +25,17 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
         findings.push(pair.finding(&RULE, "purpose", headline, Vec::new(), "nothing"));
     }
     for pair in sides.entities() {
-        for field in pair.fields().filter(|field| field.old.about != field.new.about) {
+        let words = |one: &FieldPair<'_>| {
+            one.old.about != one.new.about && !is_critical(&one.old.terms, &one.new.terms)
+        };
+        for field in pair.fields().filter(words) {
             let headline = format!("{} is explained in other words", field.shown());
             findings.push(field.finding(&RULE, "about", headline, Vec::new(), "nothing"));
+        }
+        for field in pair.fields().filter(|one| one.old.terms.examples != one.new.terms.examples) {
+            let headline = format!("{} shows other examples", field.shown());
+            let found = field.finding(&RULE, "examples", headline, Vec::new(), "nothing");
+            findings.push(found.claiming([field.leaf("terms/examples")]));
         }
         for rule in &pair.new.quality {
             let old = pair.old.quality.iter().find(|old| old.name == rule.name);
@@ -40,12 +49,26 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
         }
     }
     for pair in sides.models() {
-        for (old, new) in pair.columns().filter(|(old, new)| old.about != new.about) {
+        examples(pair, findings);
+        for (old, new) in pair.columns() {
+            if old.about == new.about || is_critical(&old.terms, &new.terms) {
+                continue;
+            }
             let headline = format!("{}.{} is explained in other words", pair.new.name, old.name);
             let leaf = leaf_of_field(&pair.new.name, new.id, "about");
             let below = format!("fields/{}/about", new.name);
             let found = pair.finding(&RULE, &below, headline, Vec::new(), "nothing");
             findings.push(found.claiming([leaf]));
         }
+    }
+}
+
+fn examples(pair: ModelPair<'_>, findings: &mut Vec<Finding>) {
+    for (_, new) in pair.columns().filter(|(a, b)| a.terms.examples != b.terms.examples) {
+        let headline = format!("{}.{} shows other examples", pair.new.name, new.name);
+        let below = format!("fields/{}/examples", new.name);
+        let leaf = leaf_of_field(&pair.new.name, new.id, "terms/examples");
+        let found = pair.finding(&RULE, &below, headline, Vec::new(), "nothing");
+        findings.push(found.claiming([leaf]));
     }
 }

@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use covenant_model::spec::Compatibility;
+use jiff::civil::Date;
 
 use super::finding::Finding;
-use super::{diff, sorted};
+use super::{diff_on, sorted};
 use crate::plan::Plan;
 
 /// A version that is still alive.
@@ -21,13 +22,20 @@ pub struct Alive<'a> {
 /// What the change from every version that is alive means, the oldest first. Against the latest one
 /// everything is said; against older ones only what contracts with a `_transitive` promise break,
 /// and that no later version has said already.
+///
+/// Without a day it is not judged whether a last day has come.
 pub fn diff_transitive(alive: &[Alive<'_>], new: &Plan) -> Vec<Finding> {
+    diff_transitive_on(alive, new, None)
+}
+
+/// The same on a day.
+pub fn diff_transitive_on(alive: &[Alive<'_>], new: &Plan, today: Option<Date>) -> Vec<Finding> {
     let Some((latest, older)) = alive.split_last() else { return Vec::new() };
-    let mut found = diff(latest.plan, new);
+    let mut found = diff_on(latest.plan, new, today);
     let mut said: BTreeSet<(&str, String)> =
         found.iter().map(|finding| (finding.rule.code, finding.subject.clone())).collect();
     for version in older.iter().rev() {
-        for mut finding in diff(version.plan, new) {
+        for mut finding in diff_on(version.plan, new, today) {
             let promised = promise(version.plan, &finding).is_some_and(is_transitive);
             // Whether the version was raised is a matter between neighbours.
             let of_neighbours = matches!(finding.rule.code, "DCM253" | "DCM254" | "DCM255");

@@ -12,8 +12,9 @@ pub(super) static RULE: Rule = Rule {
     consumers: &[People],
     migration: Migration::None,
     witness: WitnessKind::None,
-    what: "The version of a contract went down.",
-    why: "Whoever pins versions takes the older contract for the newer one.",
+    what: "The version of a contract went down, or stands for another content than before.",
+    why: "Whoever pins versions takes the older contract for the newer one. (One version, two \
+          contents, and nobody breaks: good to know. Where somebody breaks it is DCM253.)",
     how: "Raise it instead: versions are never used twice.",
     cases: cases!("DCM254-version-decreased"),
     check: Check::Dataset(check),

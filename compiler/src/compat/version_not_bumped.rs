@@ -24,10 +24,13 @@ fn check(sides: Sides<'_>, findings: &[Finding]) -> Vec<Finding> {
     for pair in sides.datasets() {
         let broken = broken(findings, pair.new.name);
         let (old, new) = (pair.old.version, pair.new.version);
+        let name = pair.new.name;
+        if broken.is_empty() && old == new && pair.old.hash != pair.new.hash {
+            found.push(reused(pair));
+        }
         if broken.is_empty() || series(old) != series(new) {
             continue;
         }
-        let name = pair.new.name;
         let headline = format!("{name} breaks its consumers and stays at version {new}");
         let mut finding =
             pair.finding(&RULE, "version", headline, broken, "raise the major version");
@@ -38,6 +41,27 @@ fn check(sides: Sides<'_>, findings: &[Finding]) -> Vec<Finding> {
         found.push(finding);
     }
     found
+}
+
+/// The version was released with another content.
+fn reused(pair: DatasetPair<'_>) -> Finding {
+    let (name, version) = (pair.new.name, pair.new.version);
+    let headline = format!("{name} {version} stands for two contents");
+    let help = "raise the minor version for an addition, the last number for a correction";
+    let mut finding =
+        pair.finding(&super::version_decreased::RULE, "version", headline, Vec::new(), help);
+    finding.claims = vec![format!("{name}/version"), format!("{name}/version@{version}")];
+    let (major, minor, _) = numbers(version);
+    if let Some(minor) = minor.checked_add(1) {
+        let next = format!("{major}.{minor}.0");
+        finding.mends.push(Mend {
+            title: format!("raise the version to {next}"),
+            path: format!("{name}/version"),
+            edit: MendEdit::Replace(next),
+            safe: false,
+        });
+    }
+    finding
 }
 
 fn findings_mend(finding: &mut Finding, name: &str, old: &str) {

@@ -52,6 +52,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         .chain(fields::ALL)
         .chain(flow::ALL)
         .chain(targets::ALL)
+        .chain(terms::ALL)
         .chain(waiver::ALL)
         .chain(plan::ALL)
         .chain(emit::ALL)
@@ -91,6 +92,7 @@ mod parse;
 mod plan;
 mod resolve;
 mod targets;
+mod terms;
 mod waiver;
 
 pub use emit::*;
@@ -101,4 +103,5 @@ pub use parse::*;
 pub use plan::*;
 pub use resolve::*;
 pub use targets::*;
+pub use terms::*;
 pub use waiver::*;

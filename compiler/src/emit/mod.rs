@@ -14,6 +14,7 @@ pub mod schemas;
 pub mod snowflake;
 pub(crate) mod sql;
 mod template;
+mod words;
 
 use crate::plan::Plan;
 use crate::tree::OutputTree;

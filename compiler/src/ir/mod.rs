@@ -1,11 +1,14 @@
 //! Contracts with every name looked up. Merge groups, hashes, order and jobs are not there yet: the
 //! plan derives them.
 
-use std::collections::BTreeSet;
+mod terms;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_model::spec::{EntitySpec, FieldIx, ModelSpec, ProjectSpec, SystemSpec};
 
 use crate::parse::SpanMap;
+pub use terms::{Counted, Shape};
 
 /// Everything that the checks look at.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct EntityIr {
     pub key_sound: bool,
     /// Whether the key was declared to fall anywhere among the old ones.
     pub scattered: Option<bool>,
+    /// Fields that say `pii: none`.
+    pub impersonal: BTreeSet<FieldIx>,
 }
 
 /// A model. Its `contract_hash` is empty.
@@ -46,6 +51,8 @@ pub struct ModelIr {
     pub query_sound: bool,
     /// Names of the fields that show a column as it is; their lineage is that column.
     pub direct: BTreeSet<String>,
+    /// What the query's expressions make of what they read, by field; see [`Shape`].
+    pub shapes: BTreeMap<String, Shape>,
     /// Names of the fields whose type could not be read.
     pub untyped: BTreeSet<String>,
     /// Whether it has a warehouse table.

@@ -5,8 +5,8 @@ use covenant_model::spec::{Compatibility, OnDelete, Reserved};
 use crate::ast::{ExpectDecl, Head, SinkDecl};
 use crate::diagnostic::{Applicability, Diagnostic, Fix, codes};
 use crate::parse::reader::{self, Reader};
-use crate::parse::scalars;
 use crate::parse::yaml::Node;
+use crate::parse::{scalars, terms};
 use crate::source::Span;
 
 const COMPATIBILITIES: &[(&str, Compatibility)] = &[
@@ -33,6 +33,7 @@ pub(super) fn head(map: &Reader<'_>, kind: &'static str) -> Head {
         expect: map.get("expect").map(|node| expect(map, node)).unwrap_or_default(),
         sinks: map.get("sinks").map(|node| sinks(map, node)).unwrap_or_default(),
         reserved: map.get("reserved").map(|node| reserved(map, node)).unwrap_or_default(),
+        terms: terms::dataset(map),
     }
 }
 
@@ -102,7 +103,10 @@ fn expect(map: &Reader<'_>, node: &Node) -> ExpectDecl {
         volume.finish();
     }
     if let Some(node) = inner.get("retention") {
-        found.retention_days = days(map, node);
+        found.retention_days = days(map, node, "retention");
+    }
+    if let Some(node) = inner.get("availability") {
+        found.availability_ppm = terms::availability(map, node);
     }
     inner.finish();
     found
@@ -125,8 +129,9 @@ pub(super) fn duration_s(map: &Reader<'_>, node: &Node, what: &str) -> Option<u6
     seconds
 }
 
-fn days(map: &Reader<'_>, node: &Node) -> Option<u32> {
-    let text = reader::text(map.sink(), node, "retention")?;
+/// `3y`: days.
+pub(super) fn days(map: &Reader<'_>, node: &Node, what: &str) -> Option<u32> {
+    let text = reader::text(map.sink(), node, what)?;
     let days = scalars::days(&text);
     if days.is_none() {
         map.sink().push(
@@ -174,7 +179,7 @@ fn sink(map: &Reader<'_>, name: &str, at: Span, node: &Node) -> Option<SinkDecl>
             .get("max_removals")
             .and_then(|node| scalars::share(map.sink(), node, "max_removals")),
         reveal: inner.text("reveal"),
-        fields: inner.text_map("fields"),
+        fields: inner.get("fields").map(|node| terms::mappings(map, node)).unwrap_or_default(),
     };
     inner.finish();
     Some(found)

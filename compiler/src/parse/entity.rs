@@ -6,7 +6,7 @@ use crate::ast::{EntityDecl, QualityDecl, SourceDecl};
 use crate::diagnostic::Sink;
 use crate::parse::reader::{self, Reader};
 use crate::parse::yaml::{Entry, Node};
-use crate::parse::{common, fields};
+use crate::parse::{common, fields, terms};
 use crate::source::Span;
 
 /// Reads an entity.
@@ -28,6 +28,7 @@ pub(super) fn read(sink: &Sink, node: &Node, at: Span) -> Option<EntityDecl> {
         sources: sources(&map),
         fields: fields::read(&map, true),
         quality: quality(&map),
+        unique: terms::unique(&map),
     };
     map.finish();
     Some(found)

@@ -7,8 +7,8 @@ use crate::ast::FieldDecl;
 use crate::diagnostic::{Applicability, Diagnostic, Fix, codes};
 use crate::parse::common::bad_name;
 use crate::parse::reader::{self, Reader};
-use crate::parse::scalars;
 use crate::parse::yaml::{Entry, Kind, Node};
+use crate::parse::{scalars, terms};
 use crate::source::Span;
 
 /// Parquet ids of tokens begin above; see `covenant_model::columns`.
@@ -36,10 +36,17 @@ fn field(map: &Reader<'_>, entry: &Entry, entity: bool) -> FieldDecl {
     found.ty = inner.need("type").and_then(|node| ty(&inner, node));
     found.nullable = inner.flag("nullable");
     found.pii = inner.text("pii");
+    found.impersonal = found.pii.as_deref() == Some(terms::IMPERSONAL);
+    if found.impersonal {
+        found.pii = None;
+    }
+    found.terms = terms::field(&inner);
     found.unit = inner.text("unit");
     found.about = inner.text("about");
     if entity {
         entity_keys(map, &inner, &mut found);
+    } else {
+        found.declassify = terms::declassify(&inner);
     }
     inner.finish();
     found
@@ -69,6 +76,8 @@ fn entity_keys(map: &Reader<'_>, inner: &Reader<'_>, found: &mut FieldDecl) {
         }
     }
     found.references = inner.text("references");
+    found.subject = inner.text("subject");
+    found.unique = inner.flag("unique");
     found.min = inner.text("min");
     found.max = inner.text("max");
     found.pattern = inner.text("pattern");

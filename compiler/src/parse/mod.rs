@@ -11,7 +11,9 @@ mod project;
 mod reader;
 mod recover;
 pub mod scalars;
+mod secrets;
 mod spans;
+mod terms;
 mod waivers;
 mod yaml;
 
@@ -73,6 +75,7 @@ fn document(ast: &mut Ast, id: FileId, source: &SourceFile, mut node: Node, sink
     let node = Arc::new(node);
     let whole = Arc::clone(&node);
     let node = &*node;
+    secrets::check(sink, node);
     let Some(entries) = reader::entries(sink, node, "a contract") else { return };
     let kind = entries
         .iter()

@@ -6,8 +6,8 @@ use crate::ast::{ClassDecl, ProjectDecl};
 use crate::diagnostic::Sink;
 use crate::parse::common;
 use crate::parse::reader::{self, Reader};
-use crate::parse::scalars;
 use crate::parse::yaml::{Entry, Node};
+use crate::parse::{scalars, terms};
 use crate::source::Span;
 
 /// Reads the project.
@@ -32,6 +32,8 @@ pub(super) fn read(sink: &Sink, node: &Node, at: Span) -> Option<ProjectDecl> {
             found.classes.extend(entries.iter().filter_map(|entry| class(&map, entry)));
         }
         found.purposes = pii.text_map("purposes");
+        let words = [("required", true), ("optional", false)];
+        found.classify_required = pii.word("classify", &words).unwrap_or(false);
         pii.finish();
     }
     if let Some(node) = map.get("environments") {
@@ -105,6 +107,10 @@ fn system(map: &Reader<'_>, entry: &Entry) -> Option<(String, SystemSpec)> {
 }
 
 fn class(map: &Reader<'_>, entry: &Entry) -> Option<(String, ClassDecl)> {
+    if entry.key == terms::IMPERSONAL {
+        let expected = "another name: `pii: none` says that a field holds no personal data";
+        common::bad_name(map, entry.key_span, &entry.key, expected);
+    }
     let what = format!("class `{}`", entry.key);
     let inner = Reader::open(map.sink(), &entry.value, entry.key_span, &what)?;
     let words = [
@@ -119,6 +125,7 @@ fn class(map: &Reader<'_>, entry: &Entry) -> Option<(String, ClassDecl)> {
             .and_then(|node| reader::word(map.sink(), node, "protect", &words)),
         about: inner.need_text("about").unwrap_or_default(),
         forbid: inner.texts("forbid"),
+        terms: terms::class(&inner),
     };
     inner.finish();
     Some((entry.key.clone(), found))

@@ -15,6 +15,8 @@ const DAY_S: u64 = 86_400;
 pub const DECIMAL_PRECISION_MAX: u8 = 37;
 /// Longer texts are `string` without a limit.
 const STRING_CHARS_MAX: u32 = 1 << 24;
+/// A millionth is this many digits of a percentage.
+const PPM_DIGITS: usize = 4;
 /// A rank is 16 bits; nobody reads that many states anyway.
 const SYMBOLS_MAX: usize = 1000;
 
@@ -200,6 +202,18 @@ pub fn percent(text: &str) -> Option<u8> {
     (1..=100).contains(&number).then_some(number)
 }
 
+/// `99.95%`: parts of a million, 1 to 1,000,000.
+pub fn availability(text: &str) -> Option<u32> {
+    let number = text.trim().strip_suffix('%')?.trim();
+    let (whole, rest) = number.split_once('.').unwrap_or((number, ""));
+    let digits = |part: &str| part.bytes().all(|at| at.is_ascii_digit());
+    if whole.is_empty() || !digits(whole) || !digits(rest) || rest.len() > PPM_DIGITS {
+        return None;
+    }
+    let ppm = format!("{whole}{rest:0<PPM_DIGITS$}").parse().ok()?;
+    (1..=1_000_000).contains(&ppm).then_some(ppm)
+}
+
 /// [`percent`], reported where it is none.
 pub fn share(sink: &Sink, node: &Node, key: &str) -> Option<u8> {
     let text = reader::text(sink, node, key)?;
@@ -330,6 +344,10 @@ mod tests {
         assert_eq!(days("18 months"), Some(548));
         assert_eq!(percent("25%"), Some(25));
         assert_eq!(percent("0%"), None);
+        assert_eq!(availability("99.9%"), Some(999_000));
+        assert_eq!(availability("100%"), Some(1_000_000));
+        assert_eq!(availability("99.99999%"), None);
+        assert_eq!(availability("101%"), None);
     }
 
     #[test]

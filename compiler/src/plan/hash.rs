@@ -8,7 +8,9 @@ use sha2::{Digest, Sha256};
 /// SHA-256 over the JSON of the specification without what only people read, which is taken out for as long.
 pub(super) fn entity(spec: &mut EntitySpec) -> String {
     let head = head(&mut spec.version, &mut spec.owner, &mut spec.purpose);
-    let fields: Vec<_> = spec.fields.iter_mut().map(|field| field.about.take()).collect();
+    let terms = take(&mut spec.terms);
+    let fields: Vec<_> =
+        spec.fields.iter_mut().map(|field| (field.about.take(), take(&mut field.terms))).collect();
     let rules: Vec<_> =
         spec.quality.iter_mut().map(|rule| (rule.about.take(), take(&mut rule.text))).collect();
     let filter = spec.salesforce.as_mut().and_then(|sink| sink.filter.as_mut());
@@ -16,8 +18,9 @@ pub(super) fn entity(spec: &mut EntitySpec) -> String {
     spec.contract_hash.clear();
     let hash = digest(spec);
     (spec.version, spec.owner, spec.purpose) = head;
-    for (field, about) in spec.fields.iter_mut().zip(fields) {
-        field.about = about;
+    spec.terms = terms;
+    for (field, (about, terms)) in spec.fields.iter_mut().zip(fields) {
+        (field.about, field.terms) = (about, terms);
     }
     for (rule, (about, text)) in spec.quality.iter_mut().zip(rules) {
         (rule.about, rule.text) = (about, text);
@@ -32,13 +35,16 @@ pub(super) fn entity(spec: &mut EntitySpec) -> String {
 /// The same of a model; the query counts in the parser's formatting.
 pub(super) fn model(spec: &mut ModelSpec, canonical_query: String) -> String {
     let head = head(&mut spec.version, &mut spec.owner, &mut spec.purpose);
-    let fields: Vec<_> = spec.fields.iter_mut().map(|field| field.about.take()).collect();
+    let terms = take(&mut spec.terms);
+    let fields: Vec<_> =
+        spec.fields.iter_mut().map(|field| (field.about.take(), take(&mut field.terms))).collect();
     let query = std::mem::replace(&mut spec.query, canonical_query);
     spec.contract_hash.clear();
     let hash = digest(spec);
     (spec.version, spec.owner, spec.purpose) = head;
-    for (field, about) in spec.fields.iter_mut().zip(fields) {
-        field.about = about;
+    spec.terms = terms;
+    for (field, (about, terms)) in spec.fields.iter_mut().zip(fields) {
+        (field.about, field.terms) = (about, terms);
     }
     spec.query = query;
     hash

@@ -43,13 +43,42 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl) -> EntityIr {
         quality: Vec::new(),
         expect: expectations(cx, &head.name, &head.expect),
         reserved: head.reserved.clone(),
+        terms: head.terms.clone(),
+        unique: unique(cx, decl),
     };
     spec.quality = quality(cx, &spec, &unsound, &decl.quality);
     sources::sinks(cx, &head.name, &head.sinks, |sink, system| match system {
         sources::SinkKind::Warehouse(table) => spec.warehouse = Some(table),
         sources::SinkKind::Salesforce => spec.salesforce = salesforce::resolve(cx, decl, sink),
     });
-    EntityIr { spec, unsound, key_sound, scattered: head.scattered }
+    let says_none = decl.fields.iter().enumerate().filter(|(_, field)| field.impersonal);
+    let impersonal = says_none.map(|(ix, _)| ix).collect();
+    EntityIr { spec, unsound, key_sound, scattered: head.scattered, impersonal }
+}
+
+/// Ids of the fields that are unique, alone or together.
+fn unique(cx: &Cx<'_>, decl: &EntityDecl) -> Vec<Vec<u32>> {
+    let mut all: Vec<Vec<u32>> = decl
+        .fields
+        .iter()
+        .filter(|field| field.unique)
+        .filter_map(|field| Some(vec![field.id?]))
+        .collect();
+    for (at, names) in decl.unique.iter().enumerate() {
+        let path = |part: usize| format!("{}/unique/{at}/{part}", decl.head.name);
+        let known = names.iter().enumerate().map(|(part, name)| {
+            let ix = field_ix(cx, decl, name, &path(part))?;
+            decl.fields.get(ix)?.id
+        });
+        // A name that is unknown has been reported.
+        if let Some(mut ids) = known.collect::<Option<Vec<u32>>>() {
+            ids.sort_unstable();
+            all.push(ids);
+        }
+    }
+    all.sort();
+    all.dedup();
+    all
 }
 
 /// The one source that every key field comes from.
@@ -110,6 +139,8 @@ fn resolve_field(cx: &Cx<'_>, decl: &EntityDecl, field: &FieldDecl) -> (FieldSpe
         format: field.format.clone(),
         about: field.about.clone(),
         group: None,
+        terms: field.terms.clone(),
+        subject: field.subject.clone(),
     };
     (spec, sound)
 }
@@ -294,5 +325,6 @@ pub(super) fn expectations(cx: &Cx<'_>, name: &str, decl: &ExpectDecl) -> Expect
         rows_per_day: decl.rows_per_day,
         band: decl.band.clone(),
         retention_days: decl.retention_days,
+        availability_ppm: decl.availability_ppm,
     }
 }

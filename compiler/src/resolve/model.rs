@@ -34,6 +34,8 @@ pub(super) fn resolve(
     }
     let direct = read.outputs.iter().filter(|output| output.direct && output.lineage.len() == 1);
     let direct = direct.map(|output| output.name.clone()).collect();
+    let shapes = read.outputs.iter().filter_map(|one| Some((one.name.clone(), one.shape.clone()?)));
+    let shapes = shapes.collect();
     let untyped = decl.fields.iter().filter(|field| field.ty.is_none());
     let mut warehouse = None;
     sources::sinks(cx, &head.name, &head.sinks, |sink, kind| match kind {
@@ -58,12 +60,14 @@ pub(super) fn resolve(
         warehouse: warehouse.clone().unwrap_or_else(no_table),
         refresh_s: decl.refresh_s,
         expect: entity::expectations(cx, &head.name, &head.expect),
+        terms: head.terms.clone(),
     };
     ModelIr {
         spec,
         canonical_query: read.canonical,
         query_sound,
         direct,
+        shapes,
         untyped: untyped.map(|field| field.name.clone()).collect(),
         has_sink: warehouse.is_some(),
         reserved: head.reserved.clone(),
@@ -94,6 +98,8 @@ fn model_field(cx: &Cx<'_>, model: &str, field: &FieldDecl) -> ModelField {
         unit: field.unit.clone(),
         about: field.about.clone(),
         lineage: Vec::new(),
+        terms: field.terms.clone(),
+        declassify: field.declassify,
     }
 }
 

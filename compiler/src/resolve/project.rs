@@ -12,7 +12,7 @@ pub(super) fn resolve(ast: &Ast, sink: &Sink) -> ProjectSpec {
     forbidden_systems(ast, &decl, sink);
     let classes = decl.classes.into_iter().map(|(name, class)| {
         let protect = class.protect.unwrap_or(Protection::Encrypt);
-        (name, PiiClass { protect, about: class.about, forbid: class.forbid })
+        (name, PiiClass { protect, about: class.about, forbid: class.forbid, terms: class.terms })
     });
     let environments = decl.environments.into_iter();
     ProjectSpec {
@@ -25,6 +25,7 @@ pub(super) fn resolve(ast: &Ast, sink: &Sink) -> ProjectSpec {
         purposes: decl.purposes.into_iter().collect(),
         environments: environments.map(|(name, all)| (name, all.into_iter().collect())).collect(),
         monthly_usd: decl.monthly_usd,
+        classify_required: decl.classify_required,
     }
 }
 

@@ -6,6 +6,7 @@
 )]
 
 mod columns;
+mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +19,7 @@ use sqlparser::parser::Parser;
 
 use super::Cx;
 use crate::diagnostic::{Code, Diagnostic, codes};
+use crate::ir::Shape;
 use crate::parse::position_in_text;
 use crate::source::Span;
 
@@ -40,6 +42,8 @@ pub(super) struct Output {
     pub(super) lineage: Lineage,
     /// Shown as it is: the one column of the lineage, not computed with.
     pub(super) direct: bool,
+    /// What the expression makes of what it reads, where that is known.
+    pub(super) shape: Option<Shape>,
     pub(super) span: Span,
 }
 
@@ -121,7 +125,7 @@ struct Visible {
 
 impl From<Output> for Visible {
     fn from(output: Output) -> Self {
-        let Output { name, lineage, direct, span: _ } = output;
+        let Output { name, lineage, direct, shape: _, span: _ } = output;
         Self { name, lineage, direct, dropped: false }
     }
 }
@@ -211,6 +215,7 @@ impl Reading<'_> {
                 for (output, other) in outputs.iter_mut().zip(others) {
                     output.lineage.extend(other.lineage);
                     output.direct = false;
+                    output.shape = None;
                 }
                 (outputs, Scope::new())
             }
@@ -269,7 +274,8 @@ impl Reading<'_> {
             let (lineage, direct) = self.expr(expr, scopes, &[]);
             let span = name.as_ref().map(|name| self.span(name)).unwrap_or(self.of(expr));
             let name = name.as_ref().map(fold).unwrap_or_default();
-            outputs.push(Output { name, lineage, direct, span });
+            let shape = self.shape(expr, select, scopes);
+            outputs.push(Output { name, lineage, direct, shape, span });
         }
         outputs
     }

@@ -42,9 +42,10 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl, sink: &SinkDecl) -> Option
     reveal(cx, sink, &path);
     let mut parents = BTreeSet::new();
     let mut fields = Vec::new();
-    for (target, name) in &sink.fields {
+    for mapped in &sink.fields {
+        let (target, required) = (&mapped.target, mapped.required);
         let place = format!("{path}/fields/{target}");
-        let Some(source) = field_ix(cx, decl, name, &place) else { continue };
+        let Some(source) = field_ix(cx, decl, &mapped.source, &place) else { continue };
         let (target, parent_external_id) = match target.split_once('.') {
             Some((relationship, id)) => (relationship.to_owned(), Some(id.to_owned())),
             None => (target.clone(), None),
@@ -52,7 +53,8 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl, sink: &SinkDecl) -> Option
         let parent = parent_external_id.as_ref().and_then(|_| parent_of(cx, decl, source));
         parents.extend(parent.map(|(parent, _)| parent.head.name.clone()));
         let parent_object = parent.and_then(|(_, sink)| sink.object.clone());
-        fields.push(SalesforceField { target, parent_external_id, parent_object, source });
+        let field = SalesforceField { target, parent_external_id, parent_object, source, required };
+        fields.push(field);
     }
     Some(SalesforceSink {
         system: sink.name.clone(),

@@ -39,7 +39,7 @@ static COUNTRY_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.customer",
-    contract_hash: "a4c23968f2195b7bc037c8444a25da0d574ed68540c345b7eccc440a0fb3e162",
+    contract_hash: "5db19124deadb015d8b0f6c8821b77623d7b4aa8df76fe1276bac412b93222bc",
     fields: &[
         table::Field::new("customer_id", table::Ty::text(12)).pattern(&CUSTOMER_ID_FORM),
         table::Field::new("display_name", table::Ty::text(120)),

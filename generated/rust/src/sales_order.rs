@@ -35,7 +35,7 @@ static SHIP_COUNTRY_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.order",
-    contract_hash: "1b54e89b75fcec64f548be98bb2b9aecc661e789cd376579841b9faa015838fc",
+    contract_hash: "3f44b316694313d48bc1c7c6dbfa55ff60cad6cf780d7627aef39095a873cee9",
     fields: &[
         table::Field::new("order_id", table::Ty::Uuid),
         table::Field::new("customer_id", table::Ty::text(12)),

@@ -13,7 +13,7 @@ use crate::pii;
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.order_event",
-    contract_hash: "ca90dc1e7ba3a0640eace76f012147a42683c00092d8359a24b61d9c645e1a6b",
+    contract_hash: "f222be2efbb16a4c2182066c08549c18ac312ea8195ad0e60da782dbe4a32a98",
     fields: &[
         table::Field::new("event_id", table::Ty::Uuid),
         table::Field::new("order_id", table::Ty::Uuid),

@@ -40,7 +40,7 @@ static SKU_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.order_line",
-    contract_hash: "4ddd3febff9e2b10770bf7a76e497df9843c4bbb67ebcf41e6593b6b530bf4f7",
+    contract_hash: "f978f56461d5c2315af5f64684eabcfeae8a7c06f18ff9dd7703eb631b6edbf8",
     fields: &[
         table::Field::new("order_id", table::Ty::Uuid),
         table::Field::new("line_no", table::Ty::Int32).min(1).max(500),

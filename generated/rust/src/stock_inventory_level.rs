@@ -40,7 +40,7 @@ static SKU_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "stock.inventory_level",
-    contract_hash: "201293966af0683bdab4b9c5493d609c94bd5c1c9e412bc2c47b91c7278d886d",
+    contract_hash: "14de0d0b2dd5f5e2679459a209fc5adb667fba5400e5dab01f61381614178711",
     fields: &[
         table::Field::new("sku", table::Ty::text(24)).pattern(&SKU_FORM),
         table::Field::new("location", table::Ty::text(12)),

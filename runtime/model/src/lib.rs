@@ -5,6 +5,7 @@
 //! | [`version`] | the total order of changes: `(incarnation, position, revision)` in one integer, and guards |
 //! | [`value`] | logical types and values |
 //! | [`spec`] | what a contract means, as plain data: entities, groups, sources, sinks, models |
+//! | [`terms`] | words for lifecycle, personal data and readers that [`spec`] carries |
 //! | [`expr`] | boolean rules over a record, and their interpreter |
 //! | [`columns`] | the columns that a field becomes once it is protected |
 //! | [`record`] | a decoded record, with absent fields told apart from nulls, and violations |
@@ -29,5 +30,6 @@ pub mod position;
 pub mod record;
 pub mod spec;
 pub mod support;
+pub mod terms;
 pub mod value;
 pub mod version;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
+use crate::terms::{ClassTerms, DatasetTerms, Declassify, FieldTerms};
 use crate::value::LogicalType;
 
 /// Index into [`EntitySpec::fields`].
@@ -35,6 +36,9 @@ pub struct ProjectSpec {
     pub environments: BTreeMap<String, BTreeMap<String, String>>,
     /// Dollars a month.
     pub monthly_usd: Option<u32>,
+    /// Whether a field without a class must say that it holds no personal data.
+    #[serde(default)]
+    pub classify_required: bool,
 }
 
 /// A system that data comes from or goes to.
@@ -84,6 +88,9 @@ pub struct PiiClass {
     pub about: String,
     /// Systems that must never get it, protected or not.
     pub forbid: Vec<String>,
+    /// Erasure and the longest retention.
+    #[serde(default)]
+    pub terms: ClassTerms,
 }
 
 /// What capture does with a field of a class, before anything touches disk.
@@ -139,6 +146,12 @@ pub struct EntitySpec {
     pub expect: Expectations,
     /// Ids and names of removed fields.
     pub reserved: Vec<Reserved>,
+    /// Status and sunset.
+    #[serde(default)]
+    pub terms: DatasetTerms,
+    /// Ids of fields whose values together no two rows have, besides the key; each sorted.
+    #[serde(default)]
+    pub unique: Vec<Vec<u32>>,
 }
 
 /// Which changes a contract promises not to make.
@@ -223,6 +236,12 @@ pub struct FieldSpec {
     pub about: Option<String>,
     /// The merge group; none for fields of the key and for dropped PII.
     pub group: Option<GroupIx>,
+    /// Status, sunset, examples, whether it is critical.
+    #[serde(default)]
+    pub terms: FieldTerms,
+    /// Path to the field that says whose data this is: `customer_id`, `order_id.customer_id`.
+    #[serde(default)]
+    pub subject: Option<String>,
 }
 
 /// A field's class of personal data.
@@ -392,6 +411,9 @@ pub struct SalesforceField {
     pub parent_object: Option<String>,
     /// The contract's field.
     pub source: FieldIx,
+    /// Whether Salesforce refuses a record without it.
+    #[serde(default)]
+    pub required: bool,
 }
 
 /// A rule over the fields of a record.
@@ -434,6 +456,9 @@ pub struct Expectations {
     pub band: Option<String>,
     /// Days.
     pub retention_days: Option<u32>,
+    /// Of a million seconds, those in which it can be read: `99.9%` is 999,000.
+    #[serde(default)]
+    pub availability_ppm: Option<u32>,
 }
 
 /// A removed field's tombstone.
@@ -474,6 +499,9 @@ pub struct ModelSpec {
     pub refresh_s: u64,
     /// Freshness, volume, retention.
     pub expect: Expectations,
+    /// Status and sunset.
+    #[serde(default)]
+    pub terms: DatasetTerms,
 }
 
 /// A column of a model.
@@ -495,4 +523,10 @@ pub struct ModelField {
     pub about: Option<String>,
     /// Columns that it is computed from: (entity or model, field), sorted.
     pub lineage: Vec<(String, String)>,
+    /// Status, sunset, examples, whether it is critical.
+    #[serde(default)]
+    pub terms: FieldTerms,
+    /// What makes it less personal than what it is computed from.
+    #[serde(default)]
+    pub declassify: Option<Declassify>,
 }

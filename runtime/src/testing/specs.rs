@@ -7,6 +7,7 @@ use covenant_model::spec::{
     Compatibility, EntitySpec, Expectations, FieldIx, FieldSpec, GroupSpec, KeyChange, KeyReuse,
     MergeRule, OnFail, PiiSpec, Protection, QualityRule, SourceSpec,
 };
+use covenant_model::terms::{DatasetTerms, FieldTerms};
 use covenant_model::value::LogicalType;
 
 const STORE: &str = "store";
@@ -45,6 +46,8 @@ fn field(id: u32, name: &str, ty: LogicalType, from: &[&str], group: Option<usiz
         format: None,
         about: None,
         group,
+        terms: FieldTerms::default(),
+        subject: None,
     }
 }
 
@@ -110,6 +113,8 @@ fn entity(
         quality: Vec::new(),
         expect: Expectations::default(),
         reserved: Vec::new(),
+        terms: DatasetTerms::default(),
+        unique: Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ use covenant_model::spec::{
     Compatibility, EntitySpec, Expectations, FieldSpec, GroupSpec, KeyChange, KeyReuse, MergeRule,
     OnDelete, SalesforceField, SalesforceSink,
 };
+use covenant_model::terms::{DatasetTerms, FieldTerms};
 use covenant_model::value::LogicalType;
 
 pub const CUSTOMER: &str = "sales.customer";
@@ -38,6 +39,8 @@ fn field(
         format: None,
         about: None,
         group,
+        terms: FieldTerms::default(),
+        subject: None,
     }
 }
 
@@ -71,6 +74,8 @@ fn entity(name: &str, fields: Vec<FieldSpec>, sink: SalesforceSink) -> EntitySpe
         quality: Vec::new(),
         expect: Expectations::default(),
         reserved: Vec::new(),
+        terms: DatasetTerms::default(),
+        unique: Vec::new(),
     }
 }
 
@@ -90,6 +95,7 @@ fn sink(object: &str, external_id: &str, on_delete: OnDelete) -> SalesforceSink 
         parent_external_id: None,
         parent_object: None,
         source,
+        required: false,
     };
     SalesforceSink {
         system: "salesforce".to_owned(),
@@ -114,6 +120,7 @@ pub fn customer(on_delete: OnDelete) -> EntitySpec {
         parent_external_id: None,
         parent_object: None,
         source: 1,
+        required: false,
     });
     entity(CUSTOMER, fields("name"), sink)
 }
@@ -125,6 +132,7 @@ pub fn order(on_delete: OnDelete) -> EntitySpec {
         parent_external_id: Some("Customer_Id__c".to_owned()),
         parent_object: Some("Account".to_owned()),
         source: 1,
+        required: false,
     });
     sink.parents.push(CUSTOMER.to_owned());
     entity(ORDER, fields("customer"), sink)

@@ -1,9 +1,13 @@
 //! What the catalogue says of every dataset, in words.
 
-use covenant_model::spec::{EntitySpec, FieldSpec, MergeRule, Protection, SourceSpec};
+use covenant_model::spec::{
+    EntitySpec, Expectations, FieldSpec, MergeRule, Protection, SourceSpec,
+};
+use covenant_model::terms::DatasetTerms;
 use serde::Serialize;
 
 use crate::emit::sql::slug;
+use crate::emit::words;
 use crate::plan::Plan;
 
 /// A dataset's card.
@@ -50,7 +54,10 @@ pub(super) fn cards(plan: &Plan) -> Vec<Card> {
             nullable: field.nullable,
             pii: field.pii.as_ref().map(|pii| (pii.class.clone(), protection(pii.protect))),
             origin: lineage(&field.lineage),
-            about: field.about.clone().unwrap_or_default(),
+            about: about(
+                field.about.clone(),
+                words::sentences(&field.terms, None, field.declassify),
+            ),
         });
         let sink = &model.warehouse;
         cards.push(Card {
@@ -60,11 +67,14 @@ pub(super) fn cards(plan: &Plan) -> Vec<Card> {
             version: model.version.clone(),
             owner: model.owner.clone(),
             purpose: model.purpose.trim().to_owned(),
-            facts: vec![
+            facts: [
                 fact("Reads", &model.inputs.join(", ")),
                 fact("Table", &format!("{}.{}.{}", sink.database, sink.schema, sink.table)),
                 fact("Refreshed", &format!("every {}", duration(model.refresh_s))),
-            ],
+            ]
+            .into_iter()
+            .chain(promises(&model.expect, &model.terms))
+            .collect(),
             columns: columns.collect(),
             rules: Vec::new(),
             consumers: consumers(plan, &model.name),
@@ -95,6 +105,12 @@ fn card(plan: &Plan, entity: &EntitySpec) -> Card {
     for (sink, seconds) in &entity.expect.freshness_s {
         facts.push(fact(&format!("Fresh in {sink}"), &format!("within {}", duration(*seconds))));
     }
+    for ids in &entity.unique {
+        let named = entity.fields.iter().filter(|field| ids.contains(&field.id));
+        let names: Vec<&str> = named.map(|field| field.name.as_str()).collect();
+        facts.push(fact("Unique", &names.join(" and ")));
+    }
+    facts.extend(promises(&entity.expect, &entity.terms));
     let rules = entity
         .quality
         .iter()
@@ -124,7 +140,8 @@ fn column(entity: &EntitySpec, ix: usize, field: &FieldSpec) -> Column {
         (None, false) => "never landed".to_owned(),
     };
     let reference = field.references.as_ref().map(|entity| format!("References {entity}."));
-    let about: Vec<String> = [field.about.clone(), reference].into_iter().flatten().collect();
+    let said = words::sentences(&field.terms, field.subject.as_deref(), None);
+    let said = reference.into_iter().chain(said).collect();
     Column {
         id: field.id,
         name: field.name.clone(),
@@ -133,7 +150,7 @@ fn column(entity: &EntitySpec, ix: usize, field: &FieldSpec) -> Column {
         nullable: field.nullable,
         pii: field.pii.as_ref().map(|pii| (pii.class.clone(), protection(pii.protect))),
         origin,
-        about: about.join(" "),
+        about: about(field.about.clone(), said),
     }
 }
 
@@ -156,6 +173,18 @@ fn consumers(plan: &Plan, name: &str) -> Vec<String> {
         .and_then(|entity| entity.salesforce.as_ref())
         .map(|sink| format!("Salesforce object {}", sink.object));
     models.chain(references).chain(salesforce).collect()
+}
+
+fn about(about: Option<String>, more: Vec<String>) -> String {
+    about.into_iter().chain(more).collect::<Vec<_>>().join(" ")
+}
+
+/// Status and availability, where something is said.
+fn promises(expect: &Expectations, terms: &DatasetTerms) -> impl Iterator<Item = (String, String)> {
+    let going = words::going(terms.status, terms.sunset.as_deref());
+    let there = expect.availability_ppm.map(|ppm| format!("{}% of the time", words::percent(ppm)));
+    let going = going.map(|going| fact("Status", &going));
+    going.into_iter().chain(there.map(|there| fact("Available", &there)))
 }
 
 fn fact(label: &str, text: &str) -> (String, String) {

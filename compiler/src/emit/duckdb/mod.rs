@@ -10,11 +10,12 @@
 //! | `<entity>/apply.sql` | those rows -> state | |
 //! | `<entity>/history.sql` | batch -> append-only history (where it is kept) | |
 //! | `<entity>/moves.sql` | moved rows -> the rows that change (where rows move); while it changes rows: apply, again | `commit` |
+//! | `<entity>/unique.sql` | values that must stand in one row and stand in several (where something is unique besides the key) | |
 //! | `models/<model>.sql` | the model's rows, replaced | `cycle`: number |
 
 use serde::Serialize;
 
-use super::sql::{Dialect, EntityTables, ModelTable, model_tables};
+use super::sql::{Dialect, EntityTables, ModelTable, model_tables, unique_checks};
 use super::template::Templates;
 use super::{EmitError, add};
 use crate::plan::Plan;
@@ -93,6 +94,11 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
     add(tree, path, templates.render("schema.sql.j2", path, everything)?)?;
     for entity in &entities {
         emit_entity(entity, &templates, tree)?;
+        let spec = plan.entity(&entity.name);
+        let unique = spec.and_then(|spec| unique_checks(spec, entity, Dialect::DuckDb));
+        if let Some(text) = unique {
+            add(tree, &format!("duckdb/{}/unique.sql", entity.slug), text)?;
+        }
     }
     for model in &models {
         let path = format!("duckdb/models/{}.sql", model.slug);

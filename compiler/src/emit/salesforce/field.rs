@@ -108,6 +108,8 @@ pub(super) struct CustomField {
     pub(super) parent: Option<Parent>,
     /// Whether the pipeline writes it; else Salesforce's people do, and the pipeline only reads it.
     pub(super) delivered: bool,
+    /// Whether Salesforce refuses a record without it.
+    pub(super) required: bool,
 }
 
 /// Where a lookup leads.
@@ -133,6 +135,7 @@ impl CustomField {
             external_id: false,
             parent: None,
             delivered: true,
+            required: false,
         }
     }
 

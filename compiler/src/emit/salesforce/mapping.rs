@@ -64,6 +64,12 @@ fn sent(entity: &EntitySpec, sink: &SalesforceSink) -> Value {
             (target, json!(name(field.source)))
         })
         .collect();
+    let required: Vec<&str> = sink
+        .fields
+        .iter()
+        .filter(|field| field.required)
+        .map(|field| field.target.as_str())
+        .collect();
     let key: Vec<_> = entity.key.iter().filter_map(|ix| name(*ix)).collect();
     json!({
         "object": sink.object,
@@ -77,6 +83,7 @@ fn sent(entity: &EntitySpec, sink: &SalesforceSink) -> Value {
         "revision_field": sink.revision_field,
         "deleted_field": sink.deleted_field,
         "fields": fields,
+        "required": required,
     })
 }
 

@@ -194,7 +194,8 @@ fn delivered(
             }
         } else if sent.target.ends_with(CUSTOM) {
             let what = format!("{}.{}", entity.name, field.name);
-            put(CustomField::of(&sent.target, field, &what)?);
+            let of = CustomField::of(&sent.target, field, &what)?;
+            put(CustomField { required: sent.required, ..of });
         }
     }
     Ok(())

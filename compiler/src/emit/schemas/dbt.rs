@@ -7,6 +7,7 @@ use covenant_model::spec::{EntitySpec, FieldSpec, ModelSpec, WarehouseSink};
 use covenant_model::value::LogicalType;
 
 use super::doc::Doc;
+use crate::emit::words;
 use crate::plan::Plan;
 
 const SECONDS_PER_MINUTE: u64 = 60;
@@ -47,8 +48,12 @@ fn of_entity(plan: &Plan, entity: &EntitySpec, sink: &WarehouseSink) -> Doc {
     let mut listed = Vec::new();
     for (ix, field) in entity.fields.iter().enumerate() {
         for stored in columns::of_field(field, ix) {
-            let plain = stored.part == ColumnPart::Plain;
-            let tests = if plain { tests(plan, entity, ix, field) } else { Vec::new() };
+            let tests = match stored.part {
+                ColumnPart::Plain => tests(plan, entity, ix, field),
+                // Tokens are equal for equal values.
+                ColumnPart::Token => unique_test(entity, field).into_iter().collect(),
+                ColumnPart::Cipher => Vec::new(),
+            };
             listed.push(
                 Doc::map()
                     .with("name", &stored.name)
@@ -91,7 +96,10 @@ fn describe(field: &FieldSpec, part: ColumnPart) -> String {
             format!("Token of personal data of class {class}: equal for equal values.")
         }
     };
-    [about, &part].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" ")
+    let going = words::field_going(&field.terms).map(|going| format!("Is {going}."));
+    let going = going.unwrap_or_default();
+    let parts = [about, &part, &going].into_iter().filter(|text| !text.is_empty());
+    parts.collect::<Vec<_>>().join(" ")
 }
 
 /// What holds of every presented row: other owners' fields can be missing until they have spoken.
@@ -105,12 +113,20 @@ fn tests(plan: &Plan, entity: &EntitySpec, ix: usize, field: &FieldSpec) -> Vec<
     if key && entity.key.len() == 1 {
         tests.push(Doc::from("unique"));
     }
+    tests.extend(unique_test(entity, field));
     if let LogicalType::Enum { symbols } = &field.ty {
         let values = Doc::map().with("values", Doc::list(symbols));
         tests.push(Doc::map().with("accepted_values", Doc::map().with("arguments", values)));
     }
     tests.extend(reference(plan, field));
     tests
+}
+
+/// Where the field alone is unique, besides the key. (Several together: `unique.sql`.) Two rows are compared when both are
+/// there already: it warns, and refuses nothing.
+fn unique_test(entity: &EntitySpec, field: &FieldSpec) -> Option<Doc> {
+    let warn = Doc::map().with("config", Doc::map().with("severity", "warn"));
+    entity.unique.contains(&vec![field.id]).then(|| Doc::map().with("unique", warn))
 }
 
 fn reference(plan: &Plan, field: &FieldSpec) -> Option<Doc> {

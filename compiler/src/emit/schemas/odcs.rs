@@ -4,9 +4,11 @@
 use covenant_model::spec::{
     EntitySpec, Expectations, FieldSpec, ModelField, ModelSpec, OnFail, QualityRule, WarehouseSink,
 };
+use covenant_model::terms::DatasetTerms;
 use covenant_model::value::LogicalType;
 
 use super::doc::Doc;
+use crate::emit::words;
 use crate::plan::Plan;
 
 const API_VERSION: &str = "v3.1.0";
@@ -20,6 +22,9 @@ pub(super) fn entity(plan: &Plan, entity: &EntitySpec) -> Doc {
             .with_some("description", field.about.as_deref().map(str::trim))
             .with_some("classification", field.pii.as_ref().map(|pii| &pii.class))
             .with_some("relationships", relationship(plan, field))
+            .with_some("unique", entity.unique.contains(&vec![field.id]).then_some(true))
+            .with_some("criticalDataElement", field.terms.critical.then_some(true))
+            .with_some("examples", Doc::list(&field.terms.examples).filled())
             .with_some("logicalTypeOptions", options(field).filled())
             .with(
                 "customProperties",
@@ -29,6 +34,8 @@ pub(super) fn entity(plan: &Plan, entity: &EntitySpec) -> Doc {
                         Some(custom("sources", Doc::list(field.from.keys()))),
                         group.map(|group| custom("mergeGroup", &group.name)),
                         field.unit.as_ref().map(|unit| custom("unit", unit)),
+                        words::field_going(&field.terms).map(|going| custom("status", &going)),
+                        field.subject.as_ref().map(|path| custom("subject", path)),
                     ]
                     .into_iter()
                     .flatten(),
@@ -40,8 +47,9 @@ pub(super) fn entity(plan: &Plan, entity: &EntitySpec) -> Doc {
         .with("properties", Doc::list(properties))
         .with_some("quality", quality.filled());
     contract(plan, &entity.name, &entity.version, &entity.owner, &entity.purpose)
+        .with("status", entity.terms.status.word())
         .with("schema", vec![schema])
-        .with_some("slaProperties", sla(&entity.expect).filled())
+        .with_some("slaProperties", sla(&entity.expect, &entity.terms).filled())
         .with("customProperties", vec![custom("contractHash", &entity.contract_hash)])
 }
 
@@ -53,13 +61,27 @@ pub(super) fn model(plan: &Plan, model: &ModelSpec) -> Doc {
             .with_some("description", field.about.as_deref().map(str::trim))
             .with_some("classification", field.pii.as_ref().map(|pii| &pii.class))
             .with_some("transformSourceObjects", lineage(field).filled())
-            .with("customProperties", vec![custom("fieldId", field.id)])
+            .with_some("criticalDataElement", field.terms.critical.then_some(true))
+            .with_some("examples", Doc::list(&field.terms.examples).filled())
+            .with(
+                "customProperties",
+                Doc::list(
+                    [
+                        Some(custom("fieldId", field.id)),
+                        words::field_going(&field.terms).map(|going| custom("status", &going)),
+                        field.declassify.map(|one| custom("declassifiedBy", one.by.word())),
+                    ]
+                    .into_iter()
+                    .flatten(),
+                ),
+            )
     });
     let schema = schema(&model.name, Some(&model.warehouse), &model.purpose)
         .with("properties", Doc::list(properties));
     contract(plan, &model.name, &model.version, &model.owner, &model.purpose)
+        .with("status", model.terms.status.word())
         .with("schema", vec![schema])
-        .with_some("slaProperties", sla(&model.expect).filled())
+        .with_some("slaProperties", sla(&model.expect, &model.terms).filled())
         .with("customProperties", vec![custom("contractHash", &model.contract_hash)])
 }
 
@@ -71,7 +93,6 @@ fn contract(plan: &Plan, name: &str, version: &str, owner: &str, purpose: &str) 
         .with("id", format!("urn:covenant:{}:{name}", plan.project.name))
         .with("name", name)
         .with("version", version)
-        .with("status", "active")
         .with("tenant", &plan.project.name)
         .with("domain", domain)
         .with("description", Doc::map().with("purpose", purpose.trim()))
@@ -172,7 +193,7 @@ fn quality(rule: &QualityRule) -> Doc {
         .with_some("description", rule.about.as_deref().map(str::trim))
 }
 
-fn sla(expect: &Expectations) -> Doc {
+fn sla(expect: &Expectations, terms: &DatasetTerms) -> Doc {
     let mut properties = Vec::new();
     for (system, seconds) in &expect.freshness_s {
         properties.push(
@@ -186,6 +207,15 @@ fn sla(expect: &Expectations) -> Doc {
     if let Some(days) = expect.retention_days {
         properties
             .push(Doc::map().with("property", "retention").with("value", days).with("unit", "d"));
+    }
+    if let Some(ppm) = expect.availability_ppm {
+        let value = Doc::Float(words::percent(ppm));
+        properties.push(
+            Doc::map().with("property", "availability").with("value", value).with("unit", "%"),
+        );
+    }
+    if let Some(day) = &terms.sunset {
+        properties.push(Doc::map().with("property", "endOfLife").with("value", day));
     }
     Doc::List(properties)
 }

@@ -2,6 +2,7 @@
 
 use covenant_model::spec::{EntitySpec, FieldSpec};
 use covenant_model::support::email;
+use covenant_model::terms::Status;
 use covenant_model::value::LogicalType;
 
 use super::doc::Doc;
@@ -30,8 +31,31 @@ pub(super) fn schema(entity: &EntitySpec, field: &FieldSpec) -> Result<Doc, Emit
         Some(about) => schema.with("description", about.trim()),
         None => schema,
     };
+    let schema = schema.with_some("examples", examples(field).filled());
+    let going = field.terms.status != Status::Active;
+    let schema = schema.with_some("deprecated", going.then_some(true));
+    let schema = schema.with_some("x-sunset", field.terms.sunset.as_ref());
     let schema = schema.with_some("x-unit", field.unit.as_ref());
     Ok(schema.with_some("x-pii", field.pii.as_ref().map(|pii| &pii.class)))
+}
+
+/// Numbers as numbers where JSON has them exactly, everything else as its text.
+fn examples(field: &FieldSpec) -> Doc {
+    let one = |text: &String| match &field.ty {
+        LogicalType::Bool => Doc::Flag(text == "true"),
+        LogicalType::Int32 | LogicalType::Int64 => {
+            text.parse().map_or_else(|_| Doc::from(text), Doc::Int)
+        }
+        LogicalType::Decimal { .. }
+        | LogicalType::String { .. }
+        | LogicalType::Uuid
+        | LogicalType::Date
+        | LogicalType::Timestamp
+        | LogicalType::Enum { .. }
+        | LogicalType::Json
+        | LogicalType::Bytes => Doc::from(text),
+    };
+    Doc::list(field.terms.examples.iter().map(one))
 }
 
 fn nullable(value: Doc) -> Doc {

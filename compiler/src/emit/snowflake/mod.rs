@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::sql::{Dialect, EntityTables, ModelTable, model_tables, text_literal};
+use super::sql::{Dialect, EntityTables, ModelTable, model_tables, text_literal, unique_checks};
 use super::template::Templates;
 use super::{EmitError, add};
 use crate::plan::Plan;
@@ -97,6 +97,11 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
     }
     for entity in &entities {
         emit_entity(entity, &templates, tree)?;
+        let spec = plan.entity(&entity.name);
+        let unique = spec.and_then(|spec| unique_checks(spec, entity, Dialect::Snowflake));
+        if let Some(text) = unique {
+            add(tree, &format!("snowflake/{}/unique.sql", entity.slug), text)?;
+        }
     }
     for model in &models {
         for (template, name) in [("model_table", "table"), ("model", "run")] {

@@ -9,6 +9,7 @@ use covenant_model::spec::{
 use serde::Serialize;
 
 use super::ident::{Dialect, single_line, slug, text_literal};
+use crate::emit::words;
 
 /// A stored column of a table.
 #[derive(Clone, Debug, Serialize)]
@@ -277,7 +278,9 @@ fn about(field: &FieldSpec, part: ColumnPart) -> String {
         ColumnPart::Token => Some("token: equal for equal values".to_owned()),
     };
     let said = field.about.as_deref().map(|about| about.trim_end_matches('.').to_owned());
-    let words: Vec<String> = [said, holds, field.unit.clone()].into_iter().flatten().collect();
+    let going = words::field_going(&field.terms);
+    let words: Vec<String> =
+        [said, holds, field.unit.clone(), going].into_iter().flatten().collect();
     words.join(", ")
 }
 

@@ -4,7 +4,9 @@
 mod entity;
 mod ident;
 mod query;
+mod unique;
 
 pub(crate) use entity::EntityTables;
 pub(crate) use ident::{Dialect, slug, text_literal};
 pub(crate) use query::{ModelTable, model_tables, refused};
+pub(crate) use unique::checks as unique_checks;

@@ -10,7 +10,7 @@ use sqlparser::tokenizer::{Token, Tokenizer, Whitespace};
 
 use super::entity::TableColumn;
 use super::ident::{Dialect, single_line, slug};
-use crate::emit::EmitError;
+use crate::emit::{EmitError, words};
 use crate::plan::Plan;
 
 /// The table of one model.
@@ -88,11 +88,13 @@ fn column(field: &covenant_model::spec::ModelField, dialect: Dialect) -> TableCo
     let id = i32::try_from(field.id).unwrap_or(i32::MAX);
     let ty = LandingType::of(&field.ty);
     let column = TableColumn::new(&field.name, ty, id, dialect);
-    TableColumn { nullable: field.nullable, ..column }.governed_by(
-        field.pii.as_ref(),
-        ty,
-        field.about.as_deref().unwrap_or_default(),
-    )
+    let about = field.about.clone().unwrap_or_default();
+    let about = match words::field_going(&field.terms) {
+        Some(going) if about.is_empty() => going,
+        Some(going) => format!("{}, {going}", about.trim().trim_end_matches('.')),
+        None => about,
+    };
+    TableColumn { nullable: field.nullable, ..column }.governed_by(field.pii.as_ref(), ty, &about)
 }
 
 /// Name in contracts -> table that a query may read: the presented view of an entity, the table of a model.

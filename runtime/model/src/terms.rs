@@ -1,0 +1,103 @@
+//! Words of a contract that say how long something is there, and what its readers and the people that it is about may
+//! rely on. Plain data, like [`crate::spec`]; nothing here changes what a record must be.
+
+use serde::{Deserialize, Serialize};
+
+/// How far a dataset or a field is on its way out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It stays.
+    #[default]
+    Active,
+    /// It goes; read something else from now on.
+    Deprecated,
+    /// Nobody reads it any more.
+    Retired,
+}
+
+impl Status {
+    /// As contracts write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Deprecated => "deprecated",
+            Self::Retired => "retired",
+        }
+    }
+}
+
+/// Terms of an entity or a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DatasetTerms {
+    /// How far it is on its way out.
+    #[serde(default)]
+    pub status: Status,
+    /// The day until which it can be read, `2027-06-30`.
+    #[serde(default)]
+    pub sunset: Option<String>,
+}
+
+/// Terms of a field of an entity or a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FieldTerms {
+    /// How far it is on its way out.
+    #[serde(default)]
+    pub status: Status,
+    /// The day until which it can be read, `2027-06-30`.
+    #[serde(default)]
+    pub sunset: Option<String>,
+    /// Whether decisions rest on it, so that a change of its meaning is looked at by people.
+    #[serde(default)]
+    pub critical: bool,
+    /// Values that it may have, in the text of the type; for the reader. Never of personal data.
+    #[serde(default)]
+    pub examples: Vec<String>,
+}
+
+/// What makes a column of a model, which is computed from personal data, less personal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Declassifier {
+    /// Cut to its first characters, a date to its month or year.
+    Truncate,
+    /// Put into one of a few classes.
+    Bucket,
+    /// A digest.
+    Hash,
+    /// Persons counted.
+    Count,
+}
+
+impl Declassifier {
+    /// As contracts write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Truncate => "truncate",
+            Self::Bucket => "bucket",
+            Self::Hash => "hash",
+            Self::Count => "count",
+        }
+    }
+}
+
+/// How a column of a model is declassified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Declassify {
+    /// By what.
+    pub by: Declassifier,
+    /// Under `count`: persons of the smallest group that is shown.
+    #[serde(default)]
+    pub min_group: Option<u32>,
+}
+
+/// What a class of personal data demands of the contracts that hold it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassTerms {
+    /// Whether every field of it must say whose data it is, so that it can be erased.
+    #[serde(default)]
+    pub erasure_required: bool,
+    /// Days; longer it must not be kept anywhere.
+    #[serde(default)]
+    pub max_retention_days: Option<u32>,
+}
