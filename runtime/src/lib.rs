@@ -29,6 +29,7 @@ pub mod landing;
 pub mod ledger;
 pub mod quarantine;
 pub mod reconcile;
+pub mod replay;
 pub mod source;
 pub mod telemetry;
 #[cfg(any(test, feature = "testing"))]

@@ -2,3 +2,4 @@
 
 pub mod runtime_binary;
 pub mod small;
+pub mod under;

@@ -183,6 +183,7 @@ async fn land(landing: &dyn Landing, entity: &EntitySpec, changes: &[Change]) ->
         resolutions: Vec::new(),
         gaps: Vec::new(),
         floors: Vec::new(),
+        derivations: Default::default(),
     };
     landing.commit(&commit).await.unwrap();
     commit

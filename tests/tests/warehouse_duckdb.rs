@@ -134,6 +134,7 @@ async fn land(
         resolutions: Vec::new(),
         gaps: Vec::new(),
         floors,
+        derivations: Default::default(),
     };
     landing.commit(&commit).await.unwrap();
     commit

@@ -82,6 +82,12 @@ pub trait EntityCodec: Send + Sync {
     /// Every rule that the event breaks; `malformed` where it is no JSON object at all.
     fn decode_event(&self, source: &str, json: &[u8]) -> Result<EventRecord, Violations>;
 
+    /// Checks a record that was not decoded but kept, against every rule of its fields. Quality rules are not among them.
+    ///
+    /// # Errors
+    /// Every rule that it breaks.
+    fn check_fields(&self, record: &Record) -> Result<(), Violations>;
+
     /// Decodes and validates a Salesforce record's JSON: the fields that Salesforce owns, and the key.
     ///
     /// # Errors

@@ -201,9 +201,10 @@ impl Guard {
         Self(version.0)
     }
 
-    /// `first`: the lowest version wins.
+    /// `first`: the lowest version wins; of one change, the highest revision.
     pub fn first(version: Version) -> Self {
-        Self(MAX_PACKED - version.0)
+        const REVISION: u128 = (1 << REVISION_BITS) - 1;
+        Self((MAX_PACKED - version.0) & !REVISION | version.0 & REVISION)
     }
 
     /// `ranked`: a higher generation wins, then the higher rank (the place in the declared order, from 0).
@@ -332,6 +333,9 @@ mod tests {
         assert!(Guard::ranked(0, 6) < Guard::ranked(1, 0));
         let (old, new) = (version(1, 1, 1, 0), version(1, 2, 1, 0));
         assert!(Guard::first(old) > Guard::first(new));
+        let (again, later) = (old.with_revision(Revision(9)), new.with_revision(Revision(9)));
+        assert!(Guard::first(again) > Guard::first(old), "the corrected result of the same change");
+        assert!(Guard::first(old) > Guard::first(later), "a later change stays later");
     }
 
     #[test]

@@ -165,7 +165,13 @@ impl BackfillTask {
         lane.resume(take.job, take.position.as_ref())?;
         self.board.update(|status| {
             let state = "running".to_owned();
-            let shown = BackfillStatus { entity, rows, rows_estimated: estimated, state };
+            let shown = BackfillStatus {
+                entity,
+                rows,
+                rows_estimated: estimated,
+                state,
+                ..BackfillStatus::default()
+            };
             status.backfills.insert(id, shown);
         });
         Ok(())

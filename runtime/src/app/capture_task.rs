@@ -14,6 +14,7 @@ use super::control;
 use super::drive::Phase;
 use super::http::{Control, Landed};
 use super::jobs;
+use super::replay_task;
 use super::start::Store;
 use crate::backfill::lane::ReadyChunk;
 use crate::capture::{CaptureLane, Committed};
@@ -21,11 +22,12 @@ use crate::env::{Backoff, Env};
 use crate::error::{ErrorKind, Reaction, Result, RuntimeError};
 use crate::landing::{Landing, SourcePosition};
 use crate::quarantine::Quarantine;
+use crate::replay::{Portion, ReplayJob};
 use crate::source::events::pump::Pump;
 use crate::source::poll::Polled;
 use crate::source::postgres::stream::{self, PostgresStream};
 use crate::source::{ChangeStream, StreamItem};
-use crate::telemetry::metric_names;
+use crate::telemetry::metric_names::{self, lane_up};
 use crate::telemetry::status::{Board, LaneState};
 
 /// Longest wait without looking whether anything is due.
@@ -39,6 +41,8 @@ const NAME: &str = "capture";
 pub struct Inputs {
     /// Ready chunks of table reads.
     pub chunks: mpsc::Receiver<ReadyChunk>,
+    /// Landed changes once more.
+    pub portions: mpsc::Receiver<Portion>,
     /// Events from HTTP, and whoever waits for their durability.
     pub events: Pump,
     /// What polls of Salesforce found.
@@ -55,6 +59,8 @@ pub struct Outputs {
     pub marks: mpsc::Sender<Mark>,
     /// Backfills to take over.
     pub jobs: mpsc::Sender<Take>,
+    /// Replays to take over.
+    pub replays: mpsc::Sender<replay_task::Take>,
     /// Rung by every commit.
     pub wake: Arc<Notify>,
     /// Number of the newest commit.
@@ -71,6 +77,7 @@ pub struct CaptureTask {
     env: Env,
     inputs: Inputs,
     outputs: Outputs,
+    landing: Arc<dyn Landing>,
     quarantine: Quarantine,
     told_at_us: i64,
     told: BTreeMap<(String, String), u64>,
@@ -82,6 +89,7 @@ pub struct CaptureTask {
 enum Came {
     Stream(Result<StreamItem>),
     Chunk(ReadyChunk),
+    Portion(Portion),
     Events,
     Polled(Polled),
     Control(Control),
@@ -106,7 +114,8 @@ impl CaptureTask {
             env,
             inputs,
             outputs,
-            quarantine: Quarantine::new(landing),
+            quarantine: Quarantine::new(landing.clone()),
+            landing,
             told_at_us: 0,
             told: BTreeMap::new(),
             truncations: BTreeMap::new(),
@@ -119,6 +128,9 @@ impl CaptureTask {
     /// Where a failure means that the process must stop.
     pub async fn run(mut self) -> Result<()> {
         let mut backoff = Backoff::default();
+        for (job, position) in ReplayJob::unfinished(self.lane.positions()) {
+            self.replay((job, Some(position))).await?;
+        }
         let mut resumed = false;
         loop {
             let ended = match self.open().await {
@@ -152,7 +164,10 @@ impl CaptureTask {
 
     /// Opens the stream at the durable position. On the very first start, every table is to be loaded.
     async fn open(&mut self) -> Result<Option<PostgresStream>> {
-        let Some(store) = self.store.clone() else { return Ok(None) };
+        let Some(store) = self.store.clone() else {
+            lane_up(NAME, true);
+            return Ok(None);
+        };
         let landed = self.lane.position(&store.system).cloned();
         let opened = stream::open(
             &store.endpoint,
@@ -171,6 +186,7 @@ impl CaptureTask {
         self.lane.adopt(&store.system, opened.position)?;
         self.commit().await?;
         self.outputs.board.lane(NAME, |status| status.state = LaneState::Running);
+        lane_up(NAME, true);
         Ok(Some(opened.stream))
     }
 
@@ -188,6 +204,10 @@ impl CaptureTask {
         self.outputs.jobs.send(take).await.map_err(|_| ended("the backfill task"))
     }
 
+    async fn replay(&self, take: replay_task::Take) -> Result<()> {
+        self.outputs.replays.send(take).await.map_err(|_| ended("the replay task"))
+    }
+
     async fn pump(&mut self, mut stream: Option<&mut PostgresStream>) -> Result<()> {
         loop {
             if self.commit_is_due() {
@@ -203,6 +223,7 @@ impl CaptureTask {
                     let system = self.system();
                     self.lane.accept_chunk(&system, &chunk)?;
                 }
+                Came::Portion(portion) => self.lane.accept_replay(portion)?,
                 // Repeats of what is durable are answered at once.
                 Came::Events => {
                     self.inputs.events.fill(&mut self.lane)?;
@@ -225,6 +246,7 @@ impl CaptureTask {
         tokio::select! {
             item = streamed(stream) => Came::Stream(item),
             Some(chunk) = inputs.chunks.recv() => Came::Chunk(chunk),
+            Some(portion) = inputs.portions.recv() => Came::Portion(portion),
             () = inputs.events.ready() => Came::Events,
             Some(polled) = inputs.polled.recv() => Came::Polled(polled),
             Some(command) = inputs.control.recv() => Came::Control(command),
@@ -293,6 +315,20 @@ impl CaptureTask {
                 self.commit().await?;
                 control::answer(answer, outcome.map_err(|error| error.to_string()));
             }
+            Control::Replay(request, answer) => {
+                let (landing, manifest) = (self.landing.clone(), self.manifest.clone());
+                match replay_task::order(&mut self.lane, &landing, &manifest, &request).await {
+                    Ok(Ok(take)) => {
+                        // Durable before it is promised.
+                        self.commit().await?;
+                        let said = replay_task::answer(&take.0);
+                        self.replay(take).await?;
+                        control::answer(answer, Ok(said));
+                    }
+                    Ok(Err(why)) => control::answer(answer, Err(why)),
+                    Err(error) => control::answer(answer, Err(error.to_string())),
+                }
+            }
             Control::Land(answer) => {
                 // Twice: the first may put a batch whose outcome was unknown.
                 self.commit().await?;
@@ -346,6 +382,7 @@ impl CaptureTask {
         self.outputs.landed.store(number, Ordering::Relaxed);
         metrics::counter!(metric_names::LANDING_COMMITS).increment(1);
         metrics::gauge!(metric_names::LANDING_COMMIT).set(number as f64);
+        lane_up(NAME, true);
         self.inputs.events.settle(&self.lane);
         let now_us = self.env.clock.now_us();
         self.outputs.board.update(|status| {
@@ -367,6 +404,7 @@ impl CaptureTask {
     /// What is accepted becomes durable; then the task ends.
     async fn finish(&mut self) -> Result<()> {
         self.commit().await?;
+        lane_up(NAME, false);
         self.outputs.board.lane(NAME, |status| status.state = LaneState::Stopped);
         Ok(())
     }
@@ -375,6 +413,7 @@ impl CaptureTask {
         tracing::warn!(lane = NAME, kind = ?error.kind, reaction = ?reaction, "{error}");
         let kind = format!("{:?}", error.kind);
         metrics::counter!(metric_names::LANE_FAILURES, "lane" => NAME, "kind" => kind).increment(1);
+        lane_up(NAME, false);
         self.outputs.board.update(|status| {
             let lane = status.lanes.entry(NAME.into()).or_default();
             lane.state = match reaction {

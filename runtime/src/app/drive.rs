@@ -37,6 +37,9 @@ pub trait Lane: Send {
     /// Whatever went wrong; the lane's state is such that the next step tries again.
     async fn step(&mut self) -> Result<Progress>;
 
+    /// The process drains: what the lane would keep back to save work goes with the next step.
+    fn drain(&mut self) {}
+
     /// Tells the board what only the lane knows.
     fn report(&mut self, board: &Board);
 }
@@ -75,8 +78,12 @@ impl Drive {
         let mut backoff = Backoff::default();
         self.board.lane(&name, |status| status.state = LaneState::Running);
         loop {
-            if *self.phase.borrow() == Phase::Stopping {
+            let phase = *self.phase.borrow();
+            if phase == Phase::Stopping {
                 break;
+            }
+            if phase == Phase::Draining {
+                lane.drain();
             }
             match lane.step().await {
                 Ok(progress) => {
@@ -84,7 +91,8 @@ impl Drive {
                     self.succeeded(&name, progress);
                     lane.report(&self.board);
                     if progress == Progress::Idle {
-                        if *self.phase.borrow() >= Phase::Draining {
+                        // Only a step that knew of it has left nothing behind.
+                        if phase >= Phase::Draining {
                             break;
                         }
                         self.idle().await;

@@ -18,6 +18,7 @@ use super::reconcile_task::{Desk, ReconcileRequest};
 use crate::backfill::lane::Job;
 use crate::deliver::Releases;
 use crate::landing::{CommitNumber, SourcePosition};
+use crate::replay::ReplayRequest;
 use crate::telemetry::status::Board;
 
 /// The status page: one file, no dependencies, refreshed by itself.
@@ -48,6 +49,8 @@ pub struct BackfillRequest {
 pub enum Control {
     /// Start a backfill; answers its job's name.
     Backfill(BackfillRequest, Answer),
+    /// Replay landing commits; answers the job's name.
+    Replay(ReplayRequest, Answer),
     /// Commit what is accepted; answers how far landing is. Asked by reconciliation only.
     Land(oneshot::Sender<Landed>),
     /// Read these rows again; answers once the job is durable. Asked by reconciliation only.
@@ -127,6 +130,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/metrics", get(metrics))
         .route("/api/status", get(status))
         .route("/api/backfill", post(backfill))
+        .route("/api/replay", post(replay))
         .route("/api/reconcile", get(reconciled).post(reconcile))
         .route("/api/quarantine", post(quarantine))
         .route("/api/deliver/release", post(release))
@@ -181,6 +185,10 @@ async fn backfill(State(shared): State<Shared>, Json(body): Json<BackfillRequest
     ask(&shared, |answer| Control::Backfill(body, answer)).await
 }
 
+async fn replay(State(shared): State<Shared>, Json(body): Json<ReplayRequest>) -> Response {
+    ask(&shared, |answer| Control::Replay(body, answer)).await
+}
+
 async fn reconcile(State(shared): State<Shared>, Json(body): Json<ReconcileRequest>) -> Response {
     match shared.reconcile.ask(body) {
         Ok(run) => Json(run).into_response(),
@@ -223,7 +231,81 @@ async fn ask(shared: &Shared, command: impl FnOnce(Answer) -> Control) -> Respon
 
 #[cfg(test)]
 mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::app::reconcile_task::desk;
+
+    /// The API as it listens, without lanes behind it.
+    async fn api(token: Option<&str>) -> (String, Shared) {
+        let (control, _) = mpsc::channel(1);
+        let shared = Shared {
+            board: Board::default(),
+            control,
+            reconcile: desk().0,
+            metrics: PrometheusBuilder::new().build_recorder().handle(),
+            token: token.map(Secret::new),
+            releases: Releases::default(),
+        };
+        let guarded = axum::middleware::from_fn_with_state(shared.token.clone(), guard);
+        let app = router(shared.clone()).layer(guarded);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        (url, shared)
+    }
+
+    async fn post(url: &str, path: &str, body: &Value) -> (u16, String) {
+        let request = reqwest::Client::new().post(format!("{url}{path}")).json(body);
+        let response = request.send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    #[tokio::test]
+    async fn held_removals_are_released_once_and_only_by_name() {
+        let (url, shared) = api(None).await;
+        let path = "/api/deliver/release";
+        let order = json!({ "entity": "sales.order" });
+        let (status, text) = post(&url, path, &order).await;
+        assert_eq!((status, text.as_str()), (400, "no removals of sales.order are held\n"));
+        assert!(
+            !shared.releases.take("sales.order"),
+            "nothing is released ahead of a mass deletion"
+        );
+
+        let held = BTreeMap::from([("sales.order".to_owned(), 412)]);
+        shared.board.update(|status| status.held_removals = held);
+        let (status, text) = post(&url, path, &json!({ "entity": "sales.customer" })).await;
+        assert_eq!(status, 400, "{text}");
+        let (status, text) = post(&url, path, &order).await;
+        assert_eq!(status, 200, "{text}");
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(answer, json!({ "entity": "sales.order", "released": 412 }));
+        assert!(!shared.releases.take("sales.customer"));
+        assert!(shared.releases.take("sales.order"));
+        assert!(!shared.releases.take("sales.order"), "the lane takes it once");
+        // A request that names nothing is none.
+        assert_eq!(post(&url, path, &json!({})).await.0, 422);
+    }
+
+    #[tokio::test]
+    async fn a_release_needs_the_token_where_there_is_one() {
+        let (url, shared) = api(Some("secret")).await;
+        let held = BTreeMap::from([("sales.order".to_owned(), 412)]);
+        shared.board.update(|status| status.held_removals = held);
+        let (status, _) =
+            post(&url, "/api/deliver/release", &json!({ "entity": "sales.order" })).await;
+        assert_eq!(status, 401);
+        assert!(!shared.releases.take("sales.order"));
+    }
+
+    #[tokio::test]
+    async fn a_replay_without_lanes_is_told_to_try_again() {
+        let (url, _) = api(None).await;
+        let (status, text) = post(&url, "/api/replay", &json!({ "from": 1 })).await;
+        assert_eq!((status, text.as_str()), (503, "busy: try again\n"));
+    }
 
     #[test]
     fn tokens_are_compared_whole() {

@@ -18,6 +18,10 @@ pub struct Apply {
     pub applied: std::sync::Arc<std::sync::atomic::AtomicU64>,
     /// Set where all models are to run at the next step, due or not.
     pub models_due: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    /// Entities of the warehouse.
+    pub entities: Vec<String>,
+    /// The clock.
+    pub clock: std::sync::Arc<dyn crate::env::Clock>,
 }
 
 #[async_trait(?Send)]
@@ -52,6 +56,10 @@ impl Lane for Apply {
                 status.models.insert(name.clone(), model);
             }
         });
+        let (waiting, now_us) = (self.lane.waiting_since_us(), self.clock.now_us());
+        for entity in &self.entities {
+            oldest(format!("warehouse {entity}"), waiting.get(entity).copied(), now_us);
+        }
         for (entity, freshness) in self.lane.freshness() {
             show(board, &format!("warehouse {entity}"), freshness);
         }
@@ -93,6 +101,10 @@ impl Lane for Deliver {
         Ok(if done.idle() { Progress::Idle } else { Progress::Worked })
     }
 
+    fn drain(&mut self) {
+        self.lane.drain();
+    }
+
     fn report(&mut self, board: &Board) {
         board.lane("deliver.salesforce", |lane| lane.commit = self.folded);
         let now_us = self.clock.now_us();
@@ -105,7 +117,14 @@ impl Lane for Deliver {
             tracing::warn!(%error, "the delivery ledger could not be counted");
             Default::default()
         });
+        for entity in counts.keys() {
+            match self.lane.ledger().oldest_live(entity) {
+                Ok(since) => oldest(format!("salesforce {entity}"), since, now_us),
+                Err(error) => tracing::warn!(%error, "the oldest waiting row was not found"),
+            }
+        }
         let held = self.lane.held();
+        let linger = self.lane.linger();
         let folded = self.folded;
         let name = "deliver.salesforce";
         metrics::gauge!(metric_names::LANE_COMMIT, "lane" => name).set(folded as f64);
@@ -128,6 +147,10 @@ impl Lane for Deliver {
                 "{} written, {} unchanged, {} refused, {} removed",
                 totals.written, totals.unchanged, totals.refused, totals.removed
             );
+            if !linger.is_zero() {
+                lane.detail +=
+                    &format!("; calls are scarce: rows gather for {} s", linger.as_secs());
+            }
             if !held.is_empty() {
                 let waiting: Vec<String> =
                     held.iter().map(|(object, rows)| format!("{rows} of {object}")).collect();
@@ -140,6 +163,13 @@ impl Lane for Deliver {
             show(board, &format!("salesforce {entity}"), freshness);
         }
     }
+}
+
+/// Age of the oldest change that a target does not show.
+fn oldest(target: String, since_us: Option<i64>, now_us: i64) {
+    let age_us = since_us.map_or(0, |since_us| now_us.saturating_sub(since_us).max(0));
+    metrics::gauge!(metric_names::OLDEST_WAITING_SECONDS, "target" => target)
+        .set(age_us as f64 / 1_000_000.0);
 }
 
 fn show(board: &Board, target: &str, freshness: &Freshness) {

@@ -4,9 +4,11 @@
 //! of the source's log at the start; counts are proved by a reconciliation, unless the run was for one job of several: the
 //! schedule then has a job of its own for that.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use covenant_model::manifest::{JobKind, JobSpec, Manifest};
+use covenant_model::spec::{ModelSpec, SystemSpec};
 use tokio::sync::{mpsc, oneshot};
 
 use super::http::{Control, Landed};
@@ -37,18 +39,77 @@ pub struct Once {
     pub(super) job: Option<JobKind>,
 }
 
-/// The kind of the job of that name; none where none is named.
-///
-/// # Errors
-/// `Config` where the manifest has no such job.
-pub(super) fn job(manifest: &Manifest, name: Option<&str>) -> Result<Option<JobKind>> {
-    let Some(name) = name else { return Ok(None) };
-    let found = manifest.jobs.iter().find(|job| job.name == name);
-    let known = || manifest.jobs.iter().map(|job: &JobSpec| job.name.as_str()).collect::<Vec<_>>();
-    found.map(|job| Some(job.kind)).ok_or_else(|| {
-        let what = format!("there is no job `{name}`; there are {}", known().join(", "));
-        RuntimeError::new(ErrorKind::Config, "run", what, "Deploy manifest and schedule together.")
-    })
+/// What a run needs. Landing has one writer, so capture always runs, and with it the table reads that it promised.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    job: Option<JobKind>,
+    /// Whether it ends once everything has arrived.
+    pub(super) once: bool,
+    /// The warehouse's lane.
+    pub(super) apply: bool,
+    /// The delivery's lane.
+    pub(super) deliver: bool,
+    /// The polls of what Salesforce owns.
+    pub(super) poll: bool,
+    /// None: all.
+    models: Option<BTreeSet<String>>,
+}
+
+impl Wanted {
+    /// Everything, until somebody asks for the end.
+    pub(super) fn everything() -> Self {
+        Self { job: None, once: false, apply: true, deliver: true, poll: true, models: None }
+    }
+
+    /// What the job of that name needs: itself and every job that it reads from, however far upstream. All jobs where none is
+    /// named.
+    ///
+    /// # Errors
+    /// `Config` where the manifest has no such job.
+    pub(super) fn once(manifest: &Manifest, name: Option<&str>) -> Result<Self> {
+        let Some(name) = name else { return Ok(Self { once: true, ..Self::everything() }) };
+        let job = |name: &str| manifest.jobs.iter().find(|job| job.name == name);
+        let Some(asked) = job(name) else {
+            let known: Vec<&str> = manifest.jobs.iter().map(|job| job.name.as_str()).collect();
+            let what = format!("there is no job `{name}`; there are {}", known.join(", "));
+            let advice = "Deploy manifest and schedule together.";
+            return Err(RuntimeError::new(ErrorKind::Config, "run", what, advice));
+        };
+        let mut needed: BTreeMap<&str, &JobSpec> = BTreeMap::new();
+        let mut open = vec![asked];
+        while let Some(next) = open.pop() {
+            if needed.insert(&next.name, next).is_none() {
+                open.extend(next.needs.iter().filter_map(|name| job(name)));
+            }
+        }
+        let has = |kind: JobKind| needed.values().any(|job| job.kind == kind);
+        let from_crm = |job: &&JobSpec| {
+            let system = manifest.project.systems.get(&job.system);
+            job.kind == JobKind::Capture && matches!(system, Some(SystemSpec::Salesforce { .. }))
+        };
+        let transforms = needed.values().filter(|job| job.kind == JobKind::Transform);
+        Ok(Self {
+            job: Some(asked.kind),
+            once: true,
+            apply: has(JobKind::Apply),
+            deliver: has(JobKind::Deliver),
+            poll: needed.values().copied().any(|job| from_crm(&job)),
+            models: Some(transforms.flat_map(|job| job.datasets.iter().cloned()).collect()),
+        })
+    }
+
+    /// What the job is; none: everything.
+    pub(super) fn job(&self) -> Option<JobKind> {
+        self.job
+    }
+
+    /// The models that run, in dependency order.
+    pub(super) fn models(&self, manifest: &Manifest) -> Vec<ModelSpec> {
+        let wanted = |model: &&ModelSpec| {
+            self.models.as_ref().is_none_or(|models| models.contains(&model.name))
+        };
+        manifest.models.iter().filter(wanted).cloned().collect()
+    }
 }
 
 impl Once {
@@ -149,4 +210,44 @@ fn parked(status: &Status) -> Result<()> {
 
 fn gone() -> RuntimeError {
     RuntimeError::new(ErrorKind::Unavailable, "run", "capture has stopped", "See the log.")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn manifest() -> Manifest {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let bytes = std::fs::read(own.join("../generated/manifest.json")).unwrap();
+        serde_json::from_slice(&bytes).unwrap()
+    }
+
+    /// Apply, deliver, poll, and how many models.
+    fn needs(job: Option<&str>) -> (bool, bool, bool, usize) {
+        let manifest = manifest();
+        let wanted = Wanted::once(&manifest, job).unwrap();
+        (wanted.apply, wanted.deliver, wanted.poll, wanted.models(&manifest).len())
+    }
+
+    #[test]
+    fn a_job_runs_what_it_reads_from_and_nothing_else() {
+        assert_eq!(needs(None), (true, true, true, 2));
+        assert_eq!(needs(Some("capture.store")), (false, false, false, 0));
+        assert_eq!(needs(Some("capture.salesforce")), (false, false, true, 0));
+        assert_eq!(needs(Some("backfill.store")), (false, false, false, 0));
+        assert_eq!(needs(Some("apply.warehouse")), (true, false, true, 0));
+        assert_eq!(needs(Some("deliver.salesforce")), (false, true, true, 0));
+        assert_eq!(needs(Some("transform.analytics.daily_sales")), (true, false, true, 1));
+        assert_eq!(needs(Some("transform.analytics.inventory_position")), (true, false, true, 2));
+        assert_eq!(needs(Some("reconcile")), (true, true, true, 0));
+    }
+
+    #[test]
+    fn an_unknown_job_is_refused_with_those_there_are() {
+        let error = Wanted::once(&manifest(), Some("apply.nothing")).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Config);
+        assert!(error.to_string().contains("deliver.salesforce"), "{error}");
+    }
 }

@@ -8,6 +8,7 @@ use super::drive::Phase;
 use crate::env::{Backoff, Env};
 use crate::error::{Reaction, Result};
 use crate::source::poll::{PollLane, Polled};
+use crate::telemetry::metric_names::lane_up;
 use crate::telemetry::status::{Board, LaneState};
 
 /// Longest time without a look at the phase.
@@ -40,7 +41,9 @@ impl PollTask {
         let mut backoff = Backoff::default();
         self.board.lane(NAME, |status| status.state = LaneState::Running);
         while *self.phase.borrow() == Phase::Running {
-            match self.lane.step().await {
+            let stepped = self.lane.step().await;
+            lane_up(NAME, stepped.is_ok());
+            match stepped {
                 Ok(Some(polled)) => {
                     backoff.reset();
                     self.tell(&polled);
@@ -67,6 +70,7 @@ impl PollTask {
                 }
             }
         }
+        lane_up(NAME, false);
         self.board.lane(NAME, |status| status.state = LaneState::Stopped);
         Ok(())
     }

@@ -1,13 +1,11 @@
 //! `covenant-runtime run`: every lane on tokio, from start to drained.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::middleware;
 use covenant_model::codec::EntityCodec;
-use covenant_model::manifest::Manifest;
 use covenant_model::spec::SystemSpec;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::runtime::Handle;
@@ -19,42 +17,31 @@ use super::capture_task::{CaptureTask, Inputs, Outputs};
 use super::config::Config;
 use super::drive::{Drive, Lane, Phase};
 use super::http::{CONTROL_QUEUE, Control, Shared, guard, probes, router};
-use super::lanes::{Apply, Deliver};
-use super::once::{self, Once};
+use super::once::{Once, Wanted};
 use super::poll_task::PollTask;
 use super::quarantine_lane::QuarantineLane;
 use super::reconcile_task::{Inbox, ReconcileTask, desk};
+use super::replay_task::{PORTIONS_QUEUE, ReplayTask};
 use super::start::{Started, start};
-use super::{doctor, signals};
-use crate::apply::ApplyLane;
-use crate::capture::derive::Deriver;
+use super::{doctor, open, signals};
 use crate::capture::{CaptureLane, Limits};
 use crate::crm::salesforce::{Grant, Salesforce};
-use crate::deliver::{CALL_LIFE, DeliverLane, Parts};
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
-use crate::keys::seams::DeliveryReveal;
-use crate::landing::{Epoch, Landing, SourcePosition};
-use crate::ledger::Ledger;
-use crate::ledger::sqlite::SqliteLedger;
+use crate::landing::Landing;
 use crate::quarantine::Quarantine;
-use crate::reconcile::run::Reconciler;
+use crate::replay::{PortionLimits, ReplayLane};
 use crate::source::events::http::{self as ingest, Access};
 use crate::source::events::pump::Pump;
 use crate::source::events::queue::{QUEUE_BYTES, QUEUE_REQUESTS, event_queue};
-use crate::source::poll::{PollLane, Polled};
 use crate::source::postgres::reader::PostgresReader;
+use crate::telemetry::introduce;
 use crate::telemetry::status::Board;
-use crate::warehouse::duckdb::{DuckOptions, DuckWarehouse};
 
 /// How long lanes may take to finish what is landed once the process is asked to end; the rest is done by the next start.
 const DRAIN_MAX: Duration = Duration::from_secs(25);
 /// Polls that may wait for capture.
 const POLLED_QUEUE: usize = 4;
-/// The embedded delivery ledger, in the data folder.
-const LEDGER_FILE: &str = "ledger.sqlite";
-/// Lane of the delivery, as the audit names it.
-const DELIVERY: &str = "deliver.salesforce";
 
 /// How long to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,9 +62,9 @@ pub enum Until {
 /// What stopped it; everything durable stays as it is, and the next start goes on from there.
 pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>, until: Until) -> Result<bool> {
     let started = start(&config, codecs, Env::system())?;
-    let job = match &until {
-        Until::Asked => None,
-        Until::Arrived { job } => once::job(&started.manifest, job.as_deref())?,
+    let wanted = match &until {
+        Until::Asked => Wanted::everything(),
+        Until::Arrived { job } => Wanted::once(&started.manifest, job.as_deref())?,
     };
     let report = doctor::check(&config, &started).await?;
     for finding in report.findings() {
@@ -94,6 +81,7 @@ pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>, until: Until
     let recorder = PrometheusBuilder::new().install_recorder().map_err(|error| {
         RuntimeError::new(ErrorKind::Bug, "metrics", error, "Please report it.")
     })?;
+    introduce::series(&started.manifest);
     let board = Board::default();
     let (phase, phases) = watch::channel(Phase::Running);
     let (events, event_inbox) = event_queue(QUEUE_REQUESTS, QUEUE_BYTES);
@@ -121,11 +109,12 @@ pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>, until: Until
         control: control.clone(),
         desk,
         env: started.env.clone(),
-        job,
+        job: wanted.job(),
     });
     let commands = Commands { control, control_inbox, reconciliations };
     let events = Pump::new(event_inbox);
-    let lanes = Lanes::open(&config, started, board.clone(), events, commands, phases).await?;
+    let lanes =
+        Lanes::open(&config, started, board.clone(), events, commands, (phases, wanted)).await?;
     board.update(|status| status.ready = true);
     tracing::info!(address = %config.http, "running");
     let ended = lanes.run(phase, once).await;
@@ -191,7 +180,9 @@ struct Lanes {
     reconcile: Option<ReconcileTask>,
     backfill: Option<BackfillTask>,
     poll: Option<PollTask>,
-    apply: Box<dyn Lane>,
+    replay: ReplayTask,
+    /// None where the run is for a job that does not need it; so below.
+    apply: Option<Box<dyn Lane>>,
     deliver: Option<Box<dyn Lane>>,
     quarantine: Box<dyn Lane>,
     board: Board,
@@ -208,7 +199,7 @@ impl Lanes {
         board: Board,
         events: Pump,
         commands: Commands,
-        phase: watch::Receiver<Phase>,
+        (phase, wanted): (watch::Receiver<Phase>, Wanted),
     ) -> Result<Self> {
         let org = salesforce(config, &started)?.map(Arc::new);
         let env = started.env.clone();
@@ -222,40 +213,65 @@ impl Lanes {
         )
         .await?;
         let epoch = lane.epoch();
-        introduce(&board, &started.manifest, epoch, &env);
+        open::introduce(&board, &started.manifest, epoch, &env);
         let landed = Arc::new(AtomicU64::new(0));
-        let applied = Arc::new(AtomicU64::new(0));
+        // Nothing waits for a warehouse that is not filled.
+        let applied = Arc::new(AtomicU64::new(if wanted.apply { 0 } else { u64::MAX }));
         let wake = Arc::new(Notify::new());
         let (marks, mark_inbox) = mpsc::channel(MARKS_QUEUE);
         let (jobs, job_inbox) = mpsc::channel(JOBS_QUEUE);
         let (chunks, chunk_inbox) = mpsc::channel(CHUNKS_QUEUE);
         let (polled, polled_inbox) = mpsc::channel(POLLED_QUEUE);
+        let (portions, portion_inbox) = mpsc::channel(PORTIONS_QUEUE);
+        let (replays, replay_inbox) = mpsc::channel(JOBS_QUEUE);
+        let gate = Arc::new(Lag { landed: landed.clone(), applied: applied.clone() });
+        let deriver = lane.deriver().clone();
         let models_due = Arc::<AtomicBool>::default();
         let (apply, warehouse) =
-            open_apply(config, &started, epoch, applied.clone(), models_due.clone()).await?;
+            open::apply(config, &started, epoch, applied, models_due.clone(), &wanted).await?;
         let deliver = match &org {
-            Some(org) => Some(open_delivery(config, &started, org.clone(), epoch)?),
-            None => None,
+            Some(org) if wanted.deliver => {
+                Some(open::delivery(config, &started, org.clone(), epoch, wanted.once)?)
+            }
+            Some(_) | None => None,
         };
-        let poll = org.map(|org| poll_task(&lane, org, &env, polled, &board, phase.clone()));
+        let poll = org
+            .filter(|_| wanted.poll)
+            .map(|org| open::poll(&lane, org, &env, polled, &board, phase.clone()));
+        let replay = ReplayTask {
+            lane: ReplayLane::new(landing.clone(), deriver, gate.clone(), PortionLimits::default()),
+            jobs: replay_inbox,
+            portions,
+            board: board.clone(),
+            env: env.clone(),
+            phase: phase.clone(),
+        };
         // Without a database the other end of the marks would be gone at once.
         let backfill = started.store.as_ref().map(|store| BackfillTask {
             reader: Box::new(PostgresReader::new(store.endpoint.clone())),
             marks: mark_inbox,
             jobs: job_inbox,
             chunks,
-            gate: Arc::new(Lag { landed: landed.clone(), applied }),
+            gate,
             board: board.clone(),
             env: env.clone(),
             phase: phase.clone(),
         });
         let manifest = Arc::new(started.manifest.clone());
         let reconcile =
-            open_reconcile(config, &started, &manifest, warehouse, commands.control, &phase)?;
+            open::reconcile(config, &started, &manifest, warehouse, commands.control, &phase)?;
         let reconcile = reconcile.map(|open| open(commands.reconciliations));
         let control = commands.control_inbox;
-        let inputs = Inputs { chunks: chunk_inbox, events, polled: polled_inbox, control, phase };
-        let outputs = Outputs { marks, jobs, wake: wake.clone(), landed, board: board.clone() };
+        let inputs = Inputs {
+            chunks: chunk_inbox,
+            portions: portion_inbox,
+            events,
+            polled: polled_inbox,
+            control,
+            phase,
+        };
+        let outputs =
+            Outputs { marks, jobs, replays, wake: wake.clone(), landed, board: board.clone() };
         let quarantine = Box::new(QuarantineLane { quarantine: Quarantine::new(landing.clone()) });
         let store = started.store;
         let capture =
@@ -265,7 +281,8 @@ impl Lanes {
             reconcile,
             backfill,
             poll,
-            apply,
+            replay,
+            apply: wanted.apply.then_some(apply),
             deliver,
             quarantine,
             board,
@@ -285,15 +302,17 @@ impl Lanes {
             wake: self.wake.clone(),
             phase: out_phases,
         };
-        let (capture, apply) = (self.capture, self.apply);
+        let capture = self.capture;
         let mut capture = spawn(|| capture.run());
         let lane = |lane: Box<dyn Lane>| {
             let drive = drive.clone();
             spawn(|| drive.run(lane))
         };
-        let mut others: Vec<JoinHandle<Result<()>>> = vec![lane(apply), lane(self.quarantine)];
+        let mut others: Vec<JoinHandle<Result<()>>> = vec![lane(self.quarantine)];
+        others.extend(self.apply.map(lane));
         others.extend(self.deliver.map(lane));
-        let mut inner: Vec<JoinHandle<Result<()>>> = Vec::new();
+        let replay = self.replay;
+        let mut inner: Vec<JoinHandle<Result<()>>> = vec![spawn(|| replay.run())];
         inner.extend(self.backfill.map(|task| spawn(|| task.run())));
         inner.extend(self.poll.map(|task| spawn(|| task.run())));
         inner.extend(self.reconcile.map(|task| spawn(|| task.run())));
@@ -364,147 +383,4 @@ async fn within(task: &mut JoinHandle<Result<()>>) -> Result<()> {
             Ok(())
         }
     }
-}
-
-fn introduce(board: &Board, manifest: &Manifest, epoch: Epoch, env: &Env) {
-    let started_at_us = env.clock.now_us();
-    board.update(|status| {
-        status.project.clone_from(&manifest.project.name);
-        status.version = env!("CARGO_PKG_VERSION").to_owned();
-        status.epoch = epoch.0;
-        status.started_at_us = started_at_us;
-        for entity in &manifest.entities {
-            let sinks = [
-                ("warehouse", entity.warehouse.as_ref().map(|sink| &sink.system)),
-                ("salesforce", entity.salesforce.as_ref().map(|sink| &sink.system)),
-            ];
-            for (kind, system) in sinks {
-                let Some(system) = system else { continue };
-                let entry = status.freshness.entry(format!("{kind} {}", entity.name)).or_default();
-                entry.slo_s = entity.expect.freshness_s.get(system).copied();
-            }
-        }
-    });
-}
-
-async fn open_apply(
-    config: &Config,
-    started: &Started,
-    epoch: Epoch,
-    applied: Arc<AtomicU64>,
-    models_due: Arc<AtomicBool>,
-) -> Result<(Box<dyn Lane>, DuckWarehouse)> {
-    let options = DuckOptions::file(&config.data_dir.join("warehouse.duckdb"));
-    let entities = &started.manifest.entities;
-    let warehouse = DuckWarehouse::new(options, started.sql.clone(), entities).await?;
-    let beside = warehouse.beside().await?;
-    let lane = ApplyLane::open(
-        started.landing.clone(),
-        Box::new(warehouse),
-        started.manifest.models.clone(),
-        started.env.clone(),
-        epoch,
-    )
-    .await?;
-    Ok((Box::new(Apply { lane, applied, models_due }), beside))
-}
-
-fn open_delivery(
-    config: &Config,
-    started: &Started,
-    org: Arc<Salesforce>,
-    epoch: Epoch,
-) -> Result<Box<dyn Lane>> {
-    let path = config.data_dir.join(LEDGER_FILE);
-    let ledger = SqliteLedger::open(&path, started.protector.clone())?;
-    let reveal = DeliveryReveal::new(started.protector.clone(), started.audit.clone(), DELIVERY);
-    let parts = Parts {
-        landing: started.landing.clone(),
-        ledger: Box::new(ledger),
-        crm: org,
-        reveal: Arc::new(reveal),
-        sealer: started.protector.clone(),
-        env: started.env.clone(),
-        epoch,
-        daily_share: daily_share(&started.manifest),
-        releases: started.releases.clone(),
-        call_life: config.call_life.unwrap_or(CALL_LIFE),
-    };
-    let lane = DeliverLane::new(parts, &started.manifest.entities)?;
-    let clock = started.env.clock.clone();
-    Ok(Box::new(Deliver { lane, folded: 0, counted_at_us: 0, clock }))
-}
-
-/// A reconciliation reads through connections of its own. None without a database: there is nothing to compare with.
-fn open_reconcile(
-    config: &Config,
-    started: &Started,
-    manifest: &Arc<Manifest>,
-    warehouse: DuckWarehouse,
-    control: mpsc::Sender<Control>,
-    phase: &watch::Receiver<Phase>,
-) -> Result<Option<impl FnOnce(Inbox) -> ReconcileTask>> {
-    let Some(store) = &started.store else { return Ok(None) };
-    let ledger: Option<Box<dyn Ledger>> = match &config.salesforce {
-        Some(_) => {
-            let path = config.data_dir.join(LEDGER_FILE);
-            Some(Box::new(SqliteLedger::open(&path, started.protector.clone())?))
-        }
-        None => None,
-    };
-    let reconciler = Reconciler::new(
-        Box::new(PostgresReader::new(store.endpoint.clone())),
-        Deriver::new(started.registry.clone(), started.protector.clone()),
-        started.protector.clone(),
-        Box::new(warehouse),
-        ledger,
-        started.env.clock.clone(),
-    );
-    let nudger = PostgresReader::new(store.endpoint.clone());
-    let quarantine = Quarantine::new(started.landing.clone());
-    let (manifest, system) = (manifest.clone(), store.system.clone());
-    let (env, phase) = (started.env.clone(), phase.clone());
-    Ok(Some(move |inbox| ReconcileTask {
-        reconciler,
-        nudger,
-        manifest,
-        system,
-        control,
-        quarantine,
-        inbox,
-        env,
-        phase,
-    }))
-}
-
-/// API calls a day that the project may use.
-fn daily_share(manifest: &Manifest) -> u64 {
-    let shares = manifest.project.systems.values().filter_map(|system| match system {
-        SystemSpec::Salesforce { daily_calls, share_percent, .. } => {
-            Some(u64::from(*daily_calls) * u64::from(*share_percent) / 100)
-        }
-        SystemSpec::Postgres { .. } | SystemSpec::Stream { .. } | SystemSpec::Snowflake { .. } => {
-            None
-        }
-    });
-    shares.max().unwrap_or(0)
-}
-
-fn poll_task(
-    lane: &CaptureLane,
-    org: Arc<Salesforce>,
-    env: &Env,
-    polled: mpsc::Sender<Polled>,
-    board: &Board,
-    phase: watch::Receiver<Phase>,
-) -> PollTask {
-    let objects = lane.registry().objects();
-    let mut polled_to_us: BTreeMap<String, i64> = BTreeMap::new();
-    for position in lane.positions().values() {
-        if let SourcePosition::Salesforce { polled_to_us: known, .. } = position {
-            polled_to_us.extend(known.clone());
-        }
-    }
-    let lane = PollLane::new(org, env.clone(), objects, polled_to_us);
-    PollTask { lane, polled, board: board.clone(), env: env.clone(), phase }
 }

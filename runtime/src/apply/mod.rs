@@ -10,8 +10,9 @@ use std::sync::Arc;
 use covenant_model::spec::ModelSpec;
 
 use crate::env::Env;
-use crate::error::{ErrorKind, Result, RuntimeError};
-use crate::landing::{CommitNumber, Epoch, Landing, LandingCommit};
+use crate::error::Result;
+use crate::landing::reach::{self, Reader};
+use crate::landing::{CommitNumber, DataFile, Epoch, Landing, LandingCommit};
 use crate::telemetry::freshness::Freshness;
 use crate::warehouse::{Cycle, Warehouse};
 
@@ -21,6 +22,13 @@ const COMMITS_PER_BATCH: usize = 64;
 const CHANGES_PER_BATCH: u64 = 250_000;
 /// Microseconds in a second.
 const SECOND_US: i64 = 1_000_000;
+/// Whom an error about missing commits is about.
+const READER: Reader = Reader {
+    who: "the warehouse",
+    place: "apply",
+    rebuild: "begin with an empty data folder and a new slot, which reads every table again; what events and Salesforce \
+              told before is then lost",
+};
 
 /// What one step did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -68,6 +76,8 @@ pub struct ApplyLane {
     freshness: BTreeMap<String, Freshness>,
     ran: BTreeMap<String, Ran>,
     totals: Stepped,
+    /// By entity: the earliest change of the next commits that is landed and not applied, microseconds since 1970.
+    waiting_since_us: BTreeMap<String, i64>,
 }
 
 impl ApplyLane {
@@ -94,6 +104,7 @@ impl ApplyLane {
             freshness: BTreeMap::new(),
             ran: BTreeMap::new(),
             totals: Stepped::default(),
+            waiting_since_us: BTreeMap::new(),
         })
     }
 
@@ -119,11 +130,13 @@ impl ApplyLane {
     async fn work(&mut self) -> Result<Stepped> {
         let applied = self.last_applied().await?;
         let mut done = Stepped::default();
-        let commits = self.next(applied).await?;
+        let (commits, following) = self.next(applied).await?;
+        self.waiting_since_us = waiting_since(commits.iter().chain(&following));
         if !commits.is_empty() {
             let batch = self.warehouse.apply(self.landing.as_ref(), &commits).await?;
             self.applied = Some(batch.upto);
             self.visible(&commits);
+            self.waiting_since_us = waiting_since(&following);
             done.commits = commits.len() as u64;
             done.changes = batch.changes;
             done.rows_changed = batch.rows_changed;
@@ -142,49 +155,37 @@ impl ApplyLane {
             return Ok(applied);
         }
         let applied = self.warehouse.applied().await?;
-        let newest = self.landing.newest().await?.map_or(CommitNumber(0), |commit| commit.number);
-        if applied > newest {
-            return Err(gap(format!(
-                "the warehouse has applied commit {}, landing ends at {}",
-                applied.0, newest.0
-            )));
-        }
+        reach::not_behind(self.landing.as_ref(), applied, READER).await?;
         self.applied = Some(applied);
         Ok(applied)
     }
 
-    /// The next commits, as many as belong into one transaction.
-    async fn next(&self, applied: CommitNumber) -> Result<Vec<LandingCommit>> {
-        let mut commits = Vec::new();
+    /// The next commits, as many as belong into one transaction, and whichever stands behind them.
+    async fn next(
+        &self,
+        applied: CommitNumber,
+    ) -> Result<(Vec<LandingCommit>, Option<LandingCommit>)> {
+        let mut commits: Vec<LandingCommit> = Vec::new();
         let mut changes = 0;
-        let mut number = applied.next();
-        while commits.len() < COMMITS_PER_BATCH {
-            let Some(commit) = self.landing.commit_at(number).await? else { break };
+        let mut following = reach::following(self.landing.as_ref(), applied, READER).await?;
+        while let Some(commit) = following.take() {
             let rows: u64 = commit.files.iter().map(|file| file.rows).sum();
-            if !commits.is_empty() && changes + rows > CHANGES_PER_BATCH {
-                break;
+            let full = commits.len() >= COMMITS_PER_BATCH || changes + rows > CHANGES_PER_BATCH;
+            if full && !commits.is_empty() {
+                return Ok((commits, Some(commit)));
             }
             changes += rows;
-            number = number.next();
+            following = self.landing.commit_at(commit.number.next()).await?;
             commits.push(commit);
         }
-        if commits.is_empty() {
-            let newest = self.landing.newest().await?;
-            if newest.is_some_and(|newest| newest.number > applied)
-                && self.landing.commit_at(applied.next()).await?.is_none()
-            {
-                return Err(gap(format!("landing no longer holds commit {}", applied.next().0)));
-            }
-        }
-        Ok(commits)
+        Ok((commits, None))
     }
 
     /// Samples of freshness: the earliest and the latest change of each file stand for half of its rows each.
     fn visible(&mut self, commits: &[LandingCommit]) {
         let now_us = self.env.clock.now_us();
         for (commit, file) in commits.iter().flat_map(|c| c.files.iter().map(move |f| (c, f))) {
-            let landed = (commit.written_at_us, commit.written_at_us);
-            let (earliest, latest) = file.committed_at_us.unwrap_or(landed);
+            let (earliest, latest) = told_at_us(commit, file);
             let freshness = self.freshness.entry(file.entity.clone()).or_default();
             let half = file.rows / 2;
             freshness.record(now_us.saturating_sub(earliest), file.rows - half);
@@ -236,6 +237,11 @@ impl ApplyLane {
         &self.freshness
     }
 
+    /// Since when the oldest change waits that is landed and not in the warehouse, by entity, microseconds since 1970.
+    pub fn waiting_since_us(&self) -> &BTreeMap<String, i64> {
+        &self.waiting_since_us
+    }
+
     /// Models that ran in this process.
     pub fn models(&self) -> &BTreeMap<String, Ran> {
         &self.ran
@@ -252,11 +258,21 @@ impl ApplyLane {
     }
 }
 
-fn gap(what: String) -> RuntimeError {
-    RuntimeError::new(
-        ErrorKind::Gap,
-        "apply",
-        what,
-        "Restore the missing landing commits, or rebuild the warehouse from a full load",
-    )
+/// Earliest and latest time of a file's changes: in the source, or of the landing commit where that says nothing of waiting.
+fn told_at_us(commit: &LandingCommit, file: &DataFile) -> (i64, i64) {
+    file.committed_at_us.unwrap_or((commit.written_at_us, commit.written_at_us))
+}
+
+fn waiting_since<'c>(
+    commits: impl IntoIterator<Item = &'c LandingCommit>,
+) -> BTreeMap<String, i64> {
+    let mut since = BTreeMap::new();
+    for (commit, file) in
+        commits.into_iter().flat_map(|commit| commit.files.iter().map(move |file| (commit, file)))
+    {
+        let (earliest, _) = told_at_us(commit, file);
+        let known = since.entry(file.entity.clone()).or_insert(earliest);
+        *known = earliest.min(*known);
+    }
+    since
 }

@@ -6,7 +6,8 @@ use covenant_model::record::Violation;
 use covenant_model::version::Incarnation;
 
 use super::batch::BatchSeq;
-use super::derive::{CrmInput, Derived, EventInput};
+use super::derive::Derived;
+use super::input::{CrmInput, EventInput};
 use super::lane::CaptureLane;
 use crate::crm::ModifiedRecord;
 use crate::error::{ErrorKind, Result, RuntimeError};

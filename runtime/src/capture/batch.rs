@@ -8,7 +8,7 @@ use covenant_model::floor::Floor;
 
 use super::derive::Derived;
 use super::stats::CaptureStats;
-use crate::landing::{AcceptedGap, Quarantined, Resolution};
+use crate::landing::{AcceptedGap, DataFile, Quarantined, Resolution};
 
 /// Changes and refused records at which a batch is landed.
 pub const BATCH_ROWS: usize = 20_000;
@@ -52,6 +52,10 @@ pub(super) struct Batch {
     pub(super) resolutions: Vec<Resolution>,
     pub(super) gaps: Vec<AcceptedGap>,
     pub(super) floors: Vec<Floor>,
+    /// Data files of earlier commits that are landed once more.
+    pub(super) files_again: Vec<DataFile>,
+    /// Entity index -> landed changes that were derived again.
+    pub(super) changes_again: BTreeMap<usize, Vec<Change>>,
     pub(super) stats: CaptureStats,
     pub(super) rows: usize,
     pub(super) bytes: usize,
@@ -97,9 +101,29 @@ impl Batch {
         self.opened_at_us.get_or_insert(now_us);
     }
 
+    /// Takes in landed changes once more. They are none of what sources delivered, so no counter knows them.
+    pub(super) fn add_again(
+        &mut self,
+        files: &[DataFile],
+        floors: Vec<Floor>,
+        changes: Vec<(usize, Change)>,
+        now_us: i64,
+    ) {
+        self.rows += changes.len() + floors.len();
+        self.floors.extend(floors);
+        self.files_again.extend_from_slice(files);
+        for (entity, change) in changes {
+            self.changes_again.entry(entity).or_default().push(change);
+        }
+        self.opened_at_us.get_or_insert(now_us);
+    }
+
     /// Nothing to land but perhaps positions.
     pub(super) fn is_empty(&self) -> bool {
-        self.rows == 0 && self.resolutions.is_empty() && self.gaps.is_empty()
+        self.rows == 0
+            && self.resolutions.is_empty()
+            && self.gaps.is_empty()
+            && self.files_again.is_empty()
     }
 
     pub(super) fn is_full(&self, limits: &Limits) -> bool {

@@ -9,7 +9,9 @@ use covenant_model::position::Durable;
 use super::batch::{Batch, BatchSeq};
 use super::lane::{CaptureLane, overtaken};
 use crate::error::{ErrorKind, Result, RuntimeError};
-use crate::landing::{CommitNumber, CommitRefused, Epoch, LandingCommit, SourcePosition, manifest};
+use crate::landing::{
+    CommitNumber, CommitRefused, DataFile, Epoch, LandingCommit, SourcePosition, manifest,
+};
 
 /// How often a start tries to shut earlier writers out before it gives up for this time.
 const FENCE_ATTEMPTS: u32 = 16;
@@ -82,6 +84,13 @@ impl CaptureLane {
                 files.push(self.landing.put_changes(&bound.spec, changes).await?);
             }
         }
+        for (entity, changes) in &sealed.batch.changes_again {
+            if let Some(bound) = self.deriver.registry().bound().get(*entity) {
+                let file = self.landing.put_changes(&bound.spec, changes).await?;
+                files.push(DataFile { committed_at_us: None, again: true, ..file });
+            }
+        }
+        files.extend_from_slice(&sealed.batch.files_again);
         files.sort_by(|left, right| left.entity.cmp(&right.entity));
         let quarantine = match sealed.batch.quarantined.as_slice() {
             [] => None,
@@ -98,6 +107,7 @@ impl CaptureLane {
             resolutions: sealed.batch.resolutions.clone(),
             gaps: sealed.batch.gaps.clone(),
             floors: sealed.batch.floors.clone(),
+            derivations: self.derivations.clone(),
         };
         let digest = manifest::digest(&commit)?;
         sealed.manifest = Some((commit.clone(), digest.clone()));
@@ -121,6 +131,7 @@ impl CaptureLane {
                 resolutions: Vec::new(),
                 gaps: Vec::new(),
                 floors: Vec::new(),
+                derivations: self.derivations.clone(),
             };
             let digest = manifest::digest(&fence)?;
             if self.put(&fence, &digest).await? == Put::Ours {

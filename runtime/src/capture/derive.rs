@@ -9,9 +9,10 @@ use covenant_model::floor::Floor;
 use covenant_model::record::{Record, Violation, Violations};
 use covenant_model::spec::{EntitySpec, KeyChange};
 use covenant_model::value::Value;
-use covenant_model::version::{Incarnation, Lsn, Position, Revision, Version};
+use covenant_model::version::{Position, Revision, Version};
 
-use super::raw::{Raw, RawBytes, RawOp, RawRecord};
+use super::input::{CrmInput, EventInput, RowInput};
+use super::raw::{Raw, RawBytes, RawRecord};
 use super::registry::{Binding, Bound, Registry};
 use crate::crm::{ModifiedRecord, external_id_of};
 use crate::error::{ErrorKind, Result, RuntimeError};
@@ -25,8 +26,6 @@ pub const RULE_KEY_CHANGE: &str = "key_change";
 /// Rules that want a human at once.
 pub const ALARMS: [&str; 1] = [RULE_KEY_CHANGE];
 
-/// Derivations of contracts are not counted yet: everything has the first revision.
-const REVISION: Revision = Revision(0);
 /// Microseconds in a second: a polled row's version is the end of the second of its SystemModstamp.
 const SECOND_US: i64 = 1_000_000;
 
@@ -43,52 +42,13 @@ pub struct Derived {
     pub ignored: u64,
 }
 
-/// A row and its place.
-#[derive(Clone, Copy)]
-pub struct RowInput<'a> {
-    /// Columns.
-    pub relation: &'a Relation,
-    /// What happened.
-    pub op: &'a RowOp,
-    /// Incarnation of the source.
-    pub incarnation: Incarnation,
-    /// Commit LSN, or the bound of a table read.
-    pub lsn: Lsn,
-    /// Ordinal in the transaction; 0 for a table read.
-    pub ordinal: u32,
-    /// Microseconds since 1970.
-    pub committed_at_us: i64,
-}
-
-/// An event and where it came from.
-#[derive(Clone, Copy)]
-pub struct EventInput<'a> {
-    /// The stream.
-    pub stream: &'a str,
-    /// Its JSON.
-    pub json: &'a [u8],
-    /// Incarnation of the stream.
-    pub incarnation: Incarnation,
-    /// When it came in: stands in for the time of an event whose own cannot be read.
-    pub received_at_us: i64,
-}
-
-/// A polled record and where it came from.
-#[derive(Clone, Copy)]
-pub struct CrmInput<'a> {
-    /// The object.
-    pub object: &'a str,
-    /// The record.
-    pub record: &'a ModifiedRecord,
-    /// Incarnation of the org.
-    pub incarnation: Incarnation,
-}
-
 /// Derives changes for the entities of a registry.
 #[derive(Clone)]
 pub struct Deriver {
     registry: Arc<Registry>,
     protector: Arc<Protector>,
+    /// By entity index.
+    revisions: Arc<[Revision]>,
 }
 
 /// One entity under one of its sources, deriving.
@@ -97,12 +57,25 @@ struct Target<'a> {
     bound: &'a Bound,
     source: &'a str,
     protector: &'a Protector,
+    revision: Revision,
 }
 
 impl Deriver {
-    /// Over these.
+    /// Over these, as the first derivation of every contract.
     pub fn new(registry: Arc<Registry>, protector: Arc<Protector>) -> Self {
-        Self { registry, protector }
+        let revisions = vec![Revision(0); registry.bound().len()].into();
+        Self { registry, protector, revisions }
+    }
+
+    /// Stamps what it derives with these revisions, which `of` gives by entity name.
+    pub fn stamping(&mut self, of: impl Fn(&str) -> Revision) {
+        let revisions = self.registry.bound().iter().map(|bound| of(&bound.spec.name));
+        self.revisions = revisions.collect();
+    }
+
+    /// The revision of what it derives for an entity, by index.
+    pub fn revision(&self, entity: usize) -> Revision {
+        self.revisions.get(entity).copied().unwrap_or_default()
     }
 
     /// What it derives for.
@@ -227,6 +200,7 @@ impl Deriver {
             bound,
             source: &binding.source,
             protector: &self.protector,
+            revision: self.revision(binding.entity),
         })
     }
 }
@@ -273,7 +247,7 @@ impl Target<'_> {
         let position = Position::streamed(row.lsn, ordinal);
         let origin = Origin {
             source: self.source,
-            version: Version::new(row.incarnation, position, REVISION),
+            version: Version::new(row.incarnation, position, self.revision),
             committed_at_us: row.committed_at_us,
             op: Op::Upsert,
             moved_from,
@@ -328,7 +302,7 @@ impl Target<'_> {
         let position = Position::streamed(row.lsn, row.ordinal);
         let origin = Origin {
             source: self.source,
-            version: Version::new(row.incarnation, position, REVISION),
+            version: Version::new(row.incarnation, position, self.revision),
             committed_at_us: row.committed_at_us,
             op: Op::Delete,
             moved_from: None,
@@ -345,7 +319,7 @@ impl Target<'_> {
         let floor = Floor {
             entity: self.spec().name.clone(),
             source: self.source.to_owned(),
-            version: Version::new(row.incarnation, position, REVISION),
+            version: Version::new(row.incarnation, position, self.revision),
             committed_at_us: row.committed_at_us,
         };
         Derived { floors: vec![floor], ..Derived::default() }
@@ -365,7 +339,7 @@ impl Target<'_> {
                 let position = Position::event(decoded.order, &decoded.event_id);
                 let origin = Origin {
                     source: self.source,
-                    version: Version::new(event.incarnation, position, REVISION),
+                    version: Version::new(event.incarnation, position, self.revision),
                     committed_at_us: decoded.occurred_at_us,
                     op: Op::Upsert,
                     moved_from: None,
@@ -398,7 +372,11 @@ impl Target<'_> {
                 let end_us = u64::try_from(second * SECOND_US).unwrap_or(0);
                 let origin = Origin {
                     source: self.source,
-                    version: Version::new(input.incarnation, Position::polled(end_us), REVISION),
+                    version: Version::new(
+                        input.incarnation,
+                        Position::polled(end_us),
+                        self.revision,
+                    ),
                     committed_at_us: record.modified_at_us,
                     op: if record.deleted { Op::Delete } else { Op::Upsert },
                     moved_from: None,
@@ -478,21 +456,6 @@ impl Target<'_> {
             id,
         };
         Ok(Derived { quarantined: vec![record], ..Derived::default() })
-    }
-}
-
-impl RowInput<'_> {
-    fn raw(&self) -> Raw {
-        Raw {
-            incarnation: self.incarnation,
-            committed_at_us: self.committed_at_us,
-            record: RawRecord::Row {
-                lsn: self.lsn,
-                ordinal: self.ordinal,
-                relation: self.relation.into(),
-                op: RawOp::from(self.op),
-            },
-        }
     }
 }
 

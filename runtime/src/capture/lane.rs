@@ -13,14 +13,15 @@ use super::accept::join;
 use super::batch::{Batch, BatchSeq, Limits};
 use super::commit::Sealed;
 use super::dedup::Window;
-use super::derive::{Derived, Deriver, RowInput};
+use super::derive::{Derived, Deriver};
+use super::input::RowInput;
 use super::registry::{Binding, Registry};
 use super::stats::CaptureStats;
 use crate::backfill::lane::ReadyChunk;
 use crate::env::Clock;
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::keys::protector::Protector;
-use crate::landing::{CommitNumber, Epoch, Landing, LandingCommit, SourcePosition};
+use crate::landing::{CommitNumber, Derivation, Epoch, Landing, LandingCommit, SourcePosition};
 use crate::source::{Relation, RowOp, Transaction};
 
 /// Bytes that a change costs beside its source's bytes.
@@ -52,6 +53,8 @@ pub struct CaptureLane {
     pub(super) window: Window,
     pub(super) maps: BTreeMap<(String, String, String), Maps>,
     pub(super) stats: CaptureStats,
+    /// The derivation in force, by entity.
+    pub(super) derivations: BTreeMap<String, Derivation>,
 }
 
 impl CaptureLane {
@@ -84,7 +87,9 @@ impl CaptureLane {
             window: Window::default(),
             maps: BTreeMap::new(),
             stats: CaptureStats::default(),
+            derivations: BTreeMap::new(),
         };
+        lane.count_derivations(&BTreeMap::new())?;
         lane.fence().await?;
         Ok(lane)
     }
@@ -99,7 +104,7 @@ impl CaptureLane {
         self.next = newest.number.next();
         self.progress = newest.positions.iter().filter_map(resumed).collect();
         self.positions = newest.positions;
-        Ok(())
+        self.count_derivations(&newest.derivations)
     }
 
     /// Sets where a source starts, or that it starts over as a new incarnation. Positions that landing already has need not be

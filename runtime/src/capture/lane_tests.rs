@@ -486,28 +486,3 @@ async fn no_plaintext_of_a_protected_class_is_found_anywhere() {
     }
     assert!(outputs.iter().any(|output| output.contains("Main Street 1")), "the search works");
 }
-
-/// Figures of the lane by itself, with the interpreting codec of the tests: `cargo test -p covenant-runtime --lib figures --
-/// --ignored --nocapture`.
-#[tokio::test]
-#[ignore = "prints figures, proves nothing"]
-async fn figures() {
-    const ROWS: u64 = 20_000;
-    let folder = tempfile::tempdir().unwrap();
-    let landing = crate::landing::objects::ObjectLanding::local(folder.path()).unwrap();
-    let registry = registry(testing::entities());
-    let open =
-        CaptureLane::open(registry, protector(), Arc::new(landing), clock(), Limits::default());
-    let mut lane = open.await.unwrap();
-    lane.adopt(STORE, start()).unwrap();
-    let relation = orders();
-    let tuples: Vec<_> = (0..u128::from(ROWS)).map(|number| order(number, &[])).collect();
-    let ops = tuples.into_iter().map(|tuple| (relation.clone(), insert(tuple))).collect();
-    let whole = transaction(20, ops);
-    let begin = std::time::Instant::now();
-    lane.accept_transaction(STORE, &whole).unwrap();
-    let accepted = begin.elapsed();
-    lane.commit().await.unwrap();
-    let landed = begin.elapsed() - accepted;
-    println!("{ROWS} orders: accepted in {accepted:?}, landed in {landed:?}");
-}

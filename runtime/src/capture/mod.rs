@@ -11,10 +11,13 @@
 //! |---|---|
 //! | [`registry`] | which entities listen to a table, a stream, an object |
 //! | [`raw`] | a source's record as it came: what quarantine keeps, encrypted |
+//! | [`input`] | a record of a source and its place |
 //! | [`derive`] | one raw record to changes, or to a quarantined record with every reason |
+//! | [`derivation`] | counts the derivations of every contract: the revision of what is derived |
+//! | [`rederive`] | a landed change once more, by the contract of today |
 //! | [`batch`] | what is accepted but not yet durable, and its bounds |
 //! | [`lane`] | the state machine: accept, commit, acknowledge |
-//! | [`accept`] | events, polled records and retries into the lane |
+//! | [`accept`], [`replayed`] | events, polled records and retries into the lane; landed changes once more |
 //! | [`commit`] | sealing a batch, and settling a commit whose outcome is unknown |
 //! | [`dedup`] | a bounded window over events that came before |
 //! | [`stats`] | counters of what has become durable |
@@ -26,10 +29,14 @@ pub mod accept;
 pub mod batch;
 pub mod commit;
 pub mod dedup;
+pub mod derivation;
 pub mod derive;
+pub mod input;
 pub mod lane;
 pub mod raw;
+pub mod rederive;
 pub mod registry;
+pub mod replayed;
 pub mod stats;
 
 #[cfg(test)]

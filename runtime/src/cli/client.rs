@@ -84,6 +84,13 @@ pub(super) async fn status(config: &Config, json: bool) -> Result<()> {
             job["rows"],
             job["rows_estimated"]
         );
+        if job["refused"] != 0 {
+            println!(
+                "            {} changes keep their old result, the contract of today refuses them; one of them: {}",
+                job["refused"],
+                text(&job["refusal"])
+            );
+        }
     }
     Ok(())
 }

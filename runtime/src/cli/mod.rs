@@ -13,6 +13,7 @@ use crate::app::gap;
 use crate::app::http::{BackfillRequest, QuarantineCommand, ReleaseRequest};
 use crate::app::reconcile_task::ReconcileRequest;
 use crate::app::run::Until;
+use crate::replay::ReplayRequest;
 use crate::telemetry::logs;
 
 /// Everything went well.
@@ -67,6 +68,21 @@ enum Command {
         /// Only one part of the table: `2/8` is the second of eight
         #[arg(long, conflicts_with = "column")]
         chunk: Option<String>,
+    },
+    /// Apply landing commits again, in the warehouse and for Salesforce; a no-op where nothing was lost
+    Replay {
+        /// First landing commit
+        #[arg(long)]
+        from: u64,
+        /// Last landing commit; the newest one where none is named
+        #[arg(long)]
+        to: Option<u64>,
+        /// `sales.order`; all where none is named
+        #[arg(long)]
+        entity: Option<String>,
+        /// Derive the changes again by the contract of today, to win over their old results
+        #[arg(long)]
+        rederive: bool,
     },
     /// Compare sources with targets; exit 1 where differences are left
     Reconcile {
@@ -189,6 +205,10 @@ async fn dispatch(command: Command, config: Config, codecs: Vec<Box<dyn EntityCo
         Command::Backfill { entity, column, from, to, chunk } => {
             let request = BackfillRequest { entity, column, from, to, chunk };
             client::ask(&config, "/api/backfill", &request).await.map(|_| OK)
+        }
+        Command::Replay { from, to, entity, rederive } => {
+            let request = ReplayRequest { from, to, entity, rederive };
+            client::ask(&config, "/api/replay", &request).await.map(|_| OK)
         }
         Command::Deliver { command: Deliver::Release { entity } } => {
             let request = ReleaseRequest { entity };

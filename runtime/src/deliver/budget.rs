@@ -15,6 +15,11 @@ const RESUME_PERCENT: u64 = 75;
 const HOUR_US: i64 = 3_600_000_000;
 /// The allowance is counted over this many hours.
 const WINDOW_HOURS: i64 = 24;
+/// Up to this part of our share a call is made as soon as a row waits, percent.
+const LINGER_FROM_PERCENT: u64 = 50;
+/// Between two calls that are not full, once our share is used up to the last call. Less than a third of the two minutes that
+/// contracts promise for Salesforce.
+pub const LINGER_MAX: Duration = Duration::from_secs(30);
 /// How long to wait before the budget is looked at again.
 pub const BUDGET_RECHECK: Duration = Duration::from_secs(60);
 
@@ -42,6 +47,19 @@ impl Budget {
     /// Our calls in the last 24 hours.
     pub fn spent(&self) -> u64 {
         self.hours.iter().map(|(_, calls)| calls).sum()
+    }
+
+    /// How long rows wait behind the last call for others to share the next one: not at all while more than half of our share
+    /// is left, then longer with every call, up to [`LINGER_MAX`].
+    pub fn linger(&mut self, now_us: i64, share: u64) -> Duration {
+        self.spend(now_us, 0);
+        let from = share.saturating_mul(LINGER_FROM_PERCENT) / 100;
+        let (beyond, room) = (self.spent().saturating_sub(from), share.saturating_sub(from));
+        if beyond == 0 || room == 0 {
+            return Duration::ZERO;
+        }
+        let parts = u32::try_from(beyond.min(room).saturating_mul(1_000) / room).unwrap_or(1_000);
+        LINGER_MAX * parts / 1_000
     }
 
     /// Whether a call may be made. `share` is ours, in calls; `usage` is what the CRM says of everybody's.
@@ -72,6 +90,24 @@ mod tests {
         assert!(!budget.allows(0, 100, None));
         assert!(!budget.allows(23 * HOUR_US, 100, None));
         assert!(budget.allows(24 * HOUR_US, 100, None));
+    }
+
+    #[test]
+    fn the_linger_begins_at_half_of_the_share_and_grows_to_its_bound() {
+        let mut budget = Budget::default();
+        let mut after = |calls| {
+            budget.spend(0, calls);
+            budget.linger(0, 1_000)
+        };
+        assert_eq!(after(500), Duration::ZERO);
+        assert_eq!(after(100), LINGER_MAX / 5);
+        assert_eq!(after(150), LINGER_MAX / 2);
+        assert_eq!(after(250), LINGER_MAX);
+        assert_eq!(after(500), LINGER_MAX, "beyond the share it is bounded");
+        // Calls of a day ago count no more.
+        assert_eq!(budget.linger(24 * HOUR_US, 1_000), Duration::ZERO);
+        // No share at all: nothing is sent, so nothing lingers.
+        assert_eq!(Budget::default().linger(0, 0), Duration::ZERO);
     }
 
     #[test]

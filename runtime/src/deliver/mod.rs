@@ -8,6 +8,7 @@
 //! Ledger calls block: run the lane on a thread of its own.
 
 pub mod budget;
+mod gather;
 mod outcome;
 pub mod record;
 mod removals;
@@ -23,6 +24,7 @@ use covenant_model::floor::Floor;
 use covenant_model::spec::EntitySpec;
 
 use self::budget::{BUDGET_RECHECK, Budget};
+use self::gather::Gather;
 use self::outcome::micros;
 use self::record::{Mapping, Reveal};
 use self::removals::Mass;
@@ -30,8 +32,9 @@ pub use self::removals::Releases;
 use crate::crm::{Crm, MAX_ROWS_PER_CALL};
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
+use crate::landing::reach::{self, Reader};
 use crate::landing::{Epoch, Landing, LandingCommit};
-use crate::ledger::{Ledger, LedgerCounts, Sealer, Work};
+use crate::ledger::{Ledger, LedgerCounts, Sealer, Told, Work};
 use crate::telemetry::freshness::Freshness;
 
 /// Most landing commits folded in one step: sending must not starve behind a long catch-up.
@@ -48,10 +51,20 @@ const FIRST_EPOCH: Epoch = Epoch(1);
 /// Longest time for which Salesforce executes a call, and a minute for the way there and clocks that differ. (Salesforce ends
 /// calls after 10 minutes.)
 pub const CALL_LIFE: Duration = Duration::from_secs(660);
+/// Whom an error about missing commits is about.
+const READER: Reader = Reader {
+    who: "the delivery ledger",
+    place: "delivery",
+    rebuild: "begin with an empty data folder and a new slot, which reads every table again, and set the delivery revisions \
+              in Salesforce back to nothing",
+};
 /// Name of the ledger's note with the call budget.
 const BUDGET_NOTE: &str = "budget";
 /// Name of the note with the time before which calls were made that this ledger does not know, microseconds since 1970.
 const UNKNOWN_CALLS_NOTE: &str = "unknown calls may run until";
+
+/// Changes by the name of their entity.
+type Named = Vec<(String, Change)>;
 
 /// What one step did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -122,6 +135,7 @@ pub struct DeliverLane {
     held: BTreeMap<(String, Mass), u64>,
     allowed: BTreeSet<(String, Mass)>,
     totals: Stepped,
+    gather: Gather,
 }
 
 impl DeliverLane {
@@ -154,6 +168,7 @@ impl DeliverLane {
             held: BTreeMap::new(),
             allowed: BTreeSet::new(),
             totals: Stepped::default(),
+            gather: Gather::default(),
         })
     }
 
@@ -164,6 +179,13 @@ impl DeliverLane {
     /// used up, `Fenced` where a later instance delivers, `SchemaMismatch` where the CRM does not know our fields.
     pub async fn step(&mut self) -> Result<Stepped> {
         let mut done = Stepped { folded: self.fold().await?, ..Stepped::default() };
+        let now_us = self.parts.env.clock.now_us();
+        let linger = self.budget.linger(now_us, self.parts.daily_share);
+        if self.gather.lingers(now_us, linger) {
+            self.remember(&done);
+            return Ok(done);
+        }
+        self.gather.begin();
         let sent = self.send(&mut done).await;
         self.remember(&done);
         sent.map(|()| done)
@@ -202,6 +224,7 @@ impl DeliverLane {
     fn take(&mut self, mapping: &Mapping, work: Work) -> Result<Vec<crate::ledger::Pending>> {
         let now_us = self.parts.env.clock.now_us();
         let mut rows = self.parts.ledger.pending(&mapping.entity, work, now_us, ROWS_PER_STEP)?;
+        self.gather.full |= rows.len() >= MAX_ROWS_PER_CALL;
         let floor = self.parts.epoch.0.saturating_mul(REVISIONS_PER_EPOCH);
         for row in &mut rows {
             if self.unknown_calls_until_us > now_us {
@@ -226,30 +249,37 @@ impl DeliverLane {
     async fn fold(&mut self) -> Result<u64> {
         let mut folded = 0;
         for _ in 0..FOLDS_PER_STEP {
-            let next = self.parts.ledger.folded()?.next();
-            let Some(commit) = self.parts.landing.commit_at(next).await? else { break };
-            let changes = self.changes(&commit).await?;
+            let last = self.parts.ledger.folded()?;
+            let next = last.next();
+            let landing = self.parts.landing.as_ref();
+            let Some(commit) = reach::following(landing, last, READER).await? else { break };
+            let (live, again) = self.changes(&commit).await?;
             let floors = commit.floors.iter().filter(|f| self.entities.contains_key(&f.entity));
             let floors: Vec<Floor> = floors.cloned().collect();
-            self.parts.ledger.fold(next, &floors, &changes)?;
+            let told = Told { floors: &floors, changes: &live, again: &again };
+            self.gather.rows += self.parts.ledger.fold_all(next, told)?;
             folded += 1;
         }
         Ok(folded)
     }
 
-    async fn changes(&self, commit: &LandingCommit) -> Result<Vec<(String, Change)>> {
-        let mut changes = Vec::new();
+    /// The changes of a commit: those that it tells first, and those that it tells again.
+    async fn changes(&self, commit: &LandingCommit) -> Result<(Named, Named)> {
+        let (mut live, mut again) = (Named::new(), Named::new());
         for file in &commit.files {
             if let Some(entity) = self.entities.get(&file.entity) {
                 let mut read = self.parts.landing.changes(entity, file).await?;
-                // The ledger keeps since when a row waits, and an event waits since it was landed.
-                for change in read.iter_mut().filter(|c| entity.tells_events(&c.source)) {
+                // The ledger keeps since when a row waits; an event, and what is told again, waits since it was landed.
+                for change in
+                    read.iter_mut().filter(|c| file.again || entity.tells_events(&c.source))
+                {
                     change.committed_at_us = commit.written_at_us;
                 }
+                let changes = if file.again { &mut again } else { &mut live };
                 changes.extend(read.into_iter().map(|change| (entity.name.clone(), change)));
             }
         }
-        Ok(changes)
+        Ok((live, again))
     }
 
     /// Tells the ledger that a call for these rows begins.
@@ -276,6 +306,7 @@ impl DeliverLane {
             return Err(error);
         }
         self.budget.spend(now_us, 1);
+        self.gather.last_call_us = Some(now_us);
         Ok(())
     }
 
@@ -300,6 +331,17 @@ impl DeliverLane {
         if let Err(error) = kept {
             tracing::warn!(%error, "the call budget was not kept");
         }
+    }
+
+    /// Everything that waits goes now and from now on: the process drains.
+    pub fn drain(&mut self) {
+        self.gather.draining = true;
+    }
+
+    /// How long rows wait for others to share a call, as the budget stands.
+    pub fn linger(&mut self) -> Duration {
+        let now_us = self.parts.env.clock.now_us();
+        self.budget.linger(now_us, self.parts.daily_share)
     }
 
     /// From commit in the source to delivered, by entity.

@@ -38,7 +38,7 @@ impl Releases {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(entity.to_owned());
     }
 
-    fn take(&self, entity: &str) -> bool {
+    pub(crate) fn take(&self, entity: &str) -> bool {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(entity)
     }
 }

@@ -120,6 +120,15 @@ impl Protector {
         from_canonical(&plain).ok_or_else(|| unreadable("holds no value"))
     }
 
+    /// Decrypts a landed value, to derive its change again. Not audited: it stays in memory and is protected anew; what shows it
+    /// to somebody must audit.
+    ///
+    /// # Errors
+    /// As [`Protector::reveal`].
+    pub(crate) fn open_value(&self, entity: &str, field: &str, cipher: &str) -> Result<Value> {
+        self.decrypt(entity, field, cipher)
+    }
+
     /// The same as bytes.
     pub fn short_digest(&self, parts: &[&[u8]]) -> [u8; TOKEN_BYTES] {
         tag(&self.digests, parts)
@@ -245,6 +254,17 @@ impl Suite {
             .decrypt(&Nonce::<Aes256Gcm>::from(nonce), payload)
             .map_err(|_| unreadable("was changed, moved to another field, or has another key"))
     }
+}
+
+/// Whether a text has the form of a ciphertext.
+pub(crate) fn is_sealed(text: &str) -> bool {
+    name_of(text).is_ok()
+}
+
+/// Whether a text has the form of a token.
+pub(crate) fn is_token(text: &str) -> bool {
+    text.len() == 2 * TOKEN_BYTES
+        && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
 /// Key id and class of a ciphertext.

@@ -46,6 +46,7 @@ fn commit(number: u64, epoch: u64) -> LandingCommit {
         resolutions: Vec::new(),
         gaps: Vec::new(),
         floors: Vec::new(),
+        derivations: Default::default(),
     }
 }
 

@@ -65,6 +65,11 @@ impl MemoryLanding {
         self.lock().objects.insert(path.to_owned(), bytes);
     }
 
+    /// Removes an object: what retention does.
+    pub fn remove(&self, path: &str) {
+        self.lock().objects.remove(path);
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         // A panic elsewhere leaves whole objects behind: nothing is half done under this lock.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)

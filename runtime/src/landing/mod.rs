@@ -9,12 +9,14 @@
 //! | [`parquet`] | changes to Parquet and back, columns found by field id |
 //! | [`objects`] | landing on any object store; a local folder is one |
 //! | [`memory`] | the same in memory, with faults to order, for simulations and tests |
+//! | [`reach`] | the next commit of a reader, and a refusal where landing no longer holds it |
 
 pub mod manifest;
 pub mod memory;
 pub mod objects;
 pub mod parquet;
 mod parquet_read;
+pub mod reach;
 
 #[cfg(test)]
 mod conformance_tests;
@@ -27,7 +29,7 @@ use async_trait::async_trait;
 use covenant_model::change::Change;
 use covenant_model::floor::Floor;
 use covenant_model::record::Violation;
-use covenant_model::version::{Incarnation, Lsn};
+use covenant_model::version::{Incarnation, Lsn, Revision};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
@@ -84,11 +86,12 @@ pub enum SourcePosition {
         /// Object -> end of the last window, microseconds since 1970.
         polled_to_us: BTreeMap<String, i64>,
     },
-    /// A backfill: where its next chunk starts.
+    /// A backfill, out of a table or (a replay) out of landing: where its next chunk starts.
     Backfill {
-        /// Entity.
+        /// Entity; `*`: a replay of all.
         entity: String,
-        /// Texts of the key columns behind which the next chunk starts; none: from the start.
+        /// Texts of the key columns behind which the next chunk starts, or the number of the last commit that was replayed;
+        /// none: from the start.
         after: Option<Vec<String>>,
         /// Rows landed so far.
         rows: u64,
@@ -116,6 +119,25 @@ pub struct DataFile {
     /// them. None where all rows are events; those count from the landing commit, which is what a producer waits for.
     #[serde(default)]
     pub committed_at_us: Option<(i64, i64)>,
+    /// Its changes stand in an earlier commit already: they were replayed, or derived again. They are history, whose freshness
+    /// is not measured.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub again: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes a reference
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// Which derivation of an entity's contract is in force. A change that is derived by a later one wins over the old result of
+/// the same change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Derivation {
+    /// What derives: digest of the contract, and the number of the runtime's own rules.
+    pub by: String,
+    /// How many other derivations there were before it; every change carries it in its version.
+    pub revision: Revision,
 }
 
 /// A record that was refused. The payload is encrypted whole; reasons and key hold no PII.
@@ -180,6 +202,9 @@ pub struct LandingCommit {
     /// behind it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub floors: Vec<Floor>,
+    /// The derivation in force of every entity that was ever landed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub derivations: BTreeMap<String, Derivation>,
 }
 
 /// An accepted gap: the source goes on as a new incarnation, and every table of it is read again.

@@ -212,6 +212,7 @@ pub(super) fn data_file(
         bytes: bytes as u64,
         sha256,
         committed_at_us: times().min().zip(times().max()),
+        again: false,
     }
 }
 

@@ -42,10 +42,10 @@ impl<'a> Fold<'a> {
     }
 
     /// Folds one change, and whatever follows from a move.
-    pub(super) fn change(&mut self, entity: &str, change: &Change) -> Result<()> {
+    pub(super) fn change(&mut self, entity: &str, change: &Change, again: bool) -> Result<()> {
         let groups = change.state.groups.len();
         let (_, position, _) = change.version.parts();
-        let told = Told { at_us: change.committed_at_us, history: position.is_read() };
+        let told = Told { at_us: change.committed_at_us, history: again || position.is_read() };
         let floor = self.floor(entity)?;
         let slot = self.slot(entity, &change.key, groups)?;
         let joined = slot.row.state.join(&change.state);

@@ -7,6 +7,7 @@
 mod calls;
 mod floors;
 mod fold;
+mod format;
 mod leaving;
 pub mod sqlite;
 mod store;
@@ -162,6 +163,17 @@ pub struct LedgerRow {
     pub crm_id: Option<String>,
 }
 
+/// What a landing commit tells.
+#[derive(Clone, Copy, Debug)]
+pub struct Told<'a> {
+    /// Floors that it raises.
+    pub floors: &'a [Floor],
+    /// Entity name and change.
+    pub changes: &'a [(String, Change)],
+    /// Changes that stand in an earlier commit already: what changes by them is history, and waits behind what happens now.
+    pub again: &'a [(String, Change)],
+}
+
 /// The ledger. **Folding a commit and remembering its number is one transaction**; so is recording outcomes. Calls block: run
 /// the lane that owns a ledger on a thread of its own.
 pub trait Ledger: Send {
@@ -181,7 +193,15 @@ pub trait Ledger: Send {
         number: CommitNumber,
         floors: &[Floor],
         changes: &[(String, Change)],
-    ) -> Result<u64>;
+    ) -> Result<u64> {
+        self.fold_all(number, Told { floors, changes, again: &[] })
+    }
+
+    /// The same, with what the commit tells again.
+    ///
+    /// # Errors
+    /// As [`Ledger::fold`].
+    fn fold_all(&mut self, number: CommitNumber, told: Told<'_>) -> Result<u64>;
 
     /// Up to `limit` waiting rows of an entity whose time has come, oldest first. A row is held back while its record is
     /// still to be rekeyed to the key that the row moved to.
@@ -211,6 +231,9 @@ pub trait Ledger: Send {
     /// Old keys of a moved row turned out to have records besides the one that the row keeps: those stay with the old keys,
     /// whose tombstones are then delivered as any other.
     fn part(&mut self, row: &Pending, olds: &[Key]) -> Result<()>;
+
+    /// Since when the longest waiting live row of an entity waits (parked ones too, history not), microseconds since 1970.
+    fn oldest_live(&mut self, entity: &str) -> Result<Option<i64>>;
 
     /// Rows by state, by entity.
     fn counts(&mut self) -> Result<BTreeMap<String, LedgerCounts>>;

@@ -4,16 +4,18 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use covenant_model::change::{Change, Key};
-use covenant_model::floor::Floor;
+use covenant_model::change::Key;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::calls;
 use super::floors;
 use super::fold::Fold;
+use super::format;
 use super::leaving;
-use super::store::{self, COLUMNS, SCHEMA, corrupt, signed, status_number, storage, unsigned};
-use super::{Digest, Ledger, LedgerCounts, LedgerRow, Outcome, Pending, Sealer, Status, Work};
+use super::store::{self, COLUMNS, corrupt, signed, status_number, storage, unsigned};
+use super::{
+    Digest, Ledger, LedgerCounts, LedgerRow, Outcome, Pending, Sealer, Status, Told, Work,
+};
 use crate::crm::external_id_of;
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::landing::CommitNumber;
@@ -37,7 +39,8 @@ impl SqliteLedger {
     /// Opens or creates the file.
     ///
     /// # Errors
-    /// `Storage` where it cannot be opened; `Corrupt` where it is no ledger; `Config` where it was written under another key.
+    /// `Storage` where it cannot be opened; `Corrupt` where it is no ledger; `Config` where it was written under another key;
+    /// `SchemaMismatch` where another version of the runtime wrote it.
     pub fn open(path: &Path, sealer: Arc<dyn Sealer>) -> Result<Self> {
         Self::with(Connection::open(path).map_err(storage)?, sealer)
     }
@@ -56,7 +59,7 @@ impl SqliteLedger {
             .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")
             .map_err(storage)?;
         connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(storage)?;
-        connection.execute_batch(SCHEMA).map_err(storage)?;
+        format::prepare(&connection)?;
         let mut ledger = Self { connection, sealer };
         ledger.check_key()?;
         Ok(ledger)
@@ -113,12 +116,7 @@ impl Ledger for SqliteLedger {
         folded(&self.connection)
     }
 
-    fn fold(
-        &mut self,
-        number: CommitNumber,
-        floors: &[Floor],
-        changes: &[(String, Change)],
-    ) -> Result<u64> {
+    fn fold_all(&mut self, number: CommitNumber, told: Told<'_>) -> Result<u64> {
         let sealer = Arc::clone(&self.sealer);
         let transaction = self.begin()?;
         let last = folded(&transaction)?;
@@ -137,12 +135,15 @@ impl Ledger for SqliteLedger {
             ));
         }
         let mut changed = 0;
-        for floor in floors {
+        for floor in told.floors {
             changed += floors::raise(&transaction, sealer.as_ref(), floor)?;
         }
         let mut fold = Fold::new(&transaction, sealer.as_ref());
-        for (entity, change) in changes {
-            fold.change(entity, change)?;
+        for (entity, change) in told.changes {
+            fold.change(entity, change, false)?;
+        }
+        for (entity, change) in told.again {
+            fold.change(entity, change, true)?;
         }
         changed += fold.finish()?;
         set_note(&transaction, FOLDED_NOTE, &number.0.to_string())?;
@@ -267,6 +268,19 @@ impl Ledger for SqliteLedger {
             .execute(params![row.entity, row.key.canonical(), store::keys_json(&kept)?])
             .map_err(storage)?;
         transaction.commit().map_err(storage)
+    }
+
+    fn oldest_live(&mut self, entity: &str) -> Result<Option<i64>> {
+        // Two short looks into the index `due`: it is asked for with every look at the page.
+        let one = "SELECT min(waiting_since) FROM rows WHERE entity = ?1 AND status IN (1, 2) AND history = 0 AND alive =";
+        let sql = format!(
+            "SELECT min(since) FROM (SELECT ({one} 0) AS since UNION ALL SELECT ({one} 1))"
+        );
+        self.connection
+            .prepare_cached(&sql)
+            .map_err(storage)?
+            .query_row(params![entity], |row| row.get(0))
+            .map_err(storage)
     }
 
     fn counts(&mut self) -> Result<BTreeMap<String, LedgerCounts>> {

@@ -9,7 +9,8 @@ use covenant_model::value::{LogicalType, Value, decimal_to_text};
 use covenant_model::version::{Incarnation, Lsn};
 
 use super::{Told, content};
-use crate::capture::derive::{Deriver, RowInput};
+use crate::capture::derive::Deriver;
+use crate::capture::input::RowInput;
 use crate::capture::registry::{Binding, Bound};
 use crate::crm::external_id_of;
 use crate::error::{ErrorKind, Result, RuntimeError};

@@ -1,8 +1,13 @@
 //! Every metric's name, once: dashboards and alarms quote them (`docs/operations.md`).
 
+/// Tells whether a lane is up.
+pub fn lane_up(lane: &'static str, up: bool) {
+    metrics::gauge!(LANE_UP, "lane" => lane).set(if up { 1.0 } else { 0.0 });
+}
+
 /// Changes landed, by entity and source.
 pub const CHANGES_LANDED: &str = "covenant_changes_landed_total";
-/// Records quarantined, by entity and source.
+/// Records quarantined, by entity.
 pub const QUARANTINED: &str = "covenant_quarantined_total";
 /// Refused records that wait for a person, by entity.
 pub const QUARANTINE_WAITING: &str = "covenant_quarantine_waiting";
@@ -28,5 +33,5 @@ pub const OLDEST_WAITING_SECONDS: &str = "covenant_oldest_waiting_seconds";
 pub const DELIVERY_ROWS: &str = "covenant_delivery_rows";
 /// Rows that a backfill has landed, by entity.
 pub const BACKFILL_ROWS: &str = "covenant_backfill_rows";
-/// Differences that the last reconciliation left.
+/// Differences that the last reconciliation left, by entity and target.
 pub const RECONCILE_DIFFERENCES: &str = "covenant_reconcile_differences";

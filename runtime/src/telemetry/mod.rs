@@ -3,6 +3,7 @@
 //! Deliberately absent: decisions. Lanes write here; nothing reads a decision back out.
 
 pub mod freshness;
+pub mod introduce;
 pub mod logs;
 pub mod metric_names;
 pub mod status;

@@ -61,6 +61,10 @@ pub struct BackfillStatus {
     pub rows_estimated: u64,
     /// `running`, `paused: live freshness`, `done`
     pub state: String,
+    /// Of a re-derivation: changes that the contract of today refuses, whose old results stand.
+    pub refused: u64,
+    /// One of the reasons, without values.
+    pub refusal: Option<String>,
 }
 
 /// A model's last run.

@@ -176,6 +176,20 @@ impl EntityCodec for SpecCodec {
         }
     }
 
+    fn check_fields(&self, record: &Record) -> Result<(), Violations> {
+        let mut all = Vec::new();
+        for (field, cell) in self.spec.fields.iter().zip(&record.cells) {
+            match cell {
+                Cell::Value(Value::Null) => {
+                    null(field, &mut all);
+                }
+                Cell::Value(value) => check(field, value, &mut all),
+                Cell::Absent => {}
+            }
+        }
+        if all.is_empty() { Ok(()) } else { Err(Violations { key: None, all }) }
+    }
+
     fn decode_salesforce(&self, source: &str, json: &[u8]) -> Result<Record, Violations> {
         let object = self.object(json)?;
         self.object_record(source, &object)

@@ -111,6 +111,7 @@ pub async fn land_with(
         resolutions: Vec::new(),
         gaps: Vec::new(),
         floors,
+        derivations: Default::default(),
     };
     landing.commit(&commit).await.unwrap();
 }

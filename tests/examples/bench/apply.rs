@@ -118,6 +118,7 @@ impl Bench {
             resolutions: Vec::new(),
             gaps: Vec::new(),
             floors: Vec::new(),
+            derivations: Default::default(),
         };
         self.landing.commit(&commit).await.map_err(|refused| match refused {
             CommitRefused::Unknown(error) => Failure::from(error),

@@ -57,6 +57,8 @@ enum Mutation {
     NoRevisionRule,
     /// A record changes its key while calls under the old one may still execute.
     RekeyAtOnce,
+    /// What is derived by a corrected contract has the revision of what was derived before.
+    OneRevision,
 }
 
 fn number(name: &str) -> Option<u64> {
@@ -102,6 +104,7 @@ fn broken_parts_are_found() {
         Mutation::UnchangedIsNull,
         Mutation::NoRevisionRule,
         Mutation::RekeyAtOnce,
+        Mutation::OneRevision,
     ];
     for mutation in broken {
         let found = (0..MUTATION_SEEDS).find_map(|seed| {

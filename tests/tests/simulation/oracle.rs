@@ -2,12 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use covenant_model::change::{Key, Protect, Site};
 use covenant_model::columns::{self, ColumnPart};
 use covenant_model::join::RowState;
+use covenant_model::spec::EntitySpec;
 use covenant_model::value::{Value, decimal_to_text};
+use covenant_model::version::Version;
 use covenant_runtime::crm::{CrmValue, external_id_of};
 use covenant_runtime::deliver::record::{Reveal, RevealSite};
 use covenant_runtime::landing::{CommitNumber, Landing};
+use covenant_runtime::ledger::Ledger;
 use futures::executor::block_on;
 
 use super::parts::ACME;
@@ -40,6 +44,7 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
     let events = events(world);
     let stored = warehouse("sales.order_event", world, &events)?;
     same("warehouse sales.order_event", &stored, &events)?;
+    tokens(world)?;
     quarantine(world)
 }
 
@@ -160,6 +165,56 @@ fn text(value: &Value) -> String {
             format!("<{}>", value.kind())
         }
     }
+}
+
+/// Every token is that of its plaintext under the class that the contracts have now, whatever they had when it was landed.
+fn tokens(world: &World) -> Result<(), String> {
+    for entity in &world.contracts.entities {
+        let mut ledger = world.ledger.clone();
+        let kept = ledger.scan(&entity.name, None, usize::MAX >> 1).map_err(|e| e.to_string())?;
+        let kept = kept.into_iter().map(|row| ("the ledger", row.key, row.state));
+        let table = world.store.table(&entity.name);
+        let rows = table.rows().iter();
+        let rows = rows.map(|(key, state)| ("the warehouse", key.clone(), state.clone()));
+        for (place, key, state) in rows.chain(kept) {
+            if let Some(field) = stale_token(world, entity, &key, &state)? {
+                let key = external_id_of(&key);
+                return Err(format!("{place}: {field} of {} {key} has an old token", entity.name));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A field whose token is not that of its plaintext.
+fn stale_token(
+    world: &World,
+    entity: &EntitySpec,
+    key: &Key,
+    state: &RowState,
+) -> Result<Option<String>, String> {
+    for (ix, group) in state.groups.iter().enumerate() {
+        let Some(group) = group else { continue };
+        let stored: Vec<_> = columns::of_group(entity, ix).into_iter().zip(&group.values).collect();
+        for pair in stored.windows(2) {
+            let [(cipher, Value::Text(sealed)), (_, Value::Text(token))] = pair else { continue };
+            if cipher.part != ColumnPart::Cipher {
+                continue;
+            }
+            let spec = &entity.fields[cipher.field];
+            let class = &spec.pii.as_ref().unwrap().class;
+            let site = RevealSite { entity: &entity.name, field: &spec.name, class, ty: &spec.ty };
+            let plain = reveal().reveal(&site, sealed).map_err(|error| error.to_string())?;
+            let version = Version::from_packed(0).unwrap();
+            let site = Site { entity: &entity.name, field: &spec.name, class, key, version };
+            let wanted =
+                world.contracts.protector.token(&site, &plain).map_err(|e| e.to_string())?;
+            if *token != wanted {
+                return Ok(Some(spec.name.clone()));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Records that are not flagged as deleted.

@@ -8,9 +8,8 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use covenant_model::change::{Change, Key};
 use covenant_model::codec::EntityCodec;
-use covenant_model::floor::Floor;
 use covenant_model::manifest::Manifest;
-use covenant_model::spec::EntitySpec;
+use covenant_model::spec::{EntitySpec, Protection};
 use covenant_runtime::capture::Registry;
 use covenant_runtime::error::Result;
 use covenant_runtime::keys::local::LocalKeys;
@@ -22,8 +21,9 @@ use covenant_runtime::landing::{
 };
 use covenant_runtime::ledger::sqlite::SqliteLedger;
 use covenant_runtime::ledger::{
-    Digest, Ledger, LedgerCounts, LedgerRow, Outcome, Pending, Sealer, Work,
+    Digest, Ledger, LedgerCounts, LedgerRow, Outcome, Pending, Sealer, Told, Work,
 };
+use covenant_tests::under::Under;
 
 /// The entities that the simulation moves.
 const ENTITIES: [&str; 3] = ["sales.customer", "sales.order", "sales.order_event"];
@@ -35,19 +35,46 @@ pub(crate) struct Acme {
     pub(crate) protector: Arc<Protector>,
 }
 
+/// Acme before a contract was corrected: a field stood under another class, so its tokens joined with nobody's.
+pub(crate) static BEFORE: LazyLock<Acme> = LazyLock::new(|| {
+    let mut entities = ACME.entities.clone();
+    for entity in &mut entities {
+        entity.contract_hash = "0".repeat(64);
+        for pii in entity.fields.iter_mut().filter_map(|field| field.pii.as_mut()) {
+            if pii.protect == Protection::Encrypt {
+                pii.class = "misnamed".to_owned();
+            }
+        }
+    }
+    Acme::of(entities)
+});
+
 pub(crate) static ACME: LazyLock<Acme> = LazyLock::new(|| {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../generated/manifest.json");
     let manifest: Manifest = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     let entities: Vec<EntitySpec> =
         ENTITIES.iter().map(|name| manifest.entity(name).unwrap().clone()).collect();
-    let codecs: Vec<Arc<dyn EntityCodec>> =
-        acme_pipeline::registry().into_iter().map(Arc::from).collect();
-    let registry = Arc::new(Registry::new(entities.clone(), &codecs).unwrap());
-    let protector = Arc::new(Protector::new(Arc::new(LocalKeys::fixed([7; 32]))).unwrap());
-    Acme { entities, registry, protector }
+    Acme::of(entities)
 });
 
 impl Acme {
+    fn of(entities: Vec<EntitySpec>) -> Self {
+        let hash = |name: &str| {
+            let entity = entities.iter().find(|entity| entity.name == name);
+            entity.map(|entity| &*String::leak(entity.contract_hash.clone()))
+        };
+        let codecs: Vec<Arc<dyn EntityCodec>> = acme_pipeline::registry()
+            .into_iter()
+            .filter_map(|codec| {
+                let hash = hash(codec.entity())?;
+                Some(Arc::new(Under(Arc::from(codec), hash)) as Arc<dyn EntityCodec>)
+            })
+            .collect();
+        let registry = Arc::new(Registry::new(entities.clone(), &codecs).unwrap());
+        let protector = Arc::new(Protector::new(Arc::new(LocalKeys::fixed([7; 32]))).unwrap());
+        Self { entities, registry, protector }
+    }
+
     pub(crate) fn entity(&self, name: &str) -> &EntitySpec {
         self.entities.iter().find(|entity| entity.name == name).unwrap()
     }
@@ -89,13 +116,8 @@ impl Ledger for Kept {
     fn folded(&mut self) -> Result<CommitNumber> {
         self.lock().folded()
     }
-    fn fold(
-        &mut self,
-        number: CommitNumber,
-        floors: &[Floor],
-        changes: &[(String, Change)],
-    ) -> Result<u64> {
-        self.lock().fold(number, floors, changes)
+    fn fold_all(&mut self, number: CommitNumber, told: Told<'_>) -> Result<u64> {
+        self.lock().fold_all(number, told)
     }
     fn pending(
         &mut self,
@@ -120,6 +142,9 @@ impl Ledger for Kept {
     }
     fn part(&mut self, row: &Pending, olds: &[Key]) -> Result<()> {
         self.lock().part(row, olds)
+    }
+    fn oldest_live(&mut self, entity: &str) -> Result<Option<i64>> {
+        self.lock().oldest_live(entity)
     }
     fn counts(&mut self) -> Result<BTreeMap<String, LedgerCounts>> {
         self.lock().counts()

@@ -1,6 +1,6 @@
 //! One instance of the runtime: the real lanes over systems that outlive it.
 
-use covenant_model::version::{Incarnation, Lsn};
+use covenant_model::version::{Incarnation, Lsn, Revision};
 use covenant_runtime::apply::ApplyLane;
 use covenant_runtime::backfill::lane::{AlwaysOpen, BackfillLane, Job, LaneSettings};
 use covenant_runtime::capture::{BatchSeq, CaptureLane, Limits};
@@ -9,6 +9,7 @@ use covenant_runtime::error::Result;
 use covenant_runtime::keys::audit::MemoryAudit;
 use covenant_runtime::keys::seams::DeliveryReveal;
 use covenant_runtime::landing::SourcePosition;
+use covenant_runtime::replay::{PortionLimits, ReplayJob, ReplayLane, ReplayRequest};
 use covenant_runtime::source::poll::PollLane;
 use covenant_runtime::source::{DatumAt, RowOp, StreamItem, Transaction};
 use covenant_runtime::warehouse::memory::MemoryWarehouse;
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Mutation;
-use super::parts::{ACME, Turned};
+use super::parts::{ACME, Acme, Turned};
 use super::rows::Table;
 use super::world::World;
 
@@ -26,8 +27,14 @@ pub(crate) const STREAM: &str = "order-events";
 /// Calls a day: never the limit here.
 const DAILY_SHARE: u64 = 1_000_000;
 
+/// Portions are small, so that a crash falls between two.
+const PORTION: PortionLimits = PortionLimits { rows: 9, commits: 5 };
+
 /// The lanes of one instance. Dropping it is SIGKILL.
 pub(crate) struct Process {
+    /// The contracts that it was built from.
+    contracts: &'static Acme,
+    pub(crate) replay: ReplayLane,
     pub(crate) capture: CaptureLane,
     pub(crate) backfill: BackfillLane,
     /// None until the warehouse could be opened.
@@ -44,9 +51,10 @@ impl Process {
     /// Starts from what landing says.
     pub(crate) async fn start(world: &World) -> Result<Self> {
         let clock = Arc::clone(&world.env.clock);
+        let contracts = world.contracts;
         let mut capture = CaptureLane::open(
-            Arc::clone(&ACME.registry),
-            Arc::clone(&ACME.protector),
+            Arc::clone(&contracts.registry),
+            Arc::clone(&contracts.protector),
             world.landing(),
             Arc::clone(&clock),
             Limits::default(),
@@ -64,9 +72,19 @@ impl Process {
             Some(SourcePosition::Salesforce { polled_to_us, .. }) => polled_to_us.clone(),
             Some(_) | None => BTreeMap::new(),
         };
-        let objects = ACME.registry.objects();
+        let mut deriver = capture.deriver().clone();
+        if world.mutation == Mutation::OneRevision {
+            deriver.stamping(|_| Revision(0));
+        }
+        let mut replay = ReplayLane::new(world.landing(), deriver, Arc::new(AlwaysOpen), PORTION);
+        for (job, position) in ReplayJob::unfinished(capture.positions()) {
+            replay.resume(job, Some(&position));
+        }
+        let objects = contracts.registry.objects();
         let poll = PollLane::new(world.gateway.clone(), world.env.clone(), objects, polled);
         let mut process = Self {
+            contracts,
+            replay,
             capture,
             backfill,
             apply: None,
@@ -89,7 +107,8 @@ impl Process {
     pub(crate) async fn apply_lane(&mut self, world: &World) -> Result<&mut ApplyLane> {
         if self.apply.is_none() {
             let faults = world.trouble.clone();
-            let warehouse = MemoryWarehouse::new(world.store.clone(), &ACME.entities, faults);
+            let warehouse =
+                MemoryWarehouse::new(world.store.clone(), &self.contracts.entities, faults);
             let epoch = self.capture.epoch();
             let (landing, env) = (world.landing(), world.env.clone());
             let lane = ApplyLane::open(landing, Box::new(warehouse), Vec::new(), env, epoch);
@@ -112,7 +131,7 @@ impl Process {
                 call_life: world.call_life(),
                 releases: Releases::default(),
             };
-            self.deliver = Some(DeliverLane::new(parts, &ACME.entities)?);
+            self.deliver = Some(DeliverLane::new(parts, &self.contracts.entities)?);
         }
         Ok(self.deliver.as_mut().unwrap())
     }
@@ -178,6 +197,35 @@ impl Process {
         }
         self.capture.accept_chunk(STORE, &chunk)?;
         Ok(Some(chunk.rows.len()))
+    }
+
+    /// Orders a replay of everything that is landed.
+    pub(crate) fn order_replay(&mut self, rederive: bool) -> Result<()> {
+        let request = ReplayRequest { from: 1, rederive, ..ReplayRequest::default() };
+        let (newest, known) = (self.capture.last_commit(), self.capture.positions());
+        let job = ReplayJob::asked(&request, newest, &[], known).unwrap();
+        if self.capture.position(&job.id).is_none() {
+            self.capture.adopt(&job.id, job.position(None, 0))?;
+        }
+        let position = self.capture.position(&job.id).cloned();
+        self.replay.resume(job, position.as_ref());
+        Ok(())
+    }
+
+    /// One portion of a replay; changes in it.
+    pub(crate) async fn replay_step(&mut self, world: &World) -> Result<Option<u64>> {
+        let Some(portion) = self.replay.step().await? else { return Ok(None) };
+        assert_eq!(portion.refused, 0, "{:?}", portion.refusal);
+        if !portion.changes.is_empty() {
+            world.count("a change was derived again");
+        }
+        if !portion.files.is_empty() {
+            world.count("a commit was replayed");
+        }
+        let changes =
+            portion.changes.len() as u64 + portion.files.iter().map(|f| f.rows).sum::<u64>();
+        self.capture.accept_replay(portion)?;
+        Ok(Some(changes))
     }
 
     /// Polls what is due; records found.

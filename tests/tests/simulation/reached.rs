@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 
 /// Every situation that some seed must have brought about.
-pub(crate) const WANTED: [&str; 21] = [
+pub(crate) const WANTED: [&str; 24] = [
     "a failed step that heals",
     "a call that executed late",
+    "a change was derived again",
     "a chunk was read again",
+    "a commit was replayed",
+    "a contract was corrected",
     "a crash",
     "a key change",
     "a ledger was lost",

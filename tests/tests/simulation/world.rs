@@ -23,7 +23,7 @@ use super::Mutation;
 use super::chance::{Dice, Hand, START_US, Trouble};
 use super::invariants::Watch;
 use super::late::LateCrm;
-use super::parts::{ACME, Kept, Overwriting};
+use super::parts::{ACME, Acme, BEFORE, Kept, Overwriting};
 use super::postgres::Server;
 use super::process::{Process, STREAM, job};
 use super::reached::Reached;
@@ -64,6 +64,10 @@ pub(crate) struct World {
     pub(crate) producer: Producer,
     /// Record id -> what a person chose last.
     pub(crate) tiers: BTreeMap<String, String>,
+    /// What an instance that starts now is built from.
+    pub(crate) contracts: &'static Acme,
+    /// Everything that was landed under the contracts of before is to be derived again.
+    rederive: bool,
     process: Option<Process>,
     /// An instance that does not know that another has taken over.
     zombie: Option<Process>,
@@ -101,6 +105,8 @@ impl World {
             jobs: vec![job(1, Table::Customers), job(2, Table::Orders)],
             producer: Producer::default(),
             tiers: BTreeMap::new(),
+            contracts: if dice.once_in(2) { &BEFORE } else { &ACME },
+            rederive: false,
             process: None,
             zombie: None,
             watch: Watch::default(),
@@ -123,6 +129,7 @@ impl World {
             | Mutation::StampWithTheRead
             | Mutation::NoRevisionRule
             | Mutation::RekeyAtOnce
+            | Mutation::OneRevision
             | Mutation::UnchangedIsNull => Arc::new(self.memory.clone()),
         }
     }
@@ -257,10 +264,20 @@ impl World {
         if self.process.take().is_some() {
             self.count("a crash");
         }
+        self.correct();
         if self.dice.once_in(LEDGER_LOST_ONCE_IN) {
             self.say(|| "and its disk is gone".to_owned());
             self.count("a ledger was lost");
             self.ledger = Kept::new();
+        }
+    }
+
+    /// The next instance is built from the corrected contracts.
+    fn correct(&mut self) {
+        if !std::ptr::eq(self.contracts, &raw const *ACME) && self.dice.once_in(2) {
+            self.say(|| "the next instance has the corrected contracts".to_owned());
+            self.count("a contract was corrected");
+            (self.contracts, self.rederive) = (&ACME, true);
         }
     }
 
@@ -276,6 +293,7 @@ impl World {
     fn take_over(&mut self, at: usize) {
         self.say(|| format!("{at}: another instance is to take over"));
         self.zombie = self.process.take();
+        self.correct();
     }
 
     /// The overtaken instance goes on with what it has; it must not get anything through once another has begun.
@@ -337,7 +355,16 @@ impl World {
                 self.answer(&mut process);
             }
             44..=46 => self.send_events(&mut process)?,
-            47..=51 => {
+            50 | 51 => {
+                if process.replay.is_idle() && self.dice.once_in(4) {
+                    let rederive = self.dice.once_in(2);
+                    self.say(|| format!("{at}: a replay is ordered, rederive {rederive}"));
+                    process.order_replay(rederive).map_err(told)?;
+                }
+                let ran = self.healed("replay", block_on(process.replay_step(self)))?.flatten();
+                self.say(|| format!("{at}: replayed {ran:?}"));
+            }
+            47..=49 => {
                 let ran = self.healed("backfill", block_on(process.backfill_step(self)))?;
                 self.say(|| format!("{at}: backfill hands out {ran:?}"));
             }
@@ -474,6 +501,12 @@ impl World {
             worked += rows as u64 + 1;
         }
         worked += u64::from(!process.backfill.is_idle());
+        if std::mem::take(&mut self.rederive) {
+            process.order_replay(true).map_err(told)?;
+        }
+        while let Some(changes) = block_on(process.replay_step(self)).map_err(told)? {
+            worked += changes + 1;
+        }
         let unsure: Vec<usize> = self.producer.unsure.iter().copied().collect();
         if !unsure.is_empty() {
             let bodies: Vec<_> =

@@ -127,6 +127,10 @@ impl<G: Generated> EntityCodec for G {
         })
     }
 
+    fn check_fields(&self, record: &Record) -> Result<(), Violations> {
+        drive::validate(G::ENTITY, &record.cells, |_| (), Vec::new())
+    }
+
     fn decode_salesforce(&self, source: &str, json: &[u8]) -> Result<Record, Violations> {
         G::typed_salesforce(source, json).map(G::record)
     }

@@ -55,7 +55,12 @@ fn nothing_dropped(db: &Connection, entities: &BTreeMap<String, EntitySpec>) -> 
                     "table {}.{state} of {} is gone, but {loaded} batches were applied to it",
                     sink.schema, entity.name
                 ),
-                "Restore the warehouse from a backup, or remove it whole to have it rebuilt from landing",
+                format!(
+                    "Restore the warehouse from a backup, or remove it whole to have it rebuilt from landing; or create the \
+                     table empty by the statements of duckdb/schema.sql, start, and fill it by `covenant-runtime replay --from 1 \
+                     --entity {}`",
+                    entity.name
+                ),
             ));
         }
     }

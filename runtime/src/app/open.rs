@@ -1,0 +1,195 @@
+//! Opens the parts of the application: each lane over its systems, ready to be driven.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64};
+
+use covenant_model::manifest::Manifest;
+use covenant_model::spec::SystemSpec;
+use tokio::sync::{mpsc, watch};
+
+use super::config::Config;
+use super::drive::{Lane, Phase};
+use super::http::Control;
+use super::lanes::{Apply, Deliver};
+use super::once::Wanted;
+use super::poll_task::PollTask;
+use super::reconcile_task::{Inbox, ReconcileTask};
+use super::start::Started;
+use crate::apply::ApplyLane;
+use crate::capture::CaptureLane;
+use crate::capture::derive::Deriver;
+use crate::crm::salesforce::Salesforce;
+use crate::deliver::{CALL_LIFE, DeliverLane, Parts};
+use crate::env::Env;
+use crate::error::Result;
+use crate::keys::seams::DeliveryReveal;
+use crate::landing::{Epoch, SourcePosition};
+use crate::ledger::Ledger;
+use crate::ledger::sqlite::SqliteLedger;
+use crate::quarantine::Quarantine;
+use crate::reconcile::run::Reconciler;
+use crate::source::poll::{PollLane, Polled};
+use crate::source::postgres::reader::PostgresReader;
+use crate::telemetry::status::Board;
+use crate::warehouse::duckdb::{DuckOptions, DuckWarehouse};
+
+/// The embedded delivery ledger, in the data folder.
+const LEDGER_FILE: &str = "ledger.sqlite";
+/// Lane of the delivery, as the audit names it.
+const DELIVERY: &str = "deliver.salesforce";
+
+/// Tells the board what is known before anything runs.
+pub(super) fn introduce(board: &Board, manifest: &Manifest, epoch: Epoch, env: &Env) {
+    let started_at_us = env.clock.now_us();
+    board.update(|status| {
+        status.project.clone_from(&manifest.project.name);
+        status.version = env!("CARGO_PKG_VERSION").to_owned();
+        status.epoch = epoch.0;
+        status.started_at_us = started_at_us;
+        for entity in &manifest.entities {
+            let sinks = [
+                ("warehouse", entity.warehouse.as_ref().map(|sink| &sink.system)),
+                ("salesforce", entity.salesforce.as_ref().map(|sink| &sink.system)),
+            ];
+            for (kind, system) in sinks {
+                let Some(system) = system else { continue };
+                let entry = status.freshness.entry(format!("{kind} {}", entity.name)).or_default();
+                entry.slo_s = entity.expect.freshness_s.get(system).copied();
+            }
+        }
+    });
+}
+
+/// The warehouse's lane, and a second hand on the warehouse for reconciliation.
+pub(super) async fn apply(
+    config: &Config,
+    started: &Started,
+    epoch: Epoch,
+    applied: Arc<AtomicU64>,
+    models_due: Arc<AtomicBool>,
+    wanted: &Wanted,
+) -> Result<(Box<dyn Lane>, DuckWarehouse)> {
+    let options = DuckOptions::file(&config.data_dir.join("warehouse.duckdb"));
+    let entities = &started.manifest.entities;
+    let warehouse = DuckWarehouse::new(options, started.sql.clone(), entities).await?;
+    let beside = warehouse.beside().await?;
+    let lane = ApplyLane::open(
+        started.landing.clone(),
+        Box::new(warehouse),
+        wanted.models(&started.manifest),
+        started.env.clone(),
+        epoch,
+    )
+    .await?;
+    let kept = entities.iter().filter(|entity| entity.warehouse.is_some());
+    let entities = kept.map(|entity| entity.name.clone()).collect();
+    let clock = started.env.clock.clone();
+    Ok((Box::new(Apply { lane, applied, models_due, entities, clock }), beside))
+}
+
+/// The delivery's lane.
+pub(super) fn delivery(
+    config: &Config,
+    started: &Started,
+    org: Arc<Salesforce>,
+    epoch: Epoch,
+    at_once: bool,
+) -> Result<Box<dyn Lane>> {
+    let path = config.data_dir.join(LEDGER_FILE);
+    let ledger = SqliteLedger::open(&path, started.protector.clone())?;
+    let reveal = DeliveryReveal::new(started.protector.clone(), started.audit.clone(), DELIVERY);
+    let parts = Parts {
+        landing: started.landing.clone(),
+        ledger: Box::new(ledger),
+        crm: org,
+        reveal: Arc::new(reveal),
+        sealer: started.protector.clone(),
+        env: started.env.clone(),
+        epoch,
+        daily_share: daily_share(&started.manifest),
+        releases: started.releases.clone(),
+        call_life: config.call_life.unwrap_or(CALL_LIFE),
+    };
+    let mut lane = DeliverLane::new(parts, &started.manifest.entities)?;
+    if at_once {
+        lane.drain();
+    }
+    let clock = started.env.clock.clone();
+    Ok(Box::new(Deliver { lane, folded: 0, counted_at_us: 0, clock }))
+}
+
+/// A reconciliation, which reads through connections of its own. None without a database: there is nothing to compare with.
+pub(super) fn reconcile(
+    config: &Config,
+    started: &Started,
+    manifest: &Arc<Manifest>,
+    warehouse: DuckWarehouse,
+    control: mpsc::Sender<Control>,
+    phase: &watch::Receiver<Phase>,
+) -> Result<Option<impl FnOnce(Inbox) -> ReconcileTask>> {
+    let Some(store) = &started.store else { return Ok(None) };
+    let ledger: Option<Box<dyn Ledger>> = match &config.salesforce {
+        Some(_) => {
+            let path = config.data_dir.join(LEDGER_FILE);
+            Some(Box::new(SqliteLedger::open(&path, started.protector.clone())?))
+        }
+        None => None,
+    };
+    let reconciler = Reconciler::new(
+        Box::new(PostgresReader::new(store.endpoint.clone())),
+        Deriver::new(started.registry.clone(), started.protector.clone()),
+        started.protector.clone(),
+        Box::new(warehouse),
+        ledger,
+        started.env.clock.clone(),
+    );
+    let nudger = PostgresReader::new(store.endpoint.clone());
+    let quarantine = Quarantine::new(started.landing.clone());
+    let (manifest, system) = (manifest.clone(), store.system.clone());
+    let (env, phase) = (started.env.clone(), phase.clone());
+    Ok(Some(move |inbox| ReconcileTask {
+        reconciler,
+        nudger,
+        manifest,
+        system,
+        control,
+        quarantine,
+        inbox,
+        env,
+        phase,
+    }))
+}
+
+/// API calls a day that the project may use.
+fn daily_share(manifest: &Manifest) -> u64 {
+    let shares = manifest.project.systems.values().filter_map(|system| match system {
+        SystemSpec::Salesforce { daily_calls, share_percent, .. } => {
+            Some(u64::from(*daily_calls) * u64::from(*share_percent) / 100)
+        }
+        SystemSpec::Postgres { .. } | SystemSpec::Stream { .. } | SystemSpec::Snowflake { .. } => {
+            None
+        }
+    });
+    shares.max().unwrap_or(0)
+}
+
+/// The polls of what Salesforce owns.
+pub(super) fn poll(
+    lane: &CaptureLane,
+    org: Arc<Salesforce>,
+    env: &Env,
+    polled: mpsc::Sender<Polled>,
+    board: &Board,
+    phase: watch::Receiver<Phase>,
+) -> PollTask {
+    let objects = lane.registry().objects();
+    let mut polled_to_us: BTreeMap<String, i64> = BTreeMap::new();
+    for position in lane.positions().values() {
+        if let SourcePosition::Salesforce { polled_to_us: known, .. } = position {
+            polled_to_us.extend(known.clone());
+        }
+    }
+    let lane = PollLane::new(org, env.clone(), objects, polled_to_us);
+    PollTask { lane, polled, board: board.clone(), env: env.clone(), phase }
+}

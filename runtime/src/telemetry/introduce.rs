@@ -1,0 +1,63 @@
+//! Every series from the first scrape on, at nothing: an alarm over a series that is not there never rings, and the first
+//! increase of a counter that begins above zero is not seen.
+
+use covenant_model::manifest::Manifest;
+use covenant_model::spec::EntitySpec;
+
+use super::metric_names as names;
+
+/// Lanes that may fail.
+const LANES: [&str; 5] =
+    ["capture", "apply.warehouse", "deliver.salesforce", "quarantine", "poll.salesforce"];
+/// A failure as it is counted most; other kinds come with their first one.
+const KIND: &str = "Unavailable";
+
+/// The targets of an entity, as freshness names them.
+pub fn targets(entity: &EntitySpec) -> Vec<String> {
+    let sinks =
+        [("warehouse", entity.warehouse.is_some()), ("salesforce", entity.salesforce.is_some())];
+    let bound = sinks.into_iter().filter(|(_, bound)| *bound);
+    bound.map(|(kind, _)| format!("{kind} {}", entity.name)).collect()
+}
+
+/// Introduces them.
+pub fn series(manifest: &Manifest) {
+    metrics::counter!(names::LANDING_COMMITS).increment(0);
+    metrics::gauge!(names::LANDING_COMMIT).set(0.0);
+    metrics::counter!(names::ROWS_APPLIED).increment(0);
+    for lane in LANES {
+        metrics::counter!(names::LANE_FAILURES, "lane" => lane, "kind" => KIND).increment(0);
+    }
+    manifest.entities.iter().for_each(entity);
+}
+
+fn entity(entity: &EntitySpec) {
+    let name = || entity.name.clone();
+    for source in entity.sources.keys() {
+        let labels = [("entity", name()), ("source", source.clone())];
+        metrics::counter!(names::CHANGES_LANDED, &labels).increment(0);
+    }
+    metrics::counter!(names::TRUNCATIONS, "entity" => name()).increment(0);
+    metrics::counter!(names::QUARANTINED, "entity" => name()).increment(0);
+    metrics::gauge!(names::QUARANTINE_WAITING, "entity" => name()).set(0.0);
+    metrics::gauge!(names::BACKFILL_ROWS, "entity" => name()).set(0.0);
+    for target in targets(entity) {
+        for quantile in ["0.5", "0.99"] {
+            let target = target.clone();
+            metrics::gauge!(names::FRESHNESS_SECONDS, "target" => target, "quantile" => quantile)
+                .set(0.0);
+        }
+        metrics::gauge!(names::OLDEST_WAITING_SECONDS, "target" => target).set(0.0);
+    }
+    let compared =
+        [("warehouse", entity.warehouse.is_some()), ("ledger", entity.salesforce.is_some())];
+    for (target, _) in compared.into_iter().filter(|(_, bound)| *bound) {
+        metrics::gauge!(names::RECONCILE_DIFFERENCES, "entity" => name(), "target" => target)
+            .set(0.0);
+    }
+    if entity.salesforce.is_some() {
+        for state in ["waiting", "parked", "quarantined"] {
+            metrics::gauge!(names::DELIVERY_ROWS, "entity" => name(), "state" => state).set(0.0);
+        }
+    }
+}
