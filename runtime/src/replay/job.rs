@@ -47,7 +47,8 @@ pub struct ReplayJob {
 }
 
 impl ReplayJob {
-    /// The job of a request. The same request names the same job while that one is under way, and the next one after it.
+    /// The job of a request. The same request names the same job while that one is under way, and the next one after it. A
+    /// re-derivation is always a job of its own: one that is under way may have begun under an earlier contract.
     ///
     /// # Errors
     /// What is wrong with the request, for the operator.
@@ -77,8 +78,9 @@ impl ReplayJob {
         // Without an end, a request that is repeated while its job runs must name that one, whatever was landed since.
         let open = |id: &str, position: &SourcePosition| {
             let job = Self::parse(id)?;
-            let same = (job.rederive, &job.entity, job.from.0)
-                == (request.rederive, &request.entity, request.from);
+            let same = !job.rederive
+                && !request.rederive
+                && (&job.entity, job.from.0) == (&request.entity, request.from);
             let end = request.to.is_none_or(|to| job.to.0 == to);
             let done = !matches!(position, SourcePosition::Backfill { done: false, .. });
             (same && end && !done).then_some(job)

@@ -61,7 +61,12 @@ fn a_request_names_its_job_until_that_is_done() {
     assert_eq!(ReplayJob::unfinished(&known).len(), 1);
     assert_eq!(first.resumed(known.get(&first.id)), (CommitNumber(10), 4));
     let rederive = ReplayRequest { rederive: true, ..request.clone() };
-    assert_ne!(asked(&rederive, &known).unwrap().id, first.id);
+    let derived = asked(&rederive, &known).unwrap();
+    assert_ne!(derived.id, first.id);
+    // One that is under way may have begun under an earlier contract.
+    known.insert(derived.id.clone(), derived.position(Some(CommitNumber(9)), 4));
+    assert_ne!(asked(&rederive, &known).unwrap().id, derived.id);
+    known.remove(&derived.id);
     known.insert(first.id.clone(), first.position(Some(CommitNumber(40)), 9));
     assert_eq!(ReplayJob::unfinished(&known), []);
     assert_ne!(asked(&request, &known).unwrap().id, first.id);
