@@ -218,3 +218,32 @@ fn fields_may_be_called_like_keywords() {
         }
     }
 }
+
+#[test]
+fn values_that_must_stand_in_one_row_are_found_in_several() {
+    let mut plan = small::plan(ApplyForm::Merge);
+    let entity = &mut plan.entities[0];
+    let weight = entity.fields[small::field::WEIGHT].id;
+    entity.unique = vec![vec![entity.fields[0].id, weight], vec![weight]];
+    let warehouse = Warehouse::new(&plan);
+    let twice = || {
+        let text = warehouse.tree.get("duckdb/yard_parcel/unique.sql").unwrap();
+        let query = text.trim_end().trim_end_matches(';');
+        let told = "concat_ws(' ', constraint_name, groups, row_count)";
+        warehouse.rows(&format!("SELECT {told} FROM ({query}\n) ORDER BY 1"))
+    };
+    let row = |region: u8, code: &str, weight: &str| {
+        warehouse.sql(&format!(
+            "INSERT INTO YARD.PARCELS_STATE (region, code, _exists, _alive, _commit, weight) \
+             VALUES ({region}, '{code}', 1, true, 1, {weight})"
+        ));
+    };
+    row(1, "A", "2.50");
+    row(1, "B", "NULL");
+    row(1, "C", "NULL");
+    assert!(twice().is_empty(), "nulls are equal to nothing");
+    row(2, "A", "2.50");
+    assert_eq!(twice(), ["unique(weight) 1 2"], "in another region it may stand again");
+    row(1, "D", "2.50");
+    assert_eq!(twice(), ["unique(region, weight) 1 2", "unique(weight) 1 3"]);
+}

@@ -49,9 +49,13 @@ fn availability(pair: DatasetPair<'_>, findings: &mut Vec<Finding>) {
         broken.push(people(Side::Old, path, pair.old.owner, "was promised more"));
         broken.extend(consumers::readers(pair.sides.new, name, "is missing its input more often"));
     }
-    let told = |ppm: Option<u32>| ppm.map_or_else(|| "nothing".to_owned(), percent);
-    let headline =
-        format!("{name} promises to be there for {}, no longer for {}", told(new), told(old));
+    let headline = match (old.map(percent), new.map(percent)) {
+        (Some(old), Some(new)) => {
+            format!("{name} promises to be there for {new} of the time, no longer for {old}")
+        }
+        (None, Some(new)) => format!("{name} promises to be there for {new} of the time"),
+        (_, None) => format!("{name} promises no availability any more"),
+    };
     let mut finding = pair.finding(&RULE, "expect/availability", headline, broken, RULE.how);
     finding.claims = vec![format!("{name}/expect/availability_ppm")];
     findings.push(finding);

@@ -35,7 +35,7 @@ static SHIP_COUNTRY_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.order",
-    contract_hash: "3f44b316694313d48bc1c7c6dbfa55ff60cad6cf780d7627aef39095a873cee9",
+    contract_hash: "2c222439b62425506aafbe40ba9f1791f2343498f0ffac7ab941cb940785bee4",
     fields: &[
         table::Field::new("order_id", table::Ty::Uuid),
         table::Field::new("customer_id", table::Ty::text(12)),

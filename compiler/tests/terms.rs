@@ -1,0 +1,146 @@
+//! Words about lifecycle and personal data: the day on which a change is judged, and what counts as declassified.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use covenant_compiler::compat::{self, Grade};
+use covenant_compiler::emit::{duckdb, snowflake};
+use covenant_compiler::plan::Plan;
+use covenant_compiler::source::SourceSet;
+use covenant_compiler::tree::OutputTree;
+use covenant_compiler::{Compiled, compile};
+use jiff::civil::date;
+
+/// The base of the messages with patches `(file, from, to)`.
+fn compiled(patches: &[(&str, &str, &str)]) -> Compiled {
+    let mut files = common::base();
+    for (file, from, to) in patches {
+        let text = files.get_mut(*file).unwrap();
+        assert_eq!(text.matches(from).count(), 1, "`{from}` in {file}");
+        *text = text.replace(from, to);
+    }
+    compile(SourceSet::new(files))
+}
+
+fn codes(compiled: &Compiled) -> Vec<String> {
+    compiled.diagnostics.iter().map(|one| one.code.to_string()).collect()
+}
+
+fn plan(patches: &[(&str, &str, &str)]) -> Plan {
+    let compiled = compiled(patches);
+    let found = codes(&compiled);
+    compiled.plan.unwrap_or_else(|| panic!("{found:?}"))
+}
+
+const ORDER: &str = "sales/order.yaml";
+const CUSTOMER: &str = "sales/customer.yaml";
+const DAILY: &str = "marts/daily.yaml";
+const REVISION: &str = "revision: {id: 8, type: int32, from: shop}";
+
+#[test]
+fn what_is_retired_before_its_last_day_is_found_on_that_day_only() {
+    let going =
+        "revision: {id: 8, type: int32, from: shop, status: deprecated, sunset: 2027-06-30}";
+    let gone = "revision: {id: 8, type: int32, from: shop, status: retired, sunset: 2027-06-30}";
+    let old = plan(&[(ORDER, REVISION, going)]);
+    let new = plan(&[(ORDER, REVISION, gone)]);
+    let on = |today| {
+        let found = compat::diff_on(&old, &new, today);
+        let early = found.iter().find(|finding| finding.rule.code == "DCM251");
+        early.map(|finding| finding.grade)
+    };
+    assert_eq!(on(Some(date(2027, 6, 29))), Some(Grade::Error));
+    assert_eq!(on(Some(date(2027, 6, 30))), None);
+    assert_eq!(on(Some(date(2027, 7, 1))), None);
+    assert_eq!(on(None), None, "without a day nothing is said about days");
+}
+
+/// The column `country` of the model, as an expression over a customer's street, under a declaration.
+fn declassified(expr: &str, having: &str, declared: &str) -> Vec<String> {
+    let column = format!("{expr} AS country");
+    let group = format!("GROUP BY CAST(o.placed_at AS DATE), o.country{having}");
+    let field = format!("country: {{id: 2, type: string(200), {declared}}}");
+    codes(&compiled(&[
+        (DAILY, "o.country AS country", &column),
+        (DAILY, "GROUP BY CAST(o.placed_at AS DATE), o.country", &group),
+        (DAILY, "country: {id: 2, type: string(2)}", &field),
+        (DAILY, "key: [day, country]", "key: [day]"),
+        (CUSTOMER, "pii: address}", "pii: address, subject: customer_id}"),
+    ]))
+}
+
+#[test]
+fn only_what_is_really_declassified_counts() {
+    let none: [&str; 0] = [];
+    let enough = "\n  HAVING COUNT(DISTINCT c.customer_id) >= 10";
+    let count = "declassify: {by: count, min_group: 10}";
+    assert_eq!(declassified("COUNT(c.street)", enough, count), none);
+    let more = "\n  HAVING SUM(o.total) > 0 AND COUNT(DISTINCT c.street) > 9";
+    assert_eq!(declassified("CAST(COUNT(c.street) AS BIGINT)", more, count), none);
+    for (expr, by) in [
+        ("LEFT(c.street, 3)", "truncate"),
+        ("SUBSTR(c.street, 1, 3)", "truncate"),
+        ("SHA2(LOWER(c.street), 256)", "hash"),
+        ("SHA256(c.street)", "hash"),
+        ("CASE WHEN c.street LIKE 'A%' THEN 'a' ELSE 'other' END", "bucket"),
+    ] {
+        let by = format!("declassify: {{by: {by}}}");
+        assert_eq!(declassified(expr, "", &format!("{by}, pii: device")), none, "{expr}");
+        // It is still about somebody.
+        assert_eq!(declassified(expr, "", &by), ["CV3019"], "{expr}");
+    }
+}
+
+#[test]
+fn what_hides_nobody_is_refused() {
+    let count = "declassify: {by: count, min_group: 10}, pii: address";
+    let refused = ["CV3091"];
+    // Orders are no persons, too few persons are no crowd, any of two conditions is none.
+    for having in [
+        "",
+        "\n  HAVING COUNT(*) >= 10",
+        "\n  HAVING COUNT(DISTINCT o.order_id) >= 10",
+        "\n  HAVING COUNT(DISTINCT c.customer_id) >= 9",
+        "\n  HAVING COUNT(DISTINCT c.customer_id) >= 10 OR SUM(o.total) > 0",
+        "\n  HAVING COUNT(DISTINCT c.customer_id) <= 10",
+    ] {
+        assert_eq!(declassified("COUNT(c.street)", having, count), refused, "{having}");
+    }
+    for (expr, by) in [
+        ("MAX(c.street)", "hash"),
+        ("SHA2(c.street, 128)", "hash"),
+        ("MD5(c.street)", "hash"),
+        ("SHA256(c.street || o.country)", "hash"),
+        ("LEFT(c.street, 200)", "truncate"),
+        ("SUBSTR(c.street, 2, 3)", "truncate"),
+        ("LEFT(c.street, 3)", "hash"),
+        ("CASE WHEN c.street LIKE 'A%' THEN c.street ELSE 'other' END", "bucket"),
+        // Stored encrypted: the first characters of a ciphertext are nobody's.
+        ("LEFT(c.email, 3)", "truncate"),
+        ("o.country", "bucket"),
+    ] {
+        let declared = format!("declassify: {{by: {by}}}, pii: contact");
+        assert_eq!(declassified(expr, "", &declared), refused, "{expr}");
+    }
+}
+
+#[test]
+fn what_is_unique_is_a_query_in_both_warehouses() {
+    let unique = "revision: {id: 8, type: int32, from: shop, unique: true}";
+    let plan = plan(&[
+        (ORDER, REVISION, unique),
+        (ORDER, "key_reuse: never", "key_reuse: never\nunique: [[placed_at, country]]"),
+        (CUSTOMER, "pii: contact}", "pii: contact, unique: true}"),
+    ]);
+    let mut tree = OutputTree::default();
+    duckdb::emit(&plan, &mut tree).unwrap();
+    snowflake::emit(&plan, &mut tree).unwrap();
+    for target in ["duckdb", "snowflake"] {
+        let text = tree.get(&format!("{target}/sales_order/unique.sql")).unwrap();
+        assert!(text.contains("'unique(revision)'") && text.contains("UNION ALL"), "{text}");
+        assert!(text.contains("'unique(country, placed_at)'"), "{text}");
+        let text = tree.get(&format!("{target}/sales_customer/unique.sql")).unwrap();
+        assert!(text.contains("GROUP BY email_token"), "protected values by their token: {text}");
+    }
+}
