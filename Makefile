@@ -25,7 +25,7 @@ sim: setup ## the seeded simulation; SEEDS=20000, or SEED=n to replay one
 
 bench: setup ## the figures of docs/performance.md
 	@scripts/bench $(ARGS)
-	@scripts/bench-compiler
+	@scripts/bench-compiler $(filter --write --quick,$(ARGS))
 
 scoreboard: ## breaks found, missed and false alarms, ours and the peer's: docs/scoreboard.md
 	@scripts/scoreboard

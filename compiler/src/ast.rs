@@ -1,6 +1,8 @@
 //! Contracts as written: values read, names not yet looked up. Places are in
 //! [`crate::parse::SpanMap`], by path.
 
+use std::sync::Arc;
+
 use covenant_model::spec::{
     Compatibility, KeyChange, KeyReuse, MergeRule, OnDelete, OnFail, Protection, Reserved,
 };
@@ -15,9 +17,9 @@ pub struct Ast {
     /// `project.yaml`.
     pub project: Option<ProjectDecl>,
     /// Sorted by file.
-    pub entities: Vec<EntityDecl>,
+    pub entities: Vec<Arc<EntityDecl>>,
     /// Sorted by file.
-    pub models: Vec<ModelDecl>,
+    pub models: Vec<Arc<ModelDecl>>,
     /// Names of entities and models in files that could not be parsed: others may refer to them all
     /// the same.
     pub unreadable: Vec<String>,

@@ -134,12 +134,15 @@ pub fn read_contracts(folder: &Path) -> Result<SourceSet, DriverError> {
 
 /// Reads a contract, or so much of a file that is none as shows that it is too large.
 fn read_contract(path: &Path) -> Result<String, DriverError> {
-    if !path.is_file() {
+    let about = std::fs::metadata(path).map_err(|error| DriverError::read(path, error))?;
+    if !about.is_file() {
         return Err(DriverError::read(path, "it is no file"));
     }
     let file = std::fs::File::open(path).map_err(|error| DriverError::read(path, error))?;
-    let mut bytes = Vec::new();
     let limit = FILE_BYTES_MAX as u64 + 1;
+    // One byte more than there should be, so that the end is found without growing.
+    let expected = usize::try_from(about.len().saturating_add(1).min(limit)).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(expected);
     file.take(limit).read_to_end(&mut bytes).map_err(|error| DriverError::read(path, error))?;
     if bytes.len() > FILE_BYTES_MAX {
         // Cut in the middle of a character perhaps; only its size will be looked at.
@@ -162,8 +165,11 @@ fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), 
         return Err(DriverError::read(folder, why));
     }
     for entry in std::fs::read_dir(folder).map_err(|error| DriverError::read(folder, error))? {
-        let path = entry.map_err(|error| DriverError::read(folder, error))?.path();
-        if path.is_dir() {
+        let entry = entry.map_err(|error| DriverError::read(folder, error))?;
+        let path = entry.path();
+        // Only what a link leads to has to be asked for.
+        let kind = entry.file_type().map_err(|error| DriverError::read(&path, error))?;
+        if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
             collect(&path, depth + 1, paths)?;
         } else if path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
             if paths.len() >= FILES_MAX {

@@ -56,8 +56,14 @@ pub struct Compiled {
 
 /// Runs every stage up to the plan.
 pub fn compile(sources: SourceSet) -> Compiled {
+    compile_like(sources, None)
+}
+
+/// The same; contracts that `known` has in the same words are not parsed again.
+pub fn compile_like(sources: SourceSet, known: Option<&Compiled>) -> Compiled {
     let sink = Sink::default();
-    let ast = parse::parse(&sources, &sink);
+    let known = known.map(|one| parse::Known::new(&one.sources, &one.ast, &one.diagnostics));
+    let ast = parse::parse(&sources, known.as_ref(), &sink);
     let plan = checked(&sources, &ast, &sink).and_then(|checked| plan::plan(checked, &sink));
     let diagnostics = diagnostic::mend::attach(sink.finish(), &sources, &ast.spans);
     Compiled { sources, ast, plan, diagnostics }

@@ -277,3 +277,20 @@ fn every_code_of_the_catalogue_has_one_place() {
         }
     }
 }
+
+#[test]
+fn contracts_that_are_known_in_the_same_words_are_read_the_same() {
+    let base = base();
+    for rule in RULES {
+        for case in cases::parse(rule.cases).unwrap() {
+            let side = |new| SourceSet::new(cases::apply(&base, &case, new).unwrap());
+            let (old, new) = (compile(side(false)), compile(side(true)));
+            let like = covenant_compiler::compile_like(side(false), Some(&new));
+            let what = format!("{} {}", rule.code, case.title);
+            assert_eq!(like.plan, old.plan, "{what}");
+            assert_eq!(like.diagnostics, old.diagnostics, "{what}");
+            let path = "sales.order/fields/total/type";
+            assert_eq!(like.ast.spans.get(path), old.ast.spans.get(path), "{what}");
+        }
+    }
+}

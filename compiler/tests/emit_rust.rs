@@ -65,7 +65,23 @@ fn one_more_field_is_a_few_more_lines() {
 fn refused(change: impl FnOnce(&mut Plan)) -> EmitError {
     let mut plan = plan(ENTITY);
     change(&mut plan);
-    emit_all(&plan).unwrap_err()
+    let error = emit_all(&plan).unwrap_err();
+    // `check` says the same, and renders nothing.
+    let known = covenant_compiler::emit::refused(&plan);
+    assert!(known.contains(&error), "{error}: {known:?}");
+    error
+}
+
+#[test]
+fn two_entities_never_share_their_files() {
+    let mut plan = plan(ENTITY);
+    assert_eq!(covenant_compiler::emit::refused(&plan), []);
+    let mut other = plan.entities[0].clone();
+    other.name = "shop_ticket".to_owned();
+    plan.entities.push(other);
+    let said = covenant_compiler::emit::refused(&plan).first().unwrap().to_string();
+    assert!(said.contains("its files would be those of shop.ticket"), "{said}");
+    assert!(emit_all(&plan).is_err());
 }
 
 #[test]

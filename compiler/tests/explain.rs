@@ -12,7 +12,7 @@ mod scoreboard;
 use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_compiler::compile;
-use covenant_compiler::diagnostic::{codes, human, pages};
+use covenant_compiler::diagnostic::{Applicability, codes, human, pages};
 use covenant_compiler::source::SourceSet;
 
 /// Codes that lines of a contract cannot raise, and who raises them in a test.
@@ -90,6 +90,47 @@ fn the_broken_lines_raise_their_code_and_the_mended_ones_none() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// The least number of codes that `fix --unsafe` mends: fewer means that a mend was lost.
+const MENDED_MIN: usize = 15;
+
+#[test]
+fn whatever_can_be_fixed_is_fixed_once() {
+    let mut mended = Vec::new();
+    for code in codes::all().filter(|code| !code.explain.broken.is_empty()) {
+        let files = broken(code.explain.broken, code.explain.mended);
+        let compiled = compile(SourceSet::new(files.clone()));
+        let fixes = compiled.diagnostics.iter().flat_map(|one| &one.fixes);
+        let trust: BTreeSet<Applicability> = fixes.map(|fix| fix.applicability).collect();
+        let (safe, risky) =
+            (trust.contains(&Applicability::Safe), trust.contains(&Applicability::Unsafe));
+        if !safe && !risky {
+            continue;
+        }
+        let project = common::Project::new();
+        for path in common::base().keys().filter(|path| !files.contains_key(*path)) {
+            std::fs::remove_file(project.path(&format!("contracts/{path}"))).unwrap();
+        }
+        for (path, text) in &files {
+            project.write(&format!("contracts/{path}"), text);
+        }
+        let before = project.snapshot();
+        project.run(&["fix"]);
+        let safely = project.snapshot();
+        assert_eq!(safely != before, safe, "{code}: only a safe fix is made without asking");
+        project.run(&["fix"]);
+        assert_eq!(project.snapshot(), safely, "{code}: a second run changes nothing");
+        project.run(&["fix", "--unsafe"]);
+        let after = project.snapshot();
+        assert_ne!(after, before, "{code}: nothing was fixed");
+        project.run(&["fix", "--unsafe"]);
+        assert_eq!(project.snapshot(), after, "{code}: a second run changes nothing");
+        let left = project.run(&["check", "--format", "json"]).codes();
+        assert!(!left.contains(&code.to_string()), "{code} is still there: {left:?}");
+        mended.push(code.to_string());
+    }
+    assert!(mended.len() >= MENDED_MIN, "{mended:?}");
 }
 
 #[test]

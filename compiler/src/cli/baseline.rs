@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, codes};
 use crate::parse::declared_name;
 use crate::source::{FileId, SourceFile, SourceSet, Span};
-use crate::{Compiled, compile};
+use crate::{Compiled, compile, compile_like};
 
 /// What a broken contract leaves broken behind it is a chain of references; longer ones are given up.
 const ROUNDS_MAX: usize = 4;
@@ -24,8 +24,9 @@ pub(super) struct Baseline {
 
 /// Compiles the old contracts. Where some do not hold together, the new version stands in for each of
 /// them, so that it compares as unchanged and the others can be compared.
-pub(super) fn baseline(sources: SourceSet, new: &SourceSet) -> Baseline {
-    let first = compile(sources.clone());
+pub(super) fn baseline(sources: SourceSet, after: &Compiled) -> Baseline {
+    let new = &after.sources;
+    let first = compile_like(sources.clone(), Some(after));
     let none = || (Diagnostics::default(), BTreeSet::new());
     if first.plan.is_some() {
         let (unreadable, left_out) = none();

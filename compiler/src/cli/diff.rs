@@ -51,9 +51,9 @@ fn compared(context: &Context, against: &str, alive: &[String]) -> Result<Report
         findings(context, &new);
         return Err(Outcome::Findings);
     }
-    let base = ManuallyDrop::new(baseline(old, &new.sources));
+    let base = ManuallyDrop::new(baseline(old, &new));
     let older: Vec<(&str, Baseline)> =
-        older.into_iter().map(|(name, old)| (name, baseline(old, &new.sources))).collect();
+        older.into_iter().map(|(name, old)| (name, baseline(old, &new))).collect();
     let mut report = changes_of(&base, &older, &new, (against, context.today))?;
     report = waiver::apply(report, &base.old, &new, context.today);
     for one in older.iter().map(|(_, one)| one).chain([&*base]) {

@@ -1,5 +1,6 @@
 //! The two sides of a comparison, indexed, and the pairs that rules look at.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use covenant_model::spec::{
@@ -32,6 +33,8 @@ pub struct View<'a> {
     models: BTreeMap<&'a str, &'a ModelSpec>,
     readers: BTreeMap<&'a str, Vec<&'a ModelSpec>>,
     referring: BTreeMap<&'a str, Vec<(&'a EntitySpec, &'a FieldSpec)>>,
+    /// Of the new side: places of the old entities that differ or are gone. A view belongs to one comparison.
+    changed: OnceCell<Vec<usize>>,
 }
 
 impl<'a> View<'a> {
@@ -53,7 +56,7 @@ impl<'a> View<'a> {
                 }
             }
         }
-        Self { side, plan, entities, models, readers, referring }
+        Self { side, plan, entities, models, readers, referring, changed: OnceCell::new() }
     }
 
     /// The entity of that name.
@@ -185,9 +188,16 @@ impl<'a> From<&'a ModelSpec> for Dataset<'a> {
 
 impl<'a> Sides<'a> {
     pub(super) fn entities(self) -> impl Iterator<Item = EntityPair<'a>> {
-        self.old.plan.entities.iter().filter_map(move |old| {
+        // Compared once: what differs is asked for by every kind of rule.
+        let changed = self.new.changed.get_or_init(|| {
+            let pairs = self.old.plan.entities.iter().enumerate();
+            let differ = pairs.filter(|(_, old)| self.new.entity(&old.name) != Some(old));
+            differ.map(|(at, _)| at).collect()
+        });
+        changed.iter().filter_map(move |at| {
+            let old = self.old.plan.entities.get(*at)?;
             let new = self.new.entity(&old.name)?;
-            (old != new).then_some(EntityPair { sides: self, old, new })
+            Some(EntityPair { sides: self, old, new })
         })
     }
 

@@ -6,7 +6,9 @@ mod broken;
 mod common;
 mod entity;
 mod fields;
+mod known;
 mod model;
+mod plain;
 mod project;
 mod reader;
 mod recover;
@@ -17,6 +19,8 @@ mod terms;
 mod waivers;
 mod yaml;
 
+pub use known::Known;
+use known::{Decl, Same};
 pub use spans::{SpanMap, Spans};
 pub use yaml::{DEPTH_MAX, Entry, FILE_BYTES_MAX, Kind, NODES_MAX, Node};
 
@@ -31,10 +35,14 @@ pub const PROJECT: &str = "project";
 /// Name under which the places of waivers are recorded.
 pub const WAIVERS: &str = "waivers";
 
-/// Parses every file.
-pub fn parse(sources: &SourceSet, sink: &Sink) -> Ast {
+/// Parses every file, but those that are known.
+pub fn parse(sources: &SourceSet, known: Option<&Known<'_>>, sink: &Sink) -> Ast {
     let mut ast = Ast::default();
     for (id, source) in sources.iter() {
+        let same = known.and_then(|known| known.same(id, source));
+        if same.is_some_and(|same| took(&mut ast, &same)) {
+            continue;
+        }
         match yaml::parse(id, source, sink) {
             Some(node) => document(&mut ast, id, source, node, sink),
             None => ast.unreadable.extend(declared_name(&source.text)),
@@ -51,6 +59,19 @@ pub fn parse(sources: &SourceSet, sink: &Sink) -> Ast {
         );
     }
     ast
+}
+
+/// Takes a contract over, where no other has its name.
+fn took(ast: &mut Ast, same: &Same<'_>) -> bool {
+    if ast.spans.value(same.name).is_some() {
+        return false;
+    }
+    ast.spans.record(same.name, Arc::clone(same.node), same.name_span);
+    match same.decl {
+        Decl::Entity(decl) => ast.entities.push(Arc::clone(decl)),
+        Decl::Model(decl) => ast.models.push(Arc::clone(decl)),
+    }
+    true
 }
 
 /// The name that a file means to declare, even where it is not YAML: so that what refers to it is not
@@ -130,8 +151,12 @@ fn document(ast: &mut Ast, id: FileId, source: &SourceFile, mut node: Node, sink
             }
             ast.unreadable.push(path);
         }
-        "entity" => ast.entities.extend(entity::read(sink, node, kind.value.span)),
-        "model" => ast.models.extend(model::read(sink, node, kind.value.span)),
+        "entity" => {
+            ast.entities.extend(entity::read(sink, node, kind.value.span).map(Arc::new));
+        }
+        "model" => {
+            ast.models.extend(model::read(sink, node, kind.value.span).map(Arc::new));
+        }
         WAIVERS => ast.waivers = waivers::read(sink, node, kind.key_span),
         _ => ast.project = project::read(sink, node, kind.value.span),
     }

@@ -52,6 +52,12 @@ impl SpanMap {
         of_file.insert(name.file, document.to_owned());
     }
 
+    /// The contract of a file: its name, where that stands, and its tree.
+    pub(crate) fn of_file(&self, file: FileId) -> Option<(&str, Span, &Arc<Node>)> {
+        let name = self.of_file.get(&file)?;
+        self.documents.get(name).map(|found| (name.as_str(), found.name, &found.node))
+    }
+
     /// Exactly that path.
     pub fn get(&self, path: &str) -> Option<Spans> {
         self.near(path).filter(|found| found.exact).map(|found| found.spans)

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use serde_saphyr::granit_parser::{self, Event, Parser, ScalarStyle};
 
 use crate::diagnostic::{Applicability, Diagnostic, Fix, Sink, codes};
-use crate::parse::broken;
+use crate::parse::{broken, plain};
 use crate::source::{FileId, SourceFile, Span};
 
 /// A contract is a page of text; more is a mistake (a data file, a bundle) and not worth parsing.
@@ -98,6 +98,11 @@ impl Node {
 
 /// Parses one file; findings go to the sink, `None` where there is no tree.
 pub(super) fn parse(file: FileId, source: &SourceFile, sink: &Sink) -> Option<Node> {
+    plain::parse(file, source).or_else(|| general(file, source, sink))
+}
+
+/// The same, whatever stands in the file.
+pub(super) fn general(file: FileId, source: &SourceFile, sink: &Sink) -> Option<Node> {
     if source.text.len() > FILE_BYTES_MAX {
         sink.push(
             Diagnostic::new(

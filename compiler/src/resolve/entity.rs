@@ -158,6 +158,20 @@ fn from(
         let Some(source) = decl.sources.iter().find(|source| source.name == *name) else {
             sound = false;
             let known = decl.sources.iter().map(|source| source.name.as_str());
+            if name.split_whitespace().all(|part| known.clone().any(|known| known == part)) {
+                let all: Vec<&str> = name.split_whitespace().collect();
+                let headline = format!("a comma is missing in `{name}`");
+                cx.sink.push(
+                    Diagnostic::new(
+                        &codes::UNKNOWN_SOURCE,
+                        cx.at(&format!("{path}/from")),
+                        headline,
+                    )
+                    .why(format!("each of them is a source of {}", decl.head.name))
+                    .help(format!("write `[{}]`", all.join(", "))),
+                );
+                continue;
+            }
             cx.sink.push(
                 Diagnostic::new(
                     &codes::UNKNOWN_SOURCE,

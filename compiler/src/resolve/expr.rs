@@ -16,7 +16,8 @@ use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::Cx;
-use crate::diagnostic::{Code, Diagnostic, codes};
+use crate::diagnostic::{Applicability, Code, Diagnostic, Fix, codes};
+use crate::source::Span;
 
 /// What an expression gives, as far as the rules of the language need to know.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +76,10 @@ pub(super) fn resolve(
     match read(&Reading { spec, unsound }, text) {
         Ok(expr) => Some(expr),
         Err(wrong) => {
+            if let Some(finding) = turned(cx, cx.at(path)) {
+                cx.sink.push(finding);
+                return None;
+            }
             let finding = Diagnostic::new(wrong.code, cx.at(path), wrong.headline).why(
                 "a rule is checked in Rust at capture and as SQL in the warehouse, and must mean the same in both",
             );
@@ -85,6 +90,25 @@ pub(super) fn resolve(
             None
         }
     }
+}
+
+/// Comparisons with their signs in another order, and what was meant.
+const TURNED: [(&str, &str); 3] = [("=<", "<="), ("=>", ">="), ("><", "<>")];
+
+/// What is said of a rule where the signs of a comparison stand in another order.
+fn turned(cx: &Cx<'_>, rule: Span) -> Option<Diagnostic> {
+    let shown = cx.sources.get(rule.file)?.text.get(rule.start..rule.end)?;
+    let (at, written, meant) =
+        TURNED.iter().find_map(|(written, meant)| Some((shown.find(written)?, written, meant)))?;
+    let start = rule.start + at;
+    let span = Span { start, end: start + written.len(), ..rule };
+    let title = format!("replace `{written}` by `{meant}`");
+    let headline = format!("not a rule: there is no comparison `{written}`");
+    Some(
+        Diagnostic::new(&codes::BAD_EXPRESSION, span, headline)
+            .help(format!("did you mean `{meant}`?"))
+            .fix(Fix::replace(Applicability::Unsafe, title, span, *meant)),
+    )
 }
 
 fn read(reading: &Reading<'_>, text: &str) -> Result<Expr, Wrong> {

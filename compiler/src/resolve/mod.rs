@@ -53,7 +53,7 @@ pub(crate) fn sql_error(error: &sqlparser::parser::ParserError) -> String {
 /// Looks everything up.
 pub fn resolve(ast: &Ast, sources: &SourceSet, sink: &Sink) -> Ir {
     let project = project::resolve(ast, sink);
-    let by_name = ast.entities.iter().map(|decl| (decl.head.name.as_str(), decl)).collect();
+    let by_name = ast.entities.iter().map(|decl| (decl.head.name.as_str(), &**decl)).collect();
     let cx = Cx { sink, spans: &ast.spans, sources, ast, project: &project, entities: &by_name };
     let mut entities: Vec<_> = ast.entities.iter().map(|decl| entity::resolve(&cx, decl)).collect();
     entities.sort_by(|left, right| left.spec.name.cmp(&right.spec.name));

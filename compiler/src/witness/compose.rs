@@ -69,11 +69,14 @@ pub fn sheet(roles: Roles<'_>, source: &str) -> Option<Sheet> {
 }
 
 /// The same, with the plainest value only of members that both contracts declare alike: there are many of them, and few are
-/// ever asked for another.
-pub(super) fn plain_sheet(roles: Roles<'_>, source: &str) -> Option<Sheet> {
+/// ever asked for another. `known` are sheets of the other direction, where alike members have the same value.
+pub(super) fn plain_sheet(roles: Roles<'_>, source: &str, known: &[Sheet]) -> Option<Sheet> {
+    let known = known.iter().find(|sheet| sheet.source == source);
     let plain = |member: &Member<'_>| {
         if alike(roles, source, member) {
-            return plain_slot(roles, source, member);
+            let mut slots = known.iter().flat_map(|sheet| &sheet.slots);
+            let same = slots.find(|slot| slot.name == member.name && !slot.complete);
+            return same.cloned().or_else(|| plain_slot(roles, source, member));
         }
         slot(roles, source, member)
     };
@@ -97,9 +100,6 @@ fn form(roles: Roles<'_>, source: &str) -> Option<Form> {
 /// Whether both contracts declare what a member tells, and in the same words.
 fn alike(roles: Roles<'_>, source: &str, member: &Member<'_>) -> bool {
     let (writer, reader) = (roles.writer.spec(), roles.reader.spec());
-    let declared = |spec: &EntitySpec, fields: &[FieldIx]| -> Vec<Option<FieldSpec>> {
-        fields.iter().map(|ix| spec.fields.get(*ix).cloned()).collect()
-    };
     let key = |spec: &EntitySpec, fields: &[FieldIx]| fields.iter().any(|ix| spec.key.contains(ix));
     let there = roles.reader.source(source).into_iter().flat_map(|source| source.members);
     let other = there.into_iter().find(|other| other.name == member.name);
@@ -107,7 +107,12 @@ fn alike(roles: Roles<'_>, source: &str, member: &Member<'_>) -> bool {
         other.role == Role::Plain
             && member.role == Role::Plain
             && key(writer, member.fields) == key(reader, other.fields)
-            && declared(writer, member.fields) == declared(reader, other.fields)
+            && member.fields.len() == other.fields.len()
+            && member
+                .fields
+                .iter()
+                .zip(other.fields)
+                .all(|(mine, theirs)| writer.fields.get(*mine) == reader.fields.get(*theirs))
     })
 }
 

@@ -90,8 +90,15 @@ fn witnesses(old: &EntitySpec, new: &EntitySpec, findings: &[&Finding]) -> Vec<O
         let mut one = |finding: &&Finding| {
             let focus = focus_of(old, new, finding);
             directions(old.compatibility, finding.rule).into_iter().find_map(|direction| {
-                let sheets = known.entry(direction).or_insert_with(|| sheets(pair, direction));
-                search_on(pair, direction, &focus, sheets)
+                let mut of = known.remove(&direction);
+                if of.is_none() {
+                    let other = known.values().next().map(Vec::as_slice).unwrap_or_default();
+                    of = Some(sheets(pair, direction, other));
+                }
+                let of = of.unwrap_or_default();
+                let found = search_on(pair, direction, &focus, &of);
+                known.insert(direction, of);
+                found
             })
         };
         findings.iter().map(&mut one).collect()

@@ -37,7 +37,7 @@ pub struct Pair<'c> {
 
 /// Looks for records that the writer of the direction takes and on which the two sides part.
 pub fn search(pair: Pair<'_>, direction: Direction, focus: &Focus) -> Option<Row> {
-    search_on(pair, direction, focus, &sheets(pair, direction))
+    search_on(pair, direction, focus, &sheets(pair, direction, &[]))
 }
 
 fn roles(pair: Pair<'_>, direction: Direction) -> Roles<'_> {
@@ -48,10 +48,10 @@ fn roles(pair: Pair<'_>, direction: Direction) -> Roles<'_> {
 }
 
 /// What every source of the writer can tell. The same for every focus.
-pub(super) fn sheets(pair: Pair<'_>, direction: Direction) -> Vec<Sheet> {
+pub(super) fn sheets(pair: Pair<'_>, direction: Direction, known: &[Sheet]) -> Vec<Sheet> {
     let roles = roles(pair, direction);
     let sources = roles.writer.spec().sources.keys();
-    sources.filter_map(|source| plain_sheet(roles, source)).collect()
+    sources.filter_map(|source| plain_sheet(roles, source, known)).collect()
 }
 
 /// [`search`] over sheets that are there already.
