@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use covenant_model::spec::{
-    Compatibility, KeyChange, KeyReuse, MergeRule, OnDelete, OnFail, Protection, Reserved,
+    Compatibility, EntityEvolution, FieldEvolution, KeyChange, KeyReuse, MergeRule, OnDelete,
+    OnFail, Protection, Reserved, UnknownMembers,
 };
 use covenant_model::terms::{ClassTerms, DatasetTerms, Declassify, FieldTerms};
 use covenant_model::value::LogicalType;
@@ -111,6 +112,8 @@ pub struct EntityDecl {
     pub quality: Vec<QualityDecl>,
     /// Names of fields whose values together no two rows have.
     pub unique: Vec<Vec<String>>,
+    /// What it says of its own past.
+    pub evolution: EntityEvolution,
 }
 
 /// A source: its system's kind says which of these it must have.
@@ -136,6 +139,8 @@ pub struct SourceDecl {
     pub key: Vec<(String, String)>,
     /// Field -> Salesforce field.
     pub fields: Vec<(String, String)>,
+    /// What becomes of events with other members; none: not declared.
+    pub unknown: Option<UnknownMembers>,
 }
 
 /// A field.
@@ -189,6 +194,8 @@ pub struct FieldDecl {
     pub unique: bool,
     /// What makes a model's column less personal.
     pub declassify: Option<Declassify>,
+    /// What it says of records that know less, more or other names.
+    pub evolution: FieldEvolution,
 }
 
 impl FieldDecl {
@@ -219,6 +226,7 @@ impl FieldDecl {
             subject: None,
             unique: false,
             declassify: None,
+            evolution: FieldEvolution::default(),
         }
     }
 }

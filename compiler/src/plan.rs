@@ -35,6 +35,19 @@ impl Plan {
         let at = self.entities.partition_point(|entity| entity.name.as_str() < name);
         self.entities.get(at).filter(|entity| entity.name == name)
     }
+
+    /// What an entity of later contracts was here: the one of its name, else the one that it says it was called. `later`
+    /// is no successor of an entity that is still called so.
+    pub fn predecessor(&self, later: &EntitySpec) -> Option<&EntitySpec> {
+        let formerly = || later.evolution.formerly.as_deref().and_then(|was| self.entity(was));
+        self.entity(&later.name).or_else(formerly)
+    }
+
+    /// What an entity of earlier contracts is here.
+    pub fn successor(&self, earlier: &EntitySpec) -> Option<&EntitySpec> {
+        let renamed = |one: &&EntitySpec| one.evolution.formerly.as_ref() == Some(&earlier.name);
+        self.entity(&earlier.name).or_else(|| self.entities.iter().find(renamed))
+    }
 }
 
 /// What a source calls a field: by declaration, and for key fields, which every source must carry,

@@ -241,7 +241,7 @@ fn full_is_the_union_of_both() {
 fn errors_are_shown_by_records() {
     const DOUBT: &str = "no record was found";
     let (mut shown, mut doubted) = (BTreeMap::new(), BTreeMap::new());
-    for seed in 0..200 {
+    for seed in 0..400 {
         let Some(case) = case(seed) else { continue };
         let mut found = findings(&case.old, &case.new, Compatibility::Full);
         covenant_compiler::witness::confirm(&case.old, &case.new, &mut found);

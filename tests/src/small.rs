@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use covenant_compiler::plan::Plan;
 use covenant_model::spec::{
-    ApplyForm, Compatibility, EntitySpec, Expectations, FieldSpec, GroupSpec, KeyChange, KeyReuse,
-    MergeRule, ModelField, ModelSpec, PiiSpec, ProjectSpec, Protection, SourceSpec, WarehouseSink,
+    ApplyForm, Compatibility, EntityEvolution, EntitySpec, Expectations, FieldEvolution, FieldSpec,
+    GroupSpec, KeyChange, KeyReuse, MergeRule, ModelField, ModelSpec, PiiSpec, ProjectSpec,
+    Protection, SourceSpec, UnknownMembers, WarehouseSink,
 };
 use covenant_model::terms::{DatasetTerms, FieldTerms};
 use covenant_model::value::LogicalType;
@@ -77,6 +78,7 @@ fn entity(fields: Vec<FieldSpec>, groups: Vec<GroupSpec>, apply: ApplyForm) -> E
         event_id: "id".to_owned(),
         order: None,
         occurred_at: "at".to_owned(),
+        unknown: UnknownMembers::default(),
     };
     EntitySpec {
         name: "yard.parcel".to_owned(),
@@ -99,6 +101,7 @@ fn entity(fields: Vec<FieldSpec>, groups: Vec<GroupSpec>, apply: ApplyForm) -> E
         reserved: Vec::new(),
         terms: DatasetTerms::default(),
         unique: Vec::new(),
+        evolution: EntityEvolution::default(),
     }
 }
 
@@ -193,6 +196,7 @@ fn plain(id: u32, name: &str, ty: LogicalType, from: &[&str]) -> FieldSpec {
         group: None,
         terms: FieldTerms::default(),
         subject: None,
+        evolution: FieldEvolution::default(),
     }
 }
 

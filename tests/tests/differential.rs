@@ -14,6 +14,10 @@ mod kitchen_event;
 #[rustfmt::skip]
 mod kitchen_table;
 #[allow(unreachable_pub, dead_code)]
+#[path = "../fixtures/kitchen/generated/kitchen_word.rs"]
+#[rustfmt::skip]
+mod kitchen_word;
+#[allow(unreachable_pub, dead_code)]
 #[path = "../fixtures/kitchen/generated/pii.rs"]
 #[rustfmt::skip]
 mod pii;
@@ -51,7 +55,7 @@ fn cases() -> u32 {
 type Fold = fn(&mut RowState, &Change) -> bool;
 
 /// Every generated module there is, with its fold.
-const GENERATED: [(&dyn EntityCodec, Fold); 7] = [
+const GENERATED: [(&dyn EntityCodec, Fold); 8] = [
     (&sales_customer::Codec, sales_customer::fold),
     (&sales_order::Codec, sales_order::fold),
     (&sales_order_event::Codec, sales_order_event::fold),
@@ -59,6 +63,7 @@ const GENERATED: [(&dyn EntityCodec, Fold); 7] = [
     (&stock_inventory_level::Codec, stock_inventory_level::fold),
     (&kitchen_event::Codec, kitchen_event::fold),
     (&kitchen_table::Codec, kitchen_table::fold),
+    (&kitchen_word::Codec, kitchen_word::fold),
 ];
 
 fn specs() -> Vec<EntitySpec> {

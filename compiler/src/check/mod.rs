@@ -5,6 +5,7 @@
 mod bounds;
 mod classes;
 mod declassify;
+mod evolution;
 mod examples;
 mod ids;
 mod keys;
@@ -100,6 +101,7 @@ const CHECKS: &[fn(&Cx<'_>)] = &[
     ids::check,
     large::check,
     bounds::check,
+    evolution::check,
     references::check,
     quality::check,
     pii_sinks::check,

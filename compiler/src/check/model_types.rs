@@ -39,7 +39,7 @@ fn type_of(cx: &Cx<'_>, table: &str, column: &str) -> Option<LogicalType> {
             entity.spec.fields.iter().enumerate().find(|(_, one)| one.name == column)?;
         // What stands in the table of a protected field is text, whatever it was.
         let plain = field.pii.is_none() && !entity.unsound.contains(&ix);
-        return plain.then(|| field.ty.clone());
+        return plain.then(|| field.read_type().into_owned());
     }
     let model = cx.ir.model(table)?;
     let field = model.spec.fields.iter().find(|field| field.name == column)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use covenant_model::spec::{EntitySpec, FieldSpec, ModelSpec, WarehouseSink};
+use covenant_model::spec::{Compatibility, EntitySpec, FieldSpec, ModelSpec, WarehouseSink};
 use serde::Serialize;
 
 use super::finding::{Hop, Platform};
@@ -61,6 +61,31 @@ impl Consumer {
 /// All of them notice, and go on.
 pub(super) fn mildly(consumers: Vec<Consumer>) -> Vec<Consumer> {
     consumers.into_iter().map(Consumer::mildly).collect()
+}
+
+/// Which half of a promise a change touches, where a rule's ceiling does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Promised {
+    /// The new side reads what the old one left behind.
+    Backward,
+    /// The old side reads what the new one makes.
+    Forward,
+}
+
+/// Consumers that break in one direction: under a promise of the other one only they are named, and suffer nothing that was
+/// promised.
+pub(super) fn under(
+    promise: Compatibility,
+    half: Promised,
+    consumers: Vec<Consumer>,
+) -> Vec<Consumer> {
+    let covered = match promise {
+        Compatibility::Backward | Compatibility::BackwardTransitive => half == Promised::Backward,
+        Compatibility::Forward | Compatibility::ForwardTransitive => half == Promised::Forward,
+        Compatibility::Full | Compatibility::FullTransitive => true,
+    };
+    let spared = |one: Consumer| Consumer { suffers: Grade::Info, ..one };
+    if covered { consumers } else { consumers.into_iter().map(spared).collect() }
 }
 
 /// Those who rely on a promise of a dataset and are no machines.

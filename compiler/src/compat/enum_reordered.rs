@@ -1,9 +1,9 @@
 //! The order of an enum changed, where nothing depends on it.
 
 use covenant_model::spec::MergeRule;
-use covenant_model::value::LogicalType;
 
 use super::enum_value_removed::reordered;
+use super::enum_value_renamed;
 use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
@@ -23,12 +23,8 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
-    let (LogicalType::Enum { symbols: old }, LogicalType::Enum { symbols: new }) =
-        (&pair.old.ty, &pair.new.ty)
-    else {
-        return;
-    };
-    if pair.new.merge == MergeRule::Ranked || !reordered(old, new) {
+    let Some((old, new)) = enum_value_renamed::symbols(pair) else { return };
+    if pair.new.merge == MergeRule::Ranked || !reordered(&old, new) {
         return;
     }
     let headline = format!("the values of {} stand in another order", pair.shown());

@@ -1,9 +1,7 @@
 //! A symbol is new.
 
-use covenant_model::value::LogicalType;
-
-use super::enum_value_removed;
 use super::prelude::*;
+use super::{enum_value_removed, enum_value_renamed};
 
 pub(super) static RULE: Rule = Rule {
     code: "DCW041",
@@ -14,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     consumers: &[RustValidator, SalesforceMapping, Model],
     migration: Migration::None,
     witness: WitnessKind::Record,
-    what: "An enum got a symbol.",
+    what: "A closed enum got a symbol.",
     why: "Old validators reject records that hold it, a restricted Salesforce picklist refuses \
           it until its metadata is deployed, and models that list the symbols miss it.",
     how: "Deploy validators and picklists first, let the producer use it afterwards, and look \
@@ -24,19 +22,16 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
-    let (LogicalType::Enum { symbols: old }, LogicalType::Enum { symbols: new }) =
-        (&pair.old.ty, &pair.new.ty)
-    else {
-        return;
-    };
-    for symbol in new.iter().filter(|symbol| !old.contains(symbol)) {
+    let Some((old, new)) = enum_value_renamed::symbols(pair) else { return };
+    let judged = !pair.old.evolution.open;
+    for symbol in new.iter().filter(|symbol| judged && !old.contains(symbol)) {
         let mut broken = vec![pair.entity.before().validator("rejects records that hold it")];
         broken.extend(pair.entity.after().mappings(pair.new, "refuses it until deployed"));
-        broken.extend(enum_value_removed::listing(pair, old, "lists symbols and misses it"));
+        broken.extend(enum_value_removed::listing(pair, &old, "lists symbols and misses it"));
         let headline = format!("{} got the value {symbol}", pair.shown());
         let help = "deploy validators and picklists first, then let the producer use it";
         let mut finding = pair.finding(&RULE, "type", headline, broken, help);
-        finding.claims = enum_value_removed::claims(pair, old, new, symbol);
+        finding.claims = enum_value_removed::claims(pair, &old, new, symbol);
         finding.claims.push(pair.leaf(&format!("transitions/{symbol}")));
         findings.push(finding);
     }

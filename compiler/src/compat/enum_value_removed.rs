@@ -1,7 +1,6 @@
 //! A symbol is gone.
 
-use covenant_model::value::LogicalType;
-
+use super::enum_value_renamed;
 use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
@@ -13,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     consumers: &[RustValidator, SnowflakeTable, SalesforceMapping, Model],
     migration: Migration::Precheck,
     witness: WitnessKind::Record,
-    what: "An enum lost a symbol.",
+    what: "A closed enum lost a symbol.",
     why: "The new validator rejects records that hold it: landed changes that are replayed, \
           events in flight. Stored rows keep it, models that compare with it find nothing new, \
           a Salesforce picklist value stays behind.",
@@ -23,13 +22,10 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
-    let (LogicalType::Enum { symbols: old }, LogicalType::Enum { symbols: new }) =
-        (&pair.old.ty, &pair.new.ty)
-    else {
-        return;
-    };
+    let Some((old, new)) = enum_value_renamed::symbols(pair) else { return };
     let after = pair.entity.after();
-    for symbol in old.iter().filter(|symbol| !new.contains(symbol)) {
+    let judged = !pair.new.evolution.open;
+    for symbol in old.iter().filter(|symbol| judged && !new.contains(symbol)) {
         let mut broken = vec![after.validator("rejects records that hold it")];
         broken.extend(after.column(pair.new, "still holds it"));
         broken.extend(after.mappings(pair.new, "keeps it as a picklist value"));
@@ -37,7 +33,7 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
         let headline = format!("{} lost the value {symbol}", pair.shown());
         let help = "stop producing it, correct the rows that hold it, then remove it";
         let mut finding = pair.finding(&RULE, "type", headline, broken, help);
-        finding.claims = claims(pair, old, new, symbol);
+        finding.claims = claims(pair, &old, new, symbol);
         finding.claims.push(pair.leaf(&format!("transitions/{symbol}")));
         findings.push(finding);
     }

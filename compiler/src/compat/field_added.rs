@@ -1,8 +1,9 @@
 //! A field's id is new: optional ones hurt nobody, required ones reject every row that was there before.
 
-use covenant_model::spec::{EntitySpec, FieldSpec, SourceSpec};
+use covenant_model::spec::{EntitySpec, SourceSpec};
 
 use super::prelude::*;
+use super::unknown_members;
 
 pub(super) static OPTIONAL: Rule = Rule {
     code: "DCW014",
@@ -40,8 +41,81 @@ pub(super) static REQUIRED: Rule = Rule {
     check: Check::Entity(check_required),
 };
 
+pub(super) static CLOSED: Rule = Rule {
+    code: "DCW013",
+    slug: "field-added-to-closed",
+    direction: Direction::Loosens,
+    mirror: Mirror::Uneven("DCW010", "a removal takes from every reader, not from validators only"),
+    modes: Modes::FORWARD,
+    consumers: &[RustValidator],
+    migration: Migration::Inplace,
+    witness: WitnessKind::Record,
+    what: "A field was added to a source that is closed.",
+    why: "Old validators quarantine events with members that they do not know: every event of a \
+          producer that already sends the field, until they are deployed.",
+    how: "Deploy the validators first, let producers send the field afterwards.",
+    cases: cases!("DCW013-field-added-to-closed"),
+    check: Check::Entity(check_closed),
+};
+
+pub(super) static DEFAULTED: Rule = Rule {
+    code: "DCW016",
+    slug: "defaulted-field-added",
+    direction: Direction::Loosens,
+    mirror: Mirror::Uneven("DCW010", "an addition takes nothing from a reader"),
+    modes: Modes::INFO,
+    consumers: &[RustValidator, SnowflakeTable],
+    migration: Migration::Backfill,
+    witness: WitnessKind::None,
+    what: "A field with a default was added.",
+    why: "Nobody: records that lack it get the default, and stored rows are filled with it.",
+    how: "Nothing. The default can go once no landed record lacks the field.",
+    cases: cases!("DCW016-defaulted-field-added"),
+    check: Check::Entity(check_defaulted),
+};
+
+/// What an added field asks of a record.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    Nothing,
+    Value,
+    ValueOrDefault,
+}
+
+fn asks(field: &FieldSpec) -> Asks {
+    match (&field.evolution.default, field.nullable || field.optional) {
+        (Some(_), _) => Asks::ValueOrDefault,
+        (None, true) => Asks::Nothing,
+        (None, false) => Asks::Value,
+    }
+}
+
+fn check_closed(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
+    for field in pair.new.fields.iter().filter(|one| field_of_id(pair.old, one.id).is_none()) {
+        let Some(source) = unknown_members::strangers(pair.old, pair.new, field) else { continue };
+        let headline =
+            format!("{} of {} is unknown to the closed {source}", field.name, pair.new.name);
+        let broken = vec![pair.before().validator("rejects events that carry it")];
+        let help = "deploy the validators first, then let producers send it";
+        let finding = found(pair, &CLOSED, field, headline, broken, help);
+        let leaf = leaf_of_field(&pair.new.name, field.id, "");
+        // A required field breaks more than this: there it is an effect.
+        let alone = asks(field) != Asks::Value;
+        findings.push(if alone { finding } else { finding.because_of(leaf) });
+    }
+}
+
+fn check_defaulted(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
+    for field in added(pair, Asks::ValueOrDefault) {
+        let text = field.evolution.default.as_deref().unwrap_or_default();
+        let headline =
+            format!("field {} was added to {}, by default {text}", field.name, pair.new.name);
+        findings.push(found(pair, &DEFAULTED, field, headline, Vec::new(), DEFAULTED.how));
+    }
+}
+
 fn check_optional(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
-    for field in added(pair, false) {
+    for field in added(pair, Asks::Nothing) {
         let headline = format!("optional field {} was added to {}", field.name, pair.new.name);
         if !is_carried(pair.new, field) {
             findings.push(found(pair, &OPTIONAL, field, headline, Vec::new(), "nothing"));
@@ -55,7 +129,7 @@ fn check_optional(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn check_required(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
-    for field in added(pair, true) {
+    for field in added(pair, Asks::Value) {
         let mut broken = Vec::new();
         if is_carried(pair.new, field) {
             broken.push(pair.after().validator("rejects every record written before"));
@@ -82,14 +156,22 @@ fn check_required(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
 /// Whether records without the field are refused: null is something else than nothing. Salesforce
 /// leaves out what did not change.
 pub(super) fn is_carried(entity: &EntitySpec, field: &FieldSpec) -> bool {
-    let patches =
-        |source: &String| matches!(entity.sources.get(source), Some(SourceSpec::Salesforce { .. }));
-    !field.optional && field.from.keys().any(|source| !patches(source))
+    !field.optional && field.evolution.default.is_none() && !patches_only(entity, field)
 }
 
-fn added(pair: EntityPair<'_>, required: bool) -> impl Iterator<Item = &FieldSpec> {
+/// Whether only sources tell it that leave out what did not change.
+pub(super) fn patches_only(entity: &EntitySpec, field: &FieldSpec) -> bool {
+    let patches =
+        |source: &String| matches!(entity.sources.get(source), Some(SourceSpec::Salesforce { .. }));
+    field.from.keys().all(patches)
+}
+
+fn added(pair: EntityPair<'_>, wanted: Asks) -> impl Iterator<Item = &FieldSpec> {
     pair.new.fields.iter().filter(move |field| {
-        field_of_id(pair.old, field.id).is_none() && required != (field.nullable || field.optional)
+        // One change, one finding: what only a closed source minds is said there.
+        let minded = wanted != Asks::Value
+            && unknown_members::strangers(pair.old, pair.new, field).is_some();
+        field_of_id(pair.old, field.id).is_none() && asks(field) == wanted && !minded
     })
 }
 

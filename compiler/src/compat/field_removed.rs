@@ -3,21 +3,21 @@
 use covenant_model::spec::FieldSpec;
 
 use super::prelude::*;
-use super::{field_added, query};
+use super::{field_added, query, unknown_members};
 
 pub(super) static RULE: Rule = Rule {
     code: "DCW010",
     slug: "field-removed",
     direction: Direction::Loosens,
     mirror: Mirror::Uneven("DCW014", "a reader loses what an addition gives"),
-    modes: Modes::FORWARD,
+    modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable, SalesforceMapping, Model],
     migration: Migration::Inplace,
     witness: WitnessKind::Record,
     what: "A field that was there is gone: its stable id is not used any more.",
     why: "The warehouse column is no longer written, models that read it fail, Salesforce \
           fields that it fed stand still, and old validators that ask for it reject every \
-          record.",
+          record. Where a source is closed, the new validator refuses events that still carry it.",
     how: "Move the consumers that are named away first. Keep its id and name under `reserved`, \
           so that neither can come back with another meaning.",
     cases: cases!("DCW010-field-removed"),
@@ -37,6 +37,12 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
         }
         broken.extend(before.mappings(field, "is no longer fed"));
         broken.extend(before.models(&field.name, "reads it"));
+        let promise = pair.old.compatibility;
+        let mut broken = under(promise, Promised::Forward, broken);
+        if unknown_members::strangers(pair.new, pair.old, field).is_some() {
+            let closed = pair.after().validator("rejects events that still carry it");
+            broken.extend(under(promise, Promised::Backward, vec![closed]));
+        }
         let leaf = leaf_of_field(&pair.new.name, field.id, "");
         let tombstone = pair.leaf(&format!("reserved/#{}", field.id));
         let stone = format!("{{id: {}, name: {}}}", field.id, field.name);

@@ -1,5 +1,7 @@
 //! A field keeps its id and gets another name.
 
+use covenant_model::spec::{EntitySpec, SourceSpec};
+
 use super::prelude::*;
 use super::{model_query_changed, query};
 
@@ -23,20 +25,82 @@ pub(super) static RULE: Rule = Rule {
     check: Check::Field(check),
 };
 
+pub(super) static ALIASED: Rule = Rule {
+    code: "DCW017",
+    slug: "field-renamed-with-alias",
+    direction: Direction::Changes,
+    mirror: Mirror::Uneven("DCW018", "the old contract does not know the new name"),
+    modes: Modes::LOOK,
+    consumers: &[RustValidator, SnowflakeTable, Model],
+    migration: Migration::Inplace,
+    witness: WitnessKind::None,
+    what: "A field keeps its stable id, gets another name, and is still read by the old one.",
+    why: "Events and Salesforce records of either name are read. The warehouse column is renamed, \
+          and a view shows the old name to readers who have not moved; validators that still run \
+          do not know the new name.",
+    how: "Deploy the validators before producers use the new name. Drop the alias when nobody uses the \
+          old one and no landed event carries it.",
+    cases: cases!("DCW017-field-renamed-with-alias"),
+    check: Check::Field(check_aliased),
+};
+
 fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
+    if !is_aliased(pair) {
+        judge(pair, findings, &RULE);
+    }
+}
+
+fn check_aliased(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
+    if is_aliased(pair) {
+        judge(pair, findings, &ALIASED);
+    }
+}
+
+/// Whether every source that follows the rename is still read by the old name.
+fn is_aliased(pair: FieldPair<'_>) -> bool {
+    let kept = pair.new.evolution.aliases.contains(&pair.old.name);
+    kept && following(pair).all(|source| reads_aliases(pair.entity.new, source))
+}
+
+/// Whether records of the source may use an alias: columns of PostgreSQL may not.
+pub(super) fn reads_aliases(entity: &EntitySpec, source: &str) -> bool {
+    match entity.sources.get(source) {
+        Some(SourceSpec::Stream { .. } | SourceSpec::Salesforce { .. }) => true,
+        Some(SourceSpec::Postgres { .. }) | None => false,
+    }
+}
+
+/// Sources whose name for the field follows the field's own.
+fn following(pair: FieldPair<'_>) -> impl Iterator<Item = &str> {
+    let follows = move |(source, column): &(&String, &String)| {
+        **column == pair.old.name && pair.new.from.get(*source) == Some(&pair.new.name)
+    };
+    pair.old.from.iter().filter(follows).map(|(source, _)| source.as_str())
+}
+
+fn judge(pair: FieldPair<'_>, findings: &mut Vec<Finding>, rule: &'static Rule) {
     if pair.old.name == pair.new.name {
         return;
     }
     let (before, after) = (pair.entity.before(), pair.entity.after());
+    let aliases = &pair.new.evolution.aliases;
     let mut broken: Vec<Consumer> = before.column(pair.old, "is renamed").into_iter().collect();
     broken.extend(after.models(&pair.old.name, "uses the old name"));
     let mut claims = vec![pair.leaf("name")];
-    for (source, column) in &pair.old.from {
-        let follows = *column == pair.old.name && pair.new.from.get(source) == Some(&pair.new.name);
-        if follows {
-            broken.push(after.validator(&format!("looks for the new name in {source}")));
-            claims.push(pair.leaf(&format!("from/{source}")));
-        }
+    for source in following(pair) {
+        let covered = aliases.contains(&pair.old.name) && reads_aliases(pair.entity.new, source);
+        broken.push(if covered {
+            before.validator(&format!("does not know the new name in {source}")).mildly()
+        } else {
+            after.validator(&format!("looks for the new name in {source}"))
+        });
+        claims.push(pair.leaf(&format!("from/{source}")));
+    }
+    let gained =
+        aliases.iter().all(|one| *one == pair.old.name || pair.old.evolution.aliases.contains(one));
+    let kept = pair.old.evolution.aliases.iter().all(|one| aliases.contains(one));
+    if gained && kept {
+        claims.push(pair.leaf("evolution/aliases"));
     }
     claims.extend(queries(pair));
     let sink = pair.entity.new.warehouse.as_ref();
@@ -50,7 +114,7 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
     );
     let help = format!("rename in the consumers that are named{statement}");
     findings.push(
-        pair.finding(&RULE, "", headline, broken, help)
+        pair.finding(rule, "", headline, broken, help)
             .via(before.lineage(&pair.old.name))
             .renaming(claims),
     );

@@ -241,8 +241,19 @@ fn found(pair: FieldPair<'_>, rule: &'static Rule, broken: Vec<Consumer>, help: 
         .via(after.lineage(&pair.new.name));
     if is_other_kind(pair) {
         // Limits of the old type mean nothing for the new one: they go along.
-        let limits = ["min", "max", "pattern", "format", "unit", "transitions", "merge"];
+        let limits = [
+            "min",
+            "max",
+            "pattern",
+            "format",
+            "unit",
+            "transitions",
+            "merge",
+            "evolution/default",
+        ];
         finding = finding.claiming(limits.map(|limit| pair.leaf(limit)));
+        finding = finding
+            .claiming(["open", "renamed"].map(|word| pair.leaf(&format!("evolution/{word}"))));
     }
     finding
 }

@@ -220,6 +220,12 @@ impl Finding {
         self
     }
 
+    /// Explains this leaf and nothing else.
+    pub(super) fn explaining(mut self, leaf: String) -> Self {
+        self.claims = vec![leaf];
+        self
+    }
+
     /// Findings about these leaves are effects of this one.
     pub(super) fn cascading(mut self, leaves: impl IntoIterator<Item = String>) -> Self {
         self.cascades.extend(leaves);

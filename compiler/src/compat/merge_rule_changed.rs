@@ -1,8 +1,8 @@
 //! Competing values are settled by another rule, or a ranked order changed.
 
 use covenant_model::spec::MergeRule;
-use covenant_model::value::LogicalType;
 
+use super::enum_value_renamed;
 use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
@@ -29,7 +29,7 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
         let (old, new) = (pair.old.merge, pair.new.merge);
         let what = format!("is merged by {new:?} instead of {old:?}").to_lowercase();
         (what, vec![pair.leaf("merge"), pair.leaf("type/order"), pair.leaf("generation")])
-    } else if pair.new.merge == MergeRule::Ranked && reranked(&pair.old.ty, &pair.new.ty) {
+    } else if pair.new.merge == MergeRule::Ranked && reranked(pair) {
         ("ranks its states in another order".to_owned(), vec![pair.leaf("type/order")])
     } else {
         return;
@@ -46,11 +46,8 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
 }
 
 /// Whether the place of any old symbol changed: an added symbol in the middle moves those behind it.
-fn reranked(old: &LogicalType, new: &LogicalType) -> bool {
-    let (LogicalType::Enum { symbols: old }, LogicalType::Enum { symbols: new }) = (old, new)
-    else {
-        return false;
-    };
+fn reranked(pair: FieldPair<'_>) -> bool {
+    let Some((old, new)) = enum_value_renamed::symbols(pair) else { return false };
     old.iter().enumerate().any(|(rank, symbol)| {
         new.iter().position(|other| other == symbol).is_some_and(|at| at != rank)
     })

@@ -32,9 +32,12 @@ mod declassifier_changed;
 mod delete_changed;
 mod entity_added;
 mod entity_removed;
+mod entity_renamed;
+mod enum_opened;
 mod enum_reordered;
 mod enum_value_added;
 mod enum_value_removed;
+mod enum_value_renamed;
 mod event_identity_changed;
 mod external_id_changed;
 mod field_added;
@@ -42,6 +45,7 @@ mod field_became_nullable;
 mod field_became_required;
 mod field_constraint_loosened;
 mod field_constraint_tightened;
+mod field_default_changed;
 mod field_format_changed;
 mod field_large_changed;
 mod field_missing_changed;
@@ -111,6 +115,7 @@ mod tombstone_dropped;
 mod transitive;
 mod unclassified;
 mod unique_changed;
+mod unknown_members;
 mod version_decreased;
 mod version_not_bumped;
 mod volume_changed;
@@ -130,6 +135,7 @@ use crate::plan::Plan;
 
 /// Every rule. The order decides only who is the cause where two findings could cause each other.
 pub static RULES: &[&Rule] = &[
+    &entity_renamed::RULE,
     &key_changed::RULE,
     &entity_removed::RULE,
     &field_removed::RULE,
@@ -219,10 +225,14 @@ pub static RULES: &[&Rule] = &[
     &tombstone_dropped::RULE,
     &field_added::OPTIONAL,
     &field_added::REQUIRED,
+    &field_added::DEFAULTED,
+    &field_added::CLOSED,
     &field_renamed::RULE,
+    &field_renamed::ALIASED,
     &tombstone_added::RULE,
     &field_became_nullable::RULE,
     &field_became_required::RULE,
+    &field_default_changed::RULE,
     &field_missing_changed::RULE,
     &field_large_changed::RULE,
     &field_retyped::UNRELATED,
@@ -230,8 +240,11 @@ pub static RULES: &[&Rule] = &[
     &field_retyped::NARROWED,
     &field_retyped::RESCALED,
     &field_retyped::RENUMBERED,
+    &enum_value_renamed::RULE,
     &enum_value_removed::RULE,
     &enum_value_added::RULE,
+    &enum_opened::KNOWN,
+    &enum_opened::RULE,
     &enum_reordered::RULE,
     &field_constraint_tightened::RULE,
     &field_constraint_loosened::RULE,
@@ -239,6 +252,8 @@ pub static RULES: &[&Rule] = &[
     &field_format_changed::RULE,
     &field_unit_changed::RULE,
     &wire_name_changed::RULE,
+    &unknown_members::CLOSED,
+    &unknown_members::OPENED,
     &field_order_changed::RULE,
     &unclassified::RULE,
 ];
@@ -255,6 +270,16 @@ pub fn diff_on(old: &Plan, new: &Plan, today: Option<Date>) -> Vec<Finding> {
     if old == new {
         return Vec::new();
     }
+    let renames = entity_renamed::renames(old, new);
+    if renames.is_empty() {
+        return compared(old, new, today);
+    }
+    let mut found = compared(&entity_renamed::aligned(old, &renames), new, today);
+    entity_renamed::restore(&mut found, &renames);
+    found
+}
+
+fn compared(old: &Plan, new: &Plan, today: Option<Date>) -> Vec<Finding> {
     let (old, new) = (View::new(Side::Old, old), View::new(Side::New, new));
     let sides = Sides { old: &old, new: &new, today };
     let leaves = leaves::differences(sides);
@@ -273,6 +298,7 @@ pub fn diff_on(old: &Plan, new: &Plan, today: Option<Date>) -> Vec<Finding> {
 
 /// The leaves that differ: what every finding is measured against.
 pub fn differences(old: &Plan, new: &Plan) -> Vec<Leaf> {
+    let old = &entity_renamed::aligned(old, &entity_renamed::renames(old, new));
     let (old, new) = (View::new(Side::Old, old), View::new(Side::New, new));
     leaves::differences(Sides { old: &old, new: &new, today: None })
 }

@@ -52,6 +52,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         .chain(fields::ALL)
         .chain(flow::ALL)
         .chain(targets::ALL)
+        .chain(evolution::ALL)
         .chain(terms::ALL)
         .chain(waiver::ALL)
         .chain(plan::ALL)
@@ -85,6 +86,7 @@ macro_rules! codes {
 }
 
 mod emit;
+mod evolution;
 mod fields;
 mod flow;
 mod io;
@@ -96,6 +98,7 @@ mod terms;
 mod waiver;
 
 pub use emit::*;
+pub use evolution::*;
 pub use fields::*;
 pub use flow::*;
 pub use io::*;

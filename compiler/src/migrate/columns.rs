@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use covenant_model::columns::LandingType;
 
 use super::{Phase, Step, target_of};
-use crate::emit::sql::Dialect;
+use crate::emit::sql::{Dialect, text_literal};
 use crate::physical::{Alter, Column, PhysicalType, Platform, Relation, alter, relation};
 
 /// A stored column.
@@ -19,6 +19,17 @@ pub(super) struct Stored {
     pub(super) holds: &'static str,
     /// `sales.order/fields/total`
     pub(super) subject: String,
+    /// What rows of before get, and the guard that says whether its owner has told them.
+    pub(super) default: Option<Filled>,
+}
+
+/// What a new column is filled with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Filled {
+    /// In the text of the type.
+    pub(super) text: String,
+    /// Column of the guard.
+    pub(super) guard: String,
 }
 
 /// What became of the columns of a table.
@@ -276,6 +287,17 @@ impl Change<'_> {
             .undo(self.undone(|table| format!("ALTER TABLE {table} DROP COLUMN {name}"))),
         );
         changed.empty.push(new.clone());
+        let Some(Filled { text, guard }) = &new.default else { return };
+        let (value, guard) = (text_literal(text), self.ident(guard));
+        let what = format!("fill {name} with its default, {text}, where the row has been told");
+        let step = self.step(Phase::Change, "DCW016", new, what);
+        let fill = |table: &str| {
+            format!(
+                "UPDATE {table} SET {name} = CAST({value} AS {ty}) WHERE {name} IS NULL AND {guard} IS NOT NULL"
+            )
+        };
+        let undo = self.undone(|table| format!("UPDATE {table} SET {name} = NULL"));
+        changed.steps.push(self.all(step, fill).undo(undo));
     }
 }
 

@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use covenant_model::columns::{
     ColumnPart, LandingType, StoredColumn, guard_name, names, of_field, of_group, of_key,
 };
-use covenant_model::spec::EntitySpec;
+use covenant_model::spec::{EntitySpec, FieldSpec};
+use covenant_model::value::LogicalType;
 
-use super::columns::{Change, Changed, Stored};
+use super::columns::{Change, Changed, Filled, Stored};
 use super::guards::{self, Guard};
 use super::{Phase, Step, suffix, target_of};
-use crate::emit::sql::{Dialect, EntityTables};
+use crate::emit::sql::{Dialect, EntityTables, text_literal};
 
 /// Ids of guards, beside those of fields.
 const GUARDS_FROM: i32 = 1_000_000;
@@ -42,11 +43,14 @@ pub(super) fn changed(old: &EntitySpec, new: &EntitySpec, dialect: Dialect) -> V
     both.parked(&columns, &mut steps);
     let empty: Vec<&str> = columns.empty.iter().map(|column| column.name.as_str()).collect();
     let guards = both.guards(&empty);
-    let reads_anew = steps.is_empty() && columns.steps.is_empty() && guards.is_none();
+    let symbols = both.symbols();
+    let reads_anew =
+        steps.is_empty() && columns.steps.is_empty() && guards.is_none() && symbols.is_empty();
     if reads_anew {
         return steps;
     }
     steps.append(&mut columns.steps);
+    steps.extend(symbols);
     steps.extend(guards);
     both.drops(&columns, &mut steps);
     both.compatibility_view(&columns.removed, &mut steps);
@@ -250,6 +254,7 @@ impl Both<'_> {
                 ty: LandingType::GUARD,
                 holds: "guard",
                 subject: format!("{}/groups/{}", self.new.name, group.name),
+                default: None,
             });
             columns.extend(of_group(entity, at).iter().map(|column| stored(entity, column)));
         }
@@ -342,6 +347,38 @@ impl Both<'_> {
         Some(step.undo("restore the guards from a copy of the tables, or replay landing"))
     }
 
+    /// Rows that hold a symbol by its former name.
+    fn symbols(&self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for (ix, field) in self.new.fields.iter().enumerate() {
+            let before = self.old.fields.iter().find(|before| before.id == field.id);
+            let Some(LogicalType::Enum { symbols }) = before.map(|before| &before.ty) else {
+                continue;
+            };
+            let stored = of_field(field, ix);
+            let renamed = field.evolution.renamed.iter().filter(|(was, _)| symbols.contains(was));
+            for (was, is) in renamed {
+                let Some(column) = stored.first() else { continue };
+                let name = self.dialect.ident(&column.name);
+                let what =
+                    format!("call {was} {is} where {name} holds it; deliver those rows anew");
+                let member = format!("/fields/{}", field.name);
+                let mut step = self.step(Phase::Change, "DCW043", &member, what);
+                let (was, is) = (text_literal(was), text_literal(is));
+                for table in self.tables() {
+                    step =
+                        step.sql(format!("UPDATE {table} SET {name} = {is} WHERE {name} = {was}"));
+                }
+                let back = |table: &String| {
+                    format!("UPDATE {table} SET {name} = {was} WHERE {name} = {is}")
+                };
+                let undo = self.tables().iter().map(back).collect::<Vec<_>>().join("; ");
+                steps.push(step.undo(undo));
+            }
+        }
+        steps
+    }
+
     /// The presented view as readers of the old contract knew it.
     fn compatibility_view(&self, removed: &[Stored], steps: &mut Vec<Step>) {
         let same_shape = removed.is_empty()
@@ -412,7 +449,12 @@ fn rename_table(dialect: Dialect, from: &str, schema: &str, name: &str) -> Strin
 }
 
 fn stored(entity: &EntitySpec, column: &StoredColumn) -> Stored {
-    let field = entity.fields.get(column.field).map_or("", |field| field.name.as_str());
+    let spec = entity.fields.get(column.field);
+    let field = spec.map_or("", |field| field.name.as_str());
+    let filled = |field: &FieldSpec| {
+        let (text, group) = (field.evolution.default.clone()?, field.group?);
+        Some(Filled { text, guard: guard_name(entity, group) })
+    };
     Stored {
         id: column.parquet_id,
         name: column.name.clone(),
@@ -423,5 +465,6 @@ fn stored(entity: &EntitySpec, column: &StoredColumn) -> Stored {
             ColumnPart::Token => "token",
         },
         subject: format!("{}/fields/{field}", entity.name),
+        default: spec.and_then(filled),
     }
 }

@@ -94,8 +94,10 @@ pub(super) fn guard(
 fn recounted(old: &FieldSpec, new: &FieldSpec, was: MergeRule, is: MergeRule) -> bool {
     match (was, is) {
         (MergeRule::Ranked, MergeRule::Ranked) => match (&old.ty, &new.ty) {
-            (LogicalType::Enum { symbols: old }, LogicalType::Enum { symbols: new }) => {
-                !new.starts_with(old)
+            (LogicalType::Enum { symbols: old }, LogicalType::Enum { symbols }) => {
+                let names = &new.evolution.renamed;
+                let now = |symbol: &String| names.get(symbol).cloned().unwrap_or(symbol.clone());
+                !symbols.starts_with(&old.iter().map(now).collect::<Vec<_>>())
             }
             (old, new) => old != new,
         },

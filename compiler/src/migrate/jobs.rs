@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use covenant_model::columns::of_field;
-use covenant_model::spec::{EntitySpec, SourceSpec};
+use covenant_model::spec::{EntitySpec, SourceSpec, UnknownMembers};
 
 use super::guards::{self, Guard};
 use super::{Phase, Step, Target};
@@ -14,7 +14,7 @@ use crate::plan::Plan;
 pub(super) fn steps(old: &Plan, new: &Plan) -> Vec<Step> {
     let mut steps = Vec::new();
     for after in &new.entities {
-        match old.entity(&after.name) {
+        match old.predecessor(after) {
             None => {
                 let why = "it is new: everything that its sources hold is read".to_owned();
                 steps.extend(backfills(after, None, "DCW003", &after.name, &why));
@@ -43,7 +43,11 @@ fn changed(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
         let sources: Vec<&str> = field.from.keys().map(String::as_str).collect();
         let Some(before) = old.fields.iter().find(|before| before.id == field.id) else {
             if !of_field(field, ix).is_empty() {
-                let code = if field.nullable || field.optional { "DCW014" } else { "DCW015" };
+                let code = match (&field.evolution.default, field.nullable || field.optional) {
+                    (Some(_), _) => "DCW016",
+                    (None, true) => "DCW014",
+                    (None, false) => "DCW015",
+                };
                 let why = format!("rows of before have no {}", field.name);
                 steps.extend(backfills(new, Some(&sources), code, &subject, &why));
             }
@@ -73,10 +77,9 @@ fn changed(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
 
 /// A source that reads another table has other rows.
 fn tables_moved(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
-    let moved = new
-        .sources
-        .iter()
-        .filter(|(name, spec)| old.sources.get(*name).is_some_and(|before| before != *spec));
+    let moved = new.sources.iter().filter(|(name, spec)| {
+        old.sources.get(*name).is_some_and(|before| !same_place(before, spec))
+    });
     moved
         .flat_map(|(name, _)| {
             let subject = format!("{}/sources/{name}", new.name);
@@ -84,6 +87,18 @@ fn tables_moved(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
             backfills(new, Some(&[name.as_str()]), "DCS101", &subject, &why)
         })
         .collect()
+}
+
+/// What becomes of members that nobody knows does not say where a stream is.
+fn same_place(old: &SourceSpec, new: &SourceSpec) -> bool {
+    let bare = |source: &SourceSpec| {
+        let mut source = source.clone();
+        if let SourceSpec::Stream { unknown, .. } = &mut source {
+            *unknown = UnknownMembers::default();
+        }
+        source
+    };
+    bare(old) == bare(new)
 }
 
 /// A rule that compares values has not seen those that lost under the old rule.

@@ -148,12 +148,12 @@ pub fn migrate(old: &Plan, new: &Plan, targets: &[Target]) -> Result<Migration, 
 fn warehouse(old: &Plan, new: &Plan, dialect: Dialect) -> Vec<Step> {
     let mut steps = Vec::new();
     for before in &old.entities {
-        match new.entity(&before.name) {
+        match new.successor(before) {
             Some(after) => steps.extend(entity::changed(before, after, dialect)),
             None => steps.extend(entity::removed(before, dialect)),
         }
     }
-    for after in new.entities.iter().filter(|after| old.entity(&after.name).is_none()) {
+    for after in new.entities.iter().filter(|after| old.predecessor(after).is_none()) {
         steps.extend(entity::added(after, dialect));
     }
     steps.extend(model::steps(old, new, dialect));

@@ -97,6 +97,7 @@ fn columns(model: &ModelSpec) -> Vec<Stored> {
             ty: LandingType::of(&field.ty),
             holds: "plain",
             subject: format!("{}/fields/{}", model.name, field.name),
+            default: None,
         })
         .collect()
 }

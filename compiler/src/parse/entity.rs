@@ -1,6 +1,6 @@
 //! `entity:` files.
 
-use covenant_model::spec::{KeyChange, KeyReuse, OnFail};
+use covenant_model::spec::{EntityEvolution, KeyChange, KeyReuse, OnFail, UnknownMembers};
 
 use crate::ast::{EntityDecl, QualityDecl, SourceDecl};
 use crate::diagnostic::Sink;
@@ -29,6 +29,7 @@ pub(super) fn read(sink: &Sink, node: &Node, at: Span) -> Option<EntityDecl> {
         fields: fields::read(&map, true),
         quality: quality(&map),
         unique: terms::unique(&map),
+        evolution: EntityEvolution { formerly: map.text("formerly") },
     };
     map.finish();
     Some(found)
@@ -53,6 +54,8 @@ fn source(map: &Reader<'_>, entry: &Entry) -> Option<SourceDecl> {
         object: inner.text("object"),
         key: inner.text_map("key"),
         fields: inner.text_map("fields"),
+        unknown: inner
+            .word("unknown", &[("open", UnknownMembers::Open), ("closed", UnknownMembers::Closed)]),
     };
     inner.finish();
     Some(found)

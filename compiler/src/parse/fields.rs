@@ -1,6 +1,6 @@
 //! Fields of entities and models.
 
-use covenant_model::spec::MergeRule;
+use covenant_model::spec::{FieldEvolution, MergeRule};
 use covenant_model::value::LogicalType;
 
 use crate::ast::FieldDecl;
@@ -82,6 +82,12 @@ fn entity_keys(map: &Reader<'_>, inner: &Reader<'_>, found: &mut FieldDecl) {
     found.max = inner.text("max");
     found.pattern = inner.text("pattern");
     found.format = inner.word("format", &[("email", "email")]).map(str::to_owned);
+    found.evolution = FieldEvolution {
+        default: inner.text("default"),
+        aliases: inner.texts("aliases"),
+        open: inner.flag("open"),
+        renamed: inner.text_map("renamed").into_iter().collect(),
+    };
 }
 
 fn id(map: &Reader<'_>, node: &Node) -> Option<u32> {

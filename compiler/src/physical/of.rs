@@ -22,7 +22,7 @@ pub fn of(platform: Platform, field: &FieldSpec) -> Vec<(String, PhysicalType)> 
             ty.map(|ty| (field.name.clone(), ty)).into_iter().collect()
         }
         Platform::Postgres | Platform::Json | Platform::Rust => {
-            vec![(field.name.clone(), of_logical(platform, &field.ty))]
+            vec![(field.name.clone(), of_logical(platform, &field.read_type()))]
         }
     }
 }

@@ -45,6 +45,7 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl) -> EntityIr {
         reserved: head.reserved.clone(),
         terms: head.terms.clone(),
         unique: unique(cx, decl),
+        evolution: decl.evolution.clone(),
     };
     spec.quality = quality(cx, &spec, &unsound, &decl.quality);
     sources::sinks(cx, &head.name, &head.sinks, |sink, system| match system {
@@ -141,6 +142,7 @@ fn resolve_field(cx: &Cx<'_>, decl: &EntityDecl, field: &FieldDecl) -> (FieldSpe
         group: None,
         terms: field.terms.clone(),
         subject: field.subject.clone(),
+        evolution: field.evolution.clone(),
     };
     (spec, sound)
 }

@@ -54,8 +54,8 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl) -> BTreeMap<String, Source
 fn shape(cx: &Cx<'_>, span: Span, headline: String) {
     cx.sink.push(
         Diagnostic::new(&codes::SOURCE_SHAPE, span, headline).help(
-            "PostgreSQL takes `table`; a stream `stream`, `event_id`, `order`, `occurred_at`; Salesforce `object`, \
-             `key`, `fields`",
+            "PostgreSQL takes `table`; a stream `stream`, `event_id`, `order`, `occurred_at`, `unknown`; Salesforce \
+             `object`, `key`, `fields`",
         ),
     );
 }
@@ -64,6 +64,7 @@ fn shape(cx: &Cx<'_>, span: Span, headline: String) {
 fn foreign(cx: &Cx<'_>, source: &SourceDecl, path: &str, kind: &str, own: &[&str]) {
     let present = [
         ("table", source.table.is_some()),
+        ("unknown", source.unknown.is_some()),
         ("stream", source.stream.is_some()),
         ("event_id", source.event_id.is_some()),
         ("order", source.order.is_some()),
@@ -104,7 +105,7 @@ fn postgres(cx: &Cx<'_>, source: &SourceDecl, system: &str, path: &str) -> Optio
 }
 
 fn stream(cx: &Cx<'_>, source: &SourceDecl, system: &str, path: &str) -> Option<SourceSpec> {
-    foreign(cx, source, path, "stream", &["stream", "event_id", "order", "occurred_at"]);
+    foreign(cx, source, path, "stream", &["stream", "event_id", "order", "occurred_at", "unknown"]);
     let stream = need(cx, source.stream.as_ref(), path, "`stream`, the stream's name");
     for (key, there) in
         [("event_id", source.event_id.is_some()), ("occurred_at", source.occurred_at.is_some())]
@@ -127,6 +128,7 @@ fn stream(cx: &Cx<'_>, source: &SourceDecl, system: &str, path: &str) -> Option<
         event_id: source.event_id.clone()?,
         order: source.order.clone(),
         occurred_at: source.occurred_at.clone()?,
+        unknown: source.unknown.unwrap_or_default(),
     })
 }
 

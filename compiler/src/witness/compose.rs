@@ -90,7 +90,24 @@ fn sheet_of(
 ) -> Option<Sheet> {
     let form = form(roles, source)?;
     let slots = roles.writer.source(source)?.members.iter().map(slot);
-    Some(Sheet { source: source.to_owned(), form, slots: slots.collect::<Option<_>>()? })
+    let mut slots: Vec<Slot> = slots.collect::<Option<_>>()?;
+    let is_closed = |of: Interpreter<'_>| of.source(source).is_some_and(|source| source.closed);
+    if is_closed(roles.reader) && !is_closed(roles.writer) {
+        slots.push(stranger());
+    }
+    Some(Sheet { source: source.to_owned(), form, slots })
+}
+
+/// A member that no contract knows: an open source lets it pass.
+fn stranger() -> Slot {
+    let choices = vec![None, Some(Token::Json("true".to_owned()))];
+    Slot {
+        name: "unheard_of".to_owned(),
+        fields: Vec::new(),
+        valid: choices,
+        complete: true,
+        role: Role::Plain,
+    }
 }
 
 fn form(roles: Roles<'_>, source: &str) -> Option<Form> {
@@ -123,7 +140,8 @@ pub(super) fn omittable(interpreter: Interpreter<'_>, source: &str, member: &Mem
     let mut fields = member.fields.iter().filter_map(|ix| spec.fields.get(*ix));
     let key = member.fields.iter().any(|ix| spec.key.contains(ix));
     let envelope = member.role != Role::Plain && member.fields.is_empty();
-    !key && !envelope && (salesforce || fields.all(|field| field.optional))
+    let can_lack = |field: &FieldSpec| field.optional || field.evolution.default.is_some();
+    !key && !envelope && (salesforce || fields.all(can_lack))
 }
 
 /// What may be worth telling in a member, valid or not.

@@ -27,7 +27,8 @@ pub fn confirm<'f>(old: &Plan, new: &Plan, findings: impl IntoIterator<Item = &'
         }
         rows.resize_with(all.len(), || None);
         for (name, places) in of_entity {
-            let (Some(old), Some(new)) = (old.entity(&name), new.entity(&name)) else { continue };
+            let Some(new) = new.entity(&name) else { continue };
+            let Some(old) = old.predecessor(new) else { continue };
             let about: Vec<&Finding> =
                 places.iter().filter_map(|at| all.get(*at).copied()).collect();
             for (at, row) in places.iter().zip(witnesses(old, new, &about)) {

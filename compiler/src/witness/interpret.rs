@@ -6,7 +6,7 @@
 use covenant_model::codec::{ColumnMap, EventRecord, PgDatum};
 use covenant_model::expr::Expr;
 use covenant_model::record::{Cell, Record, Violations};
-use covenant_model::spec::{EntitySpec, FieldIx, FieldSpec, SourceSpec};
+use covenant_model::spec::{EntitySpec, FieldIx, FieldSpec, SourceSpec, UnknownMembers};
 use covenant_model::support::check::{self, Check};
 use covenant_model::support::drive;
 use covenant_model::support::generated::Row;
@@ -36,21 +36,32 @@ pub fn with<R>(spec: &EntitySpec, run: impl FnOnce(Interpreter<'_>) -> R) -> Res
     let symbols: Vec<Vec<&str>> = spec.fields.iter().map(symbols_of).collect();
     let patterns: Vec<Option<Pattern<'_>>> =
         spec.fields.iter().map(|field| field.pattern.as_deref().map(Pattern::regex)).collect();
+    let renamed: Vec<Vec<(&str, &str)>> = spec.fields.iter().map(renamed_of).collect();
     let fields = spec
         .fields
         .iter()
         .zip(symbols.iter().zip(&patterns))
-        .map(|(field, (symbols, pattern))| field_of(spec, field, symbols, pattern.as_ref()))
-        .collect::<Result<Vec<_>, _>>()?;
+        .zip(&renamed)
+        .map(|((field, (symbols, pattern)), renamed)| {
+            Ok(field_of(spec, field, symbols, pattern.as_ref())?.renamed(renamed))
+        })
+        .collect::<Result<Vec<_>, EmitError>>()?;
     let named: Vec<Vec<source::Member>> =
         spec.sources.keys().map(|name| source::members(spec, name)).collect::<Result<_, _>>()?;
-    let members: Vec<Vec<Member<'_>>> =
-        named.iter().map(|all| all.iter().map(member_of).collect()).collect();
+    let aliases: Vec<Vec<Vec<&str>>> =
+        named.iter().map(|all| all.iter().map(aliases_of).collect()).collect();
+    let members: Vec<Vec<Member<'_>>> = named
+        .iter()
+        .zip(&aliases)
+        .map(|(all, aliases)| {
+            all.iter().zip(aliases).map(|(of, names)| member_of(of, names)).collect()
+        })
+        .collect();
     let sources: Vec<Source<'_>> = spec
         .sources
         .iter()
         .zip(&members)
-        .map(|((name, of), members)| Source { name, kind: kind_of(of), members })
+        .map(|((name, of), members)| source_of(name, of, members))
         .collect();
     let names: Vec<String> = refusing(spec).map(|rule| format!("quality:{}", rule.name)).collect();
     let quality: Vec<Quality<'_>> = refusing(spec)
@@ -86,15 +97,34 @@ fn symbols_of(field: &FieldSpec) -> Vec<&str> {
     }
 }
 
+fn renamed_of(field: &FieldSpec) -> Vec<(&str, &str)> {
+    field.evolution.renamed.iter().map(|(old, new)| (old.as_str(), new.as_str())).collect()
+}
+
+fn aliases_of(member: &source::Member) -> Vec<&str> {
+    member.aliases.iter().map(String::as_str).collect()
+}
+
+fn source_of<'c>(name: &'c str, spec: &SourceSpec, members: &'c [Member<'c>]) -> Source<'c> {
+    let source = Source::new(name, kind_of(spec), members);
+    match spec {
+        SourceSpec::Stream { unknown: UnknownMembers::Closed, .. } => source.closed(),
+        SourceSpec::Stream { unknown: UnknownMembers::Open, .. }
+        | SourceSpec::Postgres { .. }
+        | SourceSpec::Salesforce { .. } => source,
+    }
+}
+
 fn field_of<'c>(
     spec: &EntitySpec,
     field: &'c FieldSpec,
     symbols: &'c [&'c str],
     pattern: Option<&'c Pattern<'c>>,
 ) -> Result<Field<'c>, EmitError> {
-    let mut built = Field::new(&field.name, ty_of(&field.ty, symbols));
+    let mut built = Field::new(&field.name, ty_of(&field.read_type(), symbols));
     built.nullable = field.nullable;
     built.optional = field.optional;
+    built.default = field.evolution.default.as_deref();
     let bound = |text: &Option<String>| {
         text.as_deref().map(|text| bounds::number(spec, field, text)).transpose()
     };
@@ -121,14 +151,14 @@ fn ty_of<'c>(ty: &LogicalType, symbols: &'c [&'c str]) -> Ty<'c> {
     }
 }
 
-fn member_of(member: &source::Member) -> Member<'_> {
+fn member_of<'c>(member: &'c source::Member, aliases: &'c [&'c str]) -> Member<'c> {
     let role = match member.role {
         source::Role::Plain => Role::Plain,
         source::Role::EventId => Role::EventId,
         source::Role::Order => Role::Order,
         source::Role::OccurredAt => Role::OccurredAt,
     };
-    Member::new(&member.name, &member.fields).role(role)
+    Member::new(&member.name, &member.fields).role(role).aliases(aliases)
 }
 
 fn kind_of(spec: &SourceSpec) -> table::Kind {
@@ -161,7 +191,7 @@ impl<'c> Interpreter<'c> {
             .filter(|one| one.name == member)
             .map(|one| Member::new(one.name, one.fields).role(one.role))
             .collect();
-        let sources = [Source { name: source, kind, members: &members }];
+        let sources = [Source::new(source, kind, &members)];
         let entity = Entity {
             name: self.entity.name,
             contract_hash: self.entity.contract_hash,

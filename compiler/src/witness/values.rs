@@ -236,6 +236,7 @@ fn texts(writer: Declared<'_>, sides: &[Declared<'_>]) -> Vec<String> {
         }));
         if let LogicalType::Enum { symbols } = &side.field.ty {
             found.extend(symbols.iter().cloned());
+            found.extend(side.field.evolution.renamed.keys().cloned());
         }
     }
     for set in &within {
@@ -251,7 +252,7 @@ fn texts(writer: Declared<'_>, sides: &[Declared<'_>]) -> Vec<String> {
         }
     }
     found.extend(["x", "y", "z", "", "1", "true", "2000-01-01", "😀"].map(str::to_owned));
-    if matches!(writer.field.ty, LogicalType::String { .. }) {
+    if matches!(*writer.field.read_type(), LogicalType::String { .. }) {
         let limits = sides.iter().filter_map(|side| texts_of(side.field).max_chars);
         for limit in limits.filter(|limit| *limit < TEXT_CHARS_MAX) {
             found.extend([limit, limit + 1].map(|chars| "x".repeat(chars as usize)));
@@ -281,7 +282,7 @@ fn mail_of(chars: u32) -> String {
 
 /// The texts that a declaration allows, its format aside.
 fn texts_of(field: &FieldSpec) -> Texts<'_> {
-    let max_chars = match &field.ty {
+    let max_chars = match &*field.read_type() {
         LogicalType::String { max_chars } => *max_chars,
         LogicalType::Bool
         | LogicalType::Int32

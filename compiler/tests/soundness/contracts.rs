@@ -51,6 +51,7 @@ pub(crate) struct Contract {
     pub(crate) rekey: bool,
     pub(crate) stream: bool,
     pub(crate) sequence: Option<&'static str>,
+    pub(crate) closed: bool,
     pub(crate) event_id: &'static str,
     pub(crate) table: &'static str,
     pub(crate) crm: bool,
@@ -122,7 +123,10 @@ pub(crate) fn sources(
 pub(crate) fn attribute(dice: &mut StdRng, ty: &str) -> Option<(&'static str, String)> {
     let number = |dice: &mut StdRng| dice.random_range(-2..6).to_string();
     let text = ty.starts_with("string");
-    Some(match dice.random_range(0..7) {
+    Some(match dice.random_range(0..10) {
+        7 if ty.starts_with("enum") => ("open", "true".to_owned()),
+        8 => ("default", default(dice, ty)?.to_owned()),
+        9 => ("aliases", (*["w1", "w2", "w3"].choose(dice)?).to_owned()),
         0 if !text => ("min", number(dice)),
         1 if !text => ("max", number(dice)),
         2 if text => ("pattern", (*PATTERNS.choose(dice)?).to_owned()),
@@ -131,6 +135,19 @@ pub(crate) fn attribute(dice: &mut StdRng, ty: &str) -> Option<(&'static str, St
         5 => ("unit", (*["EUR", "USD"].choose(dice)?).to_owned()),
         _ => return None,
     })
+}
+
+/// A default that may fit a type.
+fn default(dice: &mut StdRng, ty: &str) -> Option<&'static str> {
+    let known: &[&str] = match ty.split(['(', ' ']).next()? {
+        "bool" => &["true", "false"],
+        "int32" | "int64" | "decimal" => &["0", "1", "3"],
+        "string" => &["a", "ab", "12", ""],
+        "date" => &["2000-01-01"],
+        "enum" => &["a", "b", "x"],
+        _ => return None,
+    };
+    known.choose(dice).copied()
 }
 
 /// A field that may hold together.
@@ -193,6 +210,7 @@ pub(crate) fn contract(dice: &mut StdRng) -> Contract {
         rekey: false,
         stream: dice.random_ratio(2, 3),
         sequence: dice.random_ratio(1, 2).then_some("seq"),
+        closed: dice.random_ratio(1, 4),
         event_id: "eid",
         table: "public.things",
         crm: dice.random_ratio(1, 3),
@@ -240,8 +258,9 @@ impl Contract {
             let order = self.sequence.map_or(String::new(), |name| format!(", order: {name}"));
             let _ = writeln!(
                 text,
-                "  events: {{stream: things, event_id: {}{order}, occurred_at: at}}",
-                self.event_id
+                "  events: {{stream: things, event_id: {}{order}, occurred_at: at{}}}",
+                self.event_id,
+                if self.closed { ", unknown: closed" } else { "" }
             );
         }
         if self.crm {
@@ -307,8 +326,11 @@ impl Field {
             let _ = write!(text, ", generation: {generation}");
         }
         for (name, value) in &self.attributes {
-            let number = matches!(*name, "min" | "max");
-            let value = if number { value.clone() } else { format!("\"{value}\"") };
+            let value = match *name {
+                "min" | "max" | "open" => value.clone(),
+                "aliases" => format!("[{value}]"),
+                _ => format!("\"{value}\""),
+            };
             let _ = write!(text, ", {name}: {value}");
         }
         text.push_str("}\n");

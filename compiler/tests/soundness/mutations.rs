@@ -51,6 +51,10 @@ fn of_field(dice: &mut StdRng, contract: &mut Contract) {
         // Renamed: with or without its name at the source.
         10 if !is_key => {
             let old = std::mem::replace(&mut field.name, format!("f{id}"));
+            if dice.random_ratio(1, 3) {
+                field.attributes.retain(|(name, _)| *name != "aliases");
+                field.attributes.push(("aliases", old.clone()));
+            }
             if dice.random_ratio(1, 2) {
                 for (_, name) in &mut field.from {
                     name.get_or_insert_with(|| old.clone());
@@ -72,7 +76,8 @@ fn of_field(dice: &mut StdRng, contract: &mut Contract) {
 }
 
 fn of_entity(dice: &mut StdRng, contract: &mut Contract) {
-    match dice.random_range(0..13) {
+    match dice.random_range(0..15) {
+        13 | 14 => contract.closed = !contract.closed,
         0 | 1 => {
             let id = 20 + dice.random_range(0..80);
             let field = contracts::field(dice, contract, id);

@@ -67,20 +67,20 @@ pub static ENTITY: table::Entity = table::Entity {
     key: &[0],
     groups: 5,
     sources: &[
-        table::Source {
-            name: "salesforce",
-            kind: table::Kind::Salesforce,
-            members: &[
+        table::Source::new(
+            "salesforce",
+            table::Kind::Salesforce,
+            &[
                 table::Member::new("Customer_Id__c", &[0]),
                 table::Member::new("Tier__c", &[19]),
                 table::Member::new("Account_Owner__c", &[20]),
                 table::Member::new("Next_Review__c", &[21]),
             ],
-        },
-        table::Source {
-            name: "store",
-            kind: table::Kind::Postgres,
-            members: &[
+        ),
+        table::Source::new(
+            "store",
+            table::Kind::Postgres,
+            &[
                 table::Member::new("customer_id", &[0]),
                 table::Member::new("display_name", &[1]),
                 table::Member::new("first_name", &[2]),
@@ -101,7 +101,7 @@ pub static ENTITY: table::Entity = table::Entity {
                 table::Member::new("created_at", &[17]),
                 table::Member::new("updated_at", &[18]),
             ],
-        },
+        ),
     ],
     quality: &[
         table::Quality {

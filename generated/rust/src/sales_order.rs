@@ -65,12 +65,12 @@ pub static ENTITY: table::Entity = table::Entity {
     key: &[0],
     groups: 6,
     sources: &[
-        table::Source {
-            name: "events",
-            kind: table::Kind::Stream {
+        table::Source::new(
+            "events",
+            table::Kind::Stream {
                 sequenced: true,
             },
-            members: &[
+            &[
                 table::Member::new("event_id", &[]).role(table::Role::EventId),
                 table::Member::new("sequence", &[]).role(table::Role::Order),
                 table::Member::new("occurred_at", &[22]).role(table::Role::OccurredAt),
@@ -79,11 +79,11 @@ pub static ENTITY: table::Entity = table::Entity {
                 table::Member::new("carrier", &[20]),
                 table::Member::new("tracking_number", &[21]),
             ],
-        },
-        table::Source {
-            name: "store",
-            kind: table::Kind::Postgres,
-            members: &[
+        ),
+        table::Source::new(
+            "store",
+            table::Kind::Postgres,
+            &[
                 table::Member::new("order_id", &[0]),
                 table::Member::new("customer_id", &[1]),
                 table::Member::new("order_number", &[2]),
@@ -105,7 +105,7 @@ pub static ENTITY: table::Entity = table::Entity {
                 table::Member::new("placed_at", &[18]),
                 table::Member::new("updated_at", &[19]),
             ],
-        },
+        ),
     ],
     quality: &[
         table::Quality {

@@ -30,12 +30,12 @@ pub static ENTITY: table::Entity = table::Entity {
     key: &[0],
     groups: 6,
     sources: &[
-        table::Source {
-            name: "events",
-            kind: table::Kind::Stream {
+        table::Source::new(
+            "events",
+            table::Kind::Stream {
                 sequenced: true,
             },
-            members: &[
+            &[
                 table::Member::new("event_id", &[0]).role(table::Role::EventId),
                 table::Member::new("sequence", &[2]).role(table::Role::Order),
                 table::Member::new("occurred_at", &[4]).role(table::Role::OccurredAt),
@@ -48,7 +48,7 @@ pub static ENTITY: table::Entity = table::Entity {
                 table::Member::new("scanner_id", &[9]),
                 table::Member::new("remark", &[10]),
             ],
-        },
+        ),
     ],
     quality: &[],
 };

@@ -59,10 +59,10 @@ pub static ENTITY: table::Entity = table::Entity {
     key: &[0, 1],
     groups: 1,
     sources: &[
-        table::Source {
-            name: "store",
-            kind: table::Kind::Postgres,
-            members: &[
+        table::Source::new(
+            "store",
+            table::Kind::Postgres,
+            &[
                 table::Member::new("order_id", &[0]),
                 table::Member::new("line_no", &[1]),
                 table::Member::new("sku", &[2]),
@@ -77,7 +77,7 @@ pub static ENTITY: table::Entity = table::Entity {
                 table::Member::new("created_at", &[11]),
                 table::Member::new("updated_at", &[12]),
             ],
-        },
+        ),
     ],
     quality: &[
         table::Quality {

@@ -62,10 +62,10 @@ pub static ENTITY: table::Entity = table::Entity {
     key: &[0, 1],
     groups: 1,
     sources: &[
-        table::Source {
-            name: "store",
-            kind: table::Kind::Postgres,
-            members: &[
+        table::Source::new(
+            "store",
+            table::Kind::Postgres,
+            &[
                 table::Member::new("sku", &[0]),
                 table::Member::new("location", &[1]),
                 table::Member::new("product_name", &[2]),
@@ -80,7 +80,7 @@ pub static ENTITY: table::Entity = table::Entity {
                 table::Member::new("counted_on", &[11]),
                 table::Member::new("updated_at", &[12]),
             ],
-        },
+        ),
     ],
     quality: &[
         table::Quality {

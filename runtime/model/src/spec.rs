@@ -2,6 +2,9 @@
 //! Built by the compiler only, and only from checked contracts. Field and group numbers index into
 //! [`EntitySpec::fields`] and [`EntitySpec::groups`].
 
+mod evolution;
+
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::expr::Expr;
 use crate::terms::{ClassTerms, DatasetTerms, Declassify, FieldTerms};
 use crate::value::LogicalType;
+
+pub use evolution::{EntityEvolution, FieldEvolution, OPEN_SYMBOL_CHARS_MAX, UnknownMembers};
 
 /// Index into [`EntitySpec::fields`].
 pub type FieldIx = usize;
@@ -152,6 +157,9 @@ pub struct EntitySpec {
     /// Ids of fields whose values together no two rows have, besides the key; each sorted.
     #[serde(default)]
     pub unique: Vec<Vec<u32>>,
+    /// What it says of its own past.
+    #[serde(default, skip_serializing_if = "EntityEvolution::is_silent")]
+    pub evolution: EntityEvolution,
 }
 
 /// Which changes a contract promises not to make.
@@ -242,6 +250,20 @@ pub struct FieldSpec {
     /// Path to the field that says whose data this is: `customer_id`, `order_id.customer_id`.
     #[serde(default)]
     pub subject: Option<String>,
+    /// What it says of records that know less, more or other names.
+    #[serde(default, skip_serializing_if = "FieldEvolution::is_silent")]
+    pub evolution: FieldEvolution,
+}
+
+impl FieldSpec {
+    /// The type of the values that validators take: an open enum takes any short text.
+    pub fn read_type(&self) -> Cow<'_, LogicalType> {
+        if self.evolution.open {
+            Cow::Owned(LogicalType::String { max_chars: Some(OPEN_SYMBOL_CHARS_MAX) })
+        } else {
+            Cow::Borrowed(&self.ty)
+        }
+    }
 }
 
 /// A field's class of personal data.
@@ -309,6 +331,9 @@ pub enum SourceSpec {
         order: Option<String>,
         /// Member with the event time.
         occurred_at: String,
+        /// What becomes of events with other members.
+        #[serde(default, skip_serializing_if = "UnknownMembers::is_open")]
+        unknown: UnknownMembers,
     },
     /// A Salesforce object.
     Salesforce {

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use covenant_model::expr::{Comparison, Expr};
 use covenant_model::spec::{
-    Compatibility, EntitySpec, Expectations, FieldIx, FieldSpec, GroupSpec, KeyChange, KeyReuse,
-    MergeRule, OnFail, PiiSpec, Protection, QualityRule, SourceSpec,
+    Compatibility, EntityEvolution, EntitySpec, Expectations, FieldEvolution, FieldIx, FieldSpec,
+    GroupSpec, KeyChange, KeyReuse, MergeRule, OnFail, PiiSpec, Protection, QualityRule,
+    SourceSpec, UnknownMembers,
 };
 use covenant_model::terms::{DatasetTerms, FieldTerms};
 use covenant_model::value::LogicalType;
@@ -48,6 +49,7 @@ fn field(id: u32, name: &str, ty: LogicalType, from: &[&str], group: Option<usiz
         group,
         terms: FieldTerms::default(),
         subject: None,
+        evolution: FieldEvolution::default(),
     }
 }
 
@@ -84,6 +86,7 @@ fn stream() -> (String, SourceSpec) {
         event_id: "event_id".to_owned(),
         order: Some("sequence".to_owned()),
         occurred_at: "occurred_at".to_owned(),
+        unknown: UnknownMembers::default(),
     };
     (EVENTS.to_owned(), source)
 }
@@ -115,6 +118,7 @@ fn entity(
         reserved: Vec::new(),
         terms: DatasetTerms::default(),
         unique: Vec::new(),
+        evolution: EntityEvolution::default(),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use covenant_model::spec::{
-    Compatibility, EntitySpec, Expectations, FieldSpec, GroupSpec, KeyChange, KeyReuse, MergeRule,
-    OnDelete, SalesforceField, SalesforceSink,
+    Compatibility, EntityEvolution, EntitySpec, Expectations, FieldEvolution, FieldSpec, GroupSpec,
+    KeyChange, KeyReuse, MergeRule, OnDelete, SalesforceField, SalesforceSink,
 };
 use covenant_model::terms::{DatasetTerms, FieldTerms};
 use covenant_model::value::LogicalType;
@@ -41,6 +41,7 @@ fn field(
         group,
         terms: FieldTerms::default(),
         subject: None,
+        evolution: FieldEvolution::default(),
     }
 }
 
@@ -76,6 +77,7 @@ fn entity(name: &str, fields: Vec<FieldSpec>, sink: SalesforceSink) -> EntitySpe
         reserved: Vec::new(),
         terms: DatasetTerms::default(),
         unique: Vec::new(),
+        evolution: EntityEvolution::default(),
     }
 }
 

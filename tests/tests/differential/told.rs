@@ -44,6 +44,8 @@ pub(crate) struct Pool {
     usual: Vec<Token>,
     /// Every value at some edge.
     edges: Vec<Token>,
+    /// Whether it is often left out: a field with a default, or an older name.
+    spare: bool,
 }
 
 /// Valid for some type, or nearly; other types must refuse them with the same words.
@@ -95,9 +97,12 @@ const JUNK_TEXTS: &[&str] = &[
 pub(crate) fn pools(interpreter: Interpreter<'_>, source: &str, form: Form) -> Vec<Pool> {
     let spec = interpreter.spec();
     let members = interpreter.source(source).unwrap().members;
-    members
-        .iter()
-        .map(|member| {
+    let named = members.iter().flat_map(|member| {
+        let own = std::iter::once((member.name, member));
+        own.chain(member.aliases.iter().map(move |alias| (*alias, member)))
+    });
+    named
+        .map(|(name, member)| {
             let (mut usual, mut edges) = (Vec::new(), Vec::new());
             for ix in member.fields {
                 let field = &spec.fields[*ix];
@@ -122,7 +127,9 @@ pub(crate) fn pools(interpreter: Interpreter<'_>, source: &str, form: Form) -> V
             if form == Form::Row {
                 edges.push(Token::Unchanged);
             }
-            Pool { name: member.name.to_owned(), usual, edges }
+            let defaulted = |ix: &usize| spec.fields[*ix].evolution.default.is_some();
+            let spare = name != member.name || member.fields.iter().any(defaulted);
+            Pool { name: name.to_owned(), usual, edges, spare }
         })
         .collect()
 }
@@ -150,6 +157,7 @@ pub(crate) fn record(dice: &mut Dice, source: &str, form: Form, pools: &[Pool], 
             1 | 2 => dice.pick(&pool.edges).cloned(),
             3 => dice.pick(junk).map(|text| wrap((*text).to_owned())),
             4 => None,
+            _ if pool.spare && kind % 2 == 0 => None,
             _ => dice.pick(&pool.usual).cloned(),
         };
         members.extend(token.map(|token| (pool.name.clone(), token)));

@@ -193,7 +193,9 @@ async fn judge(
 ) -> Result<(), String> {
     watch::ready(&stage.api, &stage.runtime, READY_BOUND).await.map_err(told)?;
     let open = stage.screen.bar("still open", 0);
-    watch::quiet(client, &stage.watched, LISTEN_AT_LEAST, QUIET_BOUND, &open).await.map_err(told)?;
+    watch::quiet(client, &stage.watched, LISTEN_AT_LEAST, QUIET_BOUND, &open)
+        .await
+        .map_err(told)?;
     let quarantine = stage.api.quarantine().await.map_err(told)?;
     let mut said = canary.ask(stage.api.base()).await?;
     let runtime = stage.runtime.clone();

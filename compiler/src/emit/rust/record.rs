@@ -70,7 +70,7 @@ pub(crate) fn items(entity: &EntitySpec) -> Result<Vec<TokenStream>, EmitError> 
     distinct(entity)?;
     let mut items = Vec::new();
     for (ix, field) in entity.fields.iter().enumerate() {
-        if let LogicalType::Enum { symbols } = &field.ty {
+        if let LogicalType::Enum { symbols } = &*field.read_type() {
             items.extend(enumeration(entity, ix, field, symbols)?);
         }
     }
@@ -94,8 +94,8 @@ pub(crate) fn distinct(entity: &EntitySpec) -> Result<(), EmitError> {
     let mut fields = BTreeSet::new();
     for field in &entity.fields {
         let free = fields.insert(names::plain(&field.name));
-        let typed =
-            !matches!(field.ty, LogicalType::Enum { .. }) || types.insert(enum_text(entity, field));
+        let typed = !matches!(*field.read_type(), LogicalType::Enum { .. })
+            || types.insert(enum_text(entity, field));
         if !free || !typed {
             let why = "another name of the entity becomes the same in Rust: rename one of them";
             return Err(inexpressible(entity, &field.name, why));
@@ -172,7 +172,7 @@ fn enumeration(
 }
 
 fn is_text(field: &FieldSpec) -> bool {
-    matches!(field.ty, LogicalType::String { .. } | LogicalType::Json)
+    matches!(*field.read_type(), LogicalType::String { .. } | LogicalType::Json)
 }
 
 /// `<'a>` where the struct borrows text.
@@ -181,7 +181,7 @@ fn lifetime(entity: &EntitySpec, of: TokenStream) -> Option<TokenStream> {
 }
 
 fn scalar(entity: &EntitySpec, field: &FieldSpec) -> TokenStream {
-    let plain = match &field.ty {
+    let plain = match &*field.read_type() {
         LogicalType::Bool => quote!(bool),
         LogicalType::Int32 => quote!(i32),
         LogicalType::Int64 => quote!(i64),

@@ -18,6 +18,8 @@ pub(crate) struct Member {
     pub(crate) fields: Vec<FieldIx>,
     /// What else it says of an event.
     pub(crate) role: Role,
+    /// Names that it had before. PostgreSQL has none: a column has one name at a time, and the publication names it.
+    pub(crate) aliases: Vec<String>,
 }
 
 /// What a member says of an event, beside its fields.
@@ -47,16 +49,22 @@ pub(crate) fn members(entity: &EntitySpec, source: &str) -> Result<Vec<Member>, 
                 format!("member {name} of source {source} plays two roles: give each its own");
             return Err(inexpressible(entity, &name, why));
         }
-        members.push(Member { name, fields: Vec::new(), role });
+        members.push(Member { name, fields: Vec::new(), role, aliases: Vec::new() });
     }
     for ix in 0..entity.fields.len() {
         let Some(name) = source_name(entity, source, ix) else { continue };
-        match members.iter_mut().find(|member| member.name == name) {
-            Some(member) => member.fields.push(ix),
-            None => {
-                members.push(Member { name: name.to_owned(), fields: vec![ix], role: Role::Plain });
-            }
+        let at = members.iter().position(|member| member.name == name).unwrap_or(members.len());
+        if at == members.len() {
+            let (name, aliases) = (name.to_owned(), Vec::new());
+            members.push(Member { name, fields: Vec::new(), role: Role::Plain, aliases });
         }
+        let Some(member) = members.get_mut(at) else { continue };
+        member.fields.push(ix);
+        let aliased = match spec {
+            SourceSpec::Stream { .. } | SourceSpec::Salesforce { .. } => entity.fields.get(ix),
+            SourceSpec::Postgres { .. } => None,
+        };
+        member.aliases.extend(aliased.iter().flat_map(|field| field.evolution.aliases.clone()));
     }
     if members.len() > MEMBERS_MAX {
         let why = format!("source {source} tells more than {MEMBERS_MAX} fields: split the entity");

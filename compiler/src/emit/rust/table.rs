@@ -1,6 +1,8 @@
 //! The contract as constants: `ENTITY`.
 
-use covenant_model::spec::{EntitySpec, FieldSpec, OnFail, QualityRule, SourceSpec};
+use covenant_model::spec::{
+    EntitySpec, FieldSpec, OnFail, QualityRule, SourceSpec, UnknownMembers,
+};
 use covenant_model::value::LogicalType;
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -56,6 +58,13 @@ fn field(entity: &EntitySpec, field: &FieldSpec) -> Result<TokenStream, EmitErro
     if field.optional {
         built = quote!(#built.optional());
     }
+    if let Some(text) = &field.evolution.default {
+        built = quote!(#built.default(#text));
+    }
+    if !field.evolution.renamed.is_empty() {
+        let pairs = field.evolution.renamed.iter().map(|(old, new)| quote!((#old, #new)));
+        built = quote!(#built.renamed(&[#(#pairs),*]));
+    }
     let limits = limits(entity, field)?;
     if let Some(min) = limits.min.map(Literal::i128_unsuffixed) {
         built = quote!(#built.min(#min));
@@ -105,7 +114,7 @@ pub(crate) fn limits(entity: &EntitySpec, field: &FieldSpec) -> Result<Limits, E
 }
 
 fn ty(entity: &EntitySpec, field: &FieldSpec) -> TokenStream {
-    match &field.ty {
+    match &*field.read_type() {
         LogicalType::Bool => quote!(table::Ty::Bool),
         LogicalType::Int32 => quote!(table::Ty::Int32),
         LogicalType::Int64 => quote!(table::Ty::Int64),
@@ -142,7 +151,11 @@ fn source_of(entity: &EntitySpec, name: &str, spec: &SourceSpec) -> Result<Token
     let members = source::members(entity, name)?.into_iter().map(|member| {
         let name = member.name;
         let fields = member.fields.into_iter().map(Literal::usize_unsuffixed);
-        let built = quote!(table::Member::new(#name, &[#(#fields),*]));
+        let mut built = quote!(table::Member::new(#name, &[#(#fields),*]));
+        if !member.aliases.is_empty() {
+            let aliases = member.aliases;
+            built = quote!(#built.aliases(&[#(#aliases),*]));
+        }
         match member.role {
             Role::Plain => built,
             Role::EventId => quote!(#built.role(table::Role::EventId)),
@@ -150,5 +163,11 @@ fn source_of(entity: &EntitySpec, name: &str, spec: &SourceSpec) -> Result<Token
             Role::OccurredAt => quote!(#built.role(table::Role::OccurredAt)),
         }
     });
-    Ok(quote!(table::Source { name: #name, kind: #kind, members: &[#(#members),*] }))
+    let closed = match spec {
+        SourceSpec::Stream { unknown: UnknownMembers::Closed, .. } => quote!(.closed()),
+        SourceSpec::Stream { unknown: UnknownMembers::Open, .. }
+        | SourceSpec::Postgres { .. }
+        | SourceSpec::Salesforce { .. } => quote!(),
+    };
+    Ok(quote!(table::Source::new(#name, #kind, &[#(#members),*]) #closed))
 }

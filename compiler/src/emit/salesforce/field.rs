@@ -104,6 +104,8 @@ pub(super) struct CustomField {
     pub(super) scale: Option<u8>,
     /// Symbols of a picklist, in rank order.
     pub(super) symbols: Vec<String>,
+    /// Whether the picklist takes its symbols only.
+    pub(super) restricted: bool,
     pub(super) external_id: bool,
     pub(super) parent: Option<Parent>,
     /// Whether the pipeline writes it; else Salesforce's people do, and the pipeline only reads it.
@@ -132,6 +134,7 @@ impl CustomField {
             precision: None,
             scale: None,
             symbols: Vec::new(),
+            restricted: true,
             external_id: false,
             parent: None,
             delivered: true,
@@ -152,7 +155,9 @@ impl CustomField {
             FieldType::Text { length } | FieldType::LongTextArea { length } => {
                 Self { length: Some(length), ..plain }
             }
-            FieldType::Picklist { symbols } => Self { symbols, ..plain },
+            FieldType::Picklist { symbols } => {
+                Self { symbols, restricted: !field.evolution.open, ..plain }
+            }
         })
     }
 

@@ -116,7 +116,11 @@ fn tests(plan: &Plan, entity: &EntitySpec, ix: usize, field: &FieldSpec) -> Vec<
     tests.extend(unique_test(entity, field));
     if let LogicalType::Enum { symbols } = &field.ty {
         let values = Doc::map().with("values", Doc::list(symbols));
-        tests.push(Doc::map().with("accepted_values", Doc::map().with("arguments", values)));
+        let accepted = Doc::map().with("arguments", values);
+        // Other symbols may come, and somebody should hear of them.
+        let warn = Doc::map().with("severity", "warn");
+        let accepted = accepted.with_some("config", field.evolution.open.then_some(warn));
+        tests.push(Doc::map().with("accepted_values", accepted));
     }
     tests.extend(reference(plan, field));
     tests

@@ -144,7 +144,7 @@ fn logical(ty: &LogicalType) -> &'static str {
 
 fn options(field: &FieldSpec) -> Doc {
     let number = |text: &String| text.parse::<i64>().ok();
-    match &field.ty {
+    match &*field.read_type() {
         LogicalType::String { max_chars } => Doc::map()
             .with_some("maxLength", *max_chars)
             .with_some("pattern", field.pattern.as_ref())

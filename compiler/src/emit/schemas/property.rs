@@ -35,13 +35,29 @@ pub(super) fn schema(entity: &EntitySpec, field: &FieldSpec) -> Result<Doc, Emit
     let going = field.terms.status != Status::Active;
     let schema = schema.with_some("deprecated", going.then_some(true));
     let schema = schema.with_some("x-sunset", field.terms.sunset.as_ref());
+    let schema = schema.with_some("default", default(field));
+    let known = match &field.ty {
+        LogicalType::Enum { symbols } if field.evolution.open => Doc::list(symbols),
+        _ => Doc::map(),
+    };
+    let schema = schema.with_some("x-known-symbols", known.filled());
     let schema = schema.with_some("x-unit", field.unit.as_ref());
     Ok(schema.with_some("x-pii", field.pii.as_ref().map(|pii| &pii.class)))
 }
 
 /// Numbers as numbers where JSON has them exactly, everything else as its text.
 fn examples(field: &FieldSpec) -> Doc {
-    let one = |text: &String| match &field.ty {
+    Doc::list(field.terms.examples.iter().map(|text| written(field, text)))
+}
+
+/// What a record gets that leaves the field out.
+fn default(field: &FieldSpec) -> Option<Doc> {
+    field.evolution.default.as_deref().map(|text| written(field, text))
+}
+
+/// A value that stands in a contract, as JSON writes it. Decimals stay text, so that no reader rounds them.
+fn written(field: &FieldSpec, text: &str) -> Doc {
+    match &field.ty {
         LogicalType::Bool => Doc::Flag(text == "true"),
         LogicalType::Int32 | LogicalType::Int64 => {
             text.parse().map_or_else(|_| Doc::from(text), Doc::Int)
@@ -54,8 +70,7 @@ fn examples(field: &FieldSpec) -> Doc {
         | LogicalType::Enum { .. }
         | LogicalType::Json
         | LogicalType::Bytes => Doc::from(text),
-    };
-    Doc::list(field.terms.examples.iter().map(one))
+    }
 }
 
 fn nullable(value: Doc) -> Doc {
@@ -64,7 +79,7 @@ fn nullable(value: Doc) -> Doc {
 
 fn typed(entity: &EntitySpec, field: &FieldSpec) -> Result<Doc, EmitError> {
     let text = || Doc::map().with("type", "string");
-    Ok(match &field.ty {
+    Ok(match &*field.read_type() {
         LogicalType::Bool => Doc::map().with("type", "boolean"),
         LogicalType::Int32 => integer(entity, field, i64::from(i32::MIN), i64::from(i32::MAX))?,
         LogicalType::Int64 => integer(entity, field, i64::MIN, i64::MAX)?,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use covenant_model::spec::{EntitySpec, SourceSpec};
+use covenant_model::spec::{EntitySpec, FieldSpec, SourceSpec, UnknownMembers};
 
 use super::doc::Doc;
 use super::property;
@@ -30,7 +30,7 @@ pub(super) fn record(entity: &EntitySpec) -> Result<Doc, EmitError> {
         properties = properties.with(&field.name, property::schema(entity, field)?);
     }
     let required =
-        entity.fields.iter().filter(|field| !field.optional).map(|field| field.name.as_str());
+        entity.fields.iter().filter(|field| !can_lack(field)).map(|field| field.name.as_str());
     let quality = entity
         .quality
         .iter()
@@ -81,20 +81,51 @@ pub(super) fn event(entity: &EntitySpec, source: &str) -> Result<Doc, EmitError>
     for member in &members {
         properties = properties.with(&member.name, of_member(entity, member)?);
     }
-    let required = members.iter().filter(|member| {
-        let optional = member
-            .fields
-            .iter()
-            .filter_map(|ix| entity.fields.get(*ix))
-            .all(|field| field.optional);
-        member.role != Role::Plain || !optional
-    });
+    let is_required = |member: &Member| {
+        let fields = member.fields.iter().filter_map(|ix| entity.fields.get(*ix));
+        member.role != Role::Plain || !fields.clone().all(can_lack)
+    };
+    let mut aliased = Vec::new();
+    for member in members.iter().filter(|member| !member.aliases.is_empty()) {
+        for alias in &member.aliases {
+            properties = properties.with(alias, Doc::map());
+        }
+        aliased.extend(by_alias(member, is_required(member), of_member(entity, member)?));
+    }
+    let required = members.iter().filter(|member| is_required(member) && member.aliases.is_empty());
+    let closed = matches!(
+        entity.sources.get(source),
+        Some(SourceSpec::Stream { unknown: UnknownMembers::Closed, .. })
+    );
     let about = format!("What {} asks of an event of {stream}.", entity.name);
     let title = format!("{stream}: {}", entity.name);
     Ok(head(&format!("event:{stream}:{}", entity.name), &title, &about)
         .with("type", "object")
         .with("properties", properties)
-        .with("required", Doc::list(required.map(|member| &member.name))))
+        .with("required", Doc::list(required.map(|member| &member.name)))
+        .with_some("allOf", Doc::from(aliased).filled())
+        .with_some("additionalProperties", closed.then_some(false)))
+}
+
+/// Whether a record may leave the field out.
+fn can_lack(field: &FieldSpec) -> bool {
+    field.optional || field.evolution.default.is_some()
+}
+
+/// A member that older names may stand for: some name, where it is required; its own name counts before the others, and
+/// of those the first that comes.
+fn by_alias(member: &Member, required: bool, value: Doc) -> Vec<Doc> {
+    let has = |name: &String| Doc::map().with("required", Doc::list([name]));
+    let names = std::iter::once(&member.name).chain(&member.aliases);
+    let any = Doc::map().with("anyOf", names.map(has).collect::<Vec<_>>());
+    let mut parts: Vec<Doc> = required.then_some(any).into_iter().collect();
+    // With several of them present a schema cannot tell which came first.
+    if let [alias] = member.aliases.as_slice() {
+        let alone = Doc::map().with("not", has(&member.name));
+        let read = Doc::map().with("properties", Doc::map().with(alias, value));
+        parts.push(Doc::map().with("if", alone).with("then", read));
+    }
+    parts
 }
 
 fn of_member(entity: &EntitySpec, member: &Member) -> Result<Doc, EmitError> {

@@ -143,7 +143,12 @@ impl<'c> Check<'c> {
             self.wrong_type(raw);
             return None;
         };
-        let place = symbols.iter().position(|symbol| *symbol == text);
+        let known = |name: &str| symbols.iter().position(|symbol| *symbol == name);
+        let renamed = || {
+            let names = self.spec().map(|field| field.renamed).unwrap_or_default();
+            names.iter().find(|(old, _)| *old == text).and_then(|(_, now)| known(now))
+        };
+        let place = known(&text).or_else(renamed);
         if place.is_none() {
             self.note("symbol", format!("expected one of {}, found another", symbols.join(", ")));
         }

@@ -42,7 +42,7 @@ pub fn columns(entity: &Entity<'_>, source: &str, relation: &[&str]) -> ColumnMa
 ///
 /// # Errors
 /// Every rule that it breaks.
-pub fn pg<'a, 'c>(
+pub fn pg<'a, 'c: 'a>(
     entity: &'c Entity<'c>,
     row: &mut dyn Row<'a>,
     source: &str,
@@ -61,7 +61,7 @@ pub fn pg<'a, 'c>(
 ///
 /// # Errors
 /// Where a part of it is missing or malformed.
-pub fn pg_key<'a, 'c>(
+pub fn pg_key<'a, 'c: 'a>(
     entity: &'c Entity<'c>,
     row: &mut dyn Row<'a>,
     map: &ColumnMap,
@@ -74,13 +74,13 @@ pub fn pg_key<'a, 'c>(
     if check.passed() { Ok(row.key()) } else { Err(check.finish(None)) }
 }
 
-fn pg_field<'a>(
+fn pg_field<'a, 'c: 'a>(
     entity: &Entity<'_>,
     row: &mut dyn Row<'a>,
     field: FieldIx,
     map: &ColumnMap,
     tuple: &[PgDatum<'a>],
-    check: &mut Check<'_>,
+    check: &mut Check<'c>,
 ) {
     check.at(field);
     let place = map.0.get(field).copied().flatten();
@@ -90,16 +90,38 @@ fn pg_field<'a>(
         // Absent, never null: the change does not say what the value is.
         Some(PgDatum::Unchanged) if !entity.key.contains(&field) => {}
         Some(PgDatum::Unchanged) => check.missing("a value that is not in the message"),
+        None if by_default(row, field, check) => {}
         None if check.spec().is_some_and(|field| field.optional) => {}
         None => check.missing("no such column"),
     }
+}
+
+/// Gives a field that the record leaves out its default; false where it has none.
+fn by_default<'a, 'c: 'a>(row: &mut dyn Row<'a>, field: FieldIx, check: &mut Check<'c>) -> bool {
+    let Some((ty, text)) = check.spec().and_then(|spec| Some((spec.ty, spec.default?))) else {
+        return false;
+    };
+    let raw = match ty {
+        Ty::Bool => Raw::Bool(text == "true"),
+        Ty::Int32 | Ty::Int64 => Raw::Number(text),
+        Ty::Decimal { .. }
+        | Ty::String { .. }
+        | Ty::Uuid
+        | Ty::Date
+        | Ty::Timestamp
+        | Ty::Enum { .. }
+        | Ty::Json
+        | Ty::Bytes => Raw::Str { text, escaped: false },
+    };
+    row.set(field, raw, check);
+    true
 }
 
 /// Reads an event.
 ///
 /// # Errors
 /// Every rule that it breaks; `malformed` alone where it is no JSON object.
-pub fn event<'a, 'c>(
+pub fn event<'a, 'c: 'a>(
     entity: &'c Entity<'c>,
     row: &mut dyn Row<'a>,
     source: &str,
@@ -118,7 +140,7 @@ pub fn event<'a, 'c>(
 ///
 /// # Errors
 /// As [`event`].
-pub fn salesforce<'a, 'c>(
+pub fn salesforce<'a, 'c: 'a>(
     entity: &'c Entity<'c>,
     row: &mut dyn Row<'a>,
     source: &str,
@@ -166,12 +188,12 @@ impl Seen {
     }
 }
 
-fn members<'a, 'c>(
+fn members<'a, 'c: 'a>(
     entity: &'c Entity<'c>,
     row: &mut dyn Row<'a>,
     source: &'c Source<'c>,
     json: &'a [u8],
-    check: &mut Check<'_>,
+    check: &mut Check<'c>,
     envelope: &mut EnvelopeRead,
 ) -> Result<(), Violations> {
     let malformed = |Malformed| {
@@ -181,38 +203,89 @@ fn members<'a, 'c>(
     };
     let mut reader = Members::open(json).map_err(malformed)?;
     let (mut seen, mut expected) = (Seen::default(), 0);
+    // Members under a name of before, at most one each: read at the end, unless they came under their own name.
+    let mut late: Vec<(usize, Raw<'a>)> = Vec::new();
     while let Some((name, value)) = reader.next_member().map_err(malformed)? {
-        let Some(at) = find(source.members, name, expected) else { continue };
+        let Some((at, alias)) = find(source.members, name, expected) else {
+            if source.closed {
+                unknown(name, check);
+            }
+            continue;
+        };
         expected = at + 1;
         let Some(member) = source.members.get(at) else { continue };
+        if alias {
+            if late.iter().all(|(other, _)| *other != at) {
+                late.push((at, value));
+            }
+            continue;
+        }
         if seen.mark(at) {
             duplicate(member, check);
             continue;
         }
-        for field in member.fields {
-            check.at(*field);
-            row.set(*field, value, check);
+        take(row, member, value, check, envelope);
+    }
+    for (at, value) in late {
+        if let Some(member) = source.members.get(at).filter(|_| !seen.mark(at)) {
+            take(row, member, value, check, envelope);
         }
-        envelope.take(member, value, check);
     }
     for (at, member) in source.members.iter().enumerate() {
         if !seen.has(at) {
-            missing(entity, source, member, check);
+            missing(entity, row, source, member, check);
         }
     }
     Ok(())
 }
 
-/// Place of a member; most producers write members in one order, so the one after the last is tried first.
-fn find(members: &[Member<'_>], name: Raw<'_>, expected: usize) -> Option<usize> {
+fn take<'a>(
+    row: &mut dyn Row<'a>,
+    member: &Member<'_>,
+    value: Raw<'a>,
+    check: &mut Check<'_>,
+    envelope: &mut EnvelopeRead,
+) {
+    for field in member.fields {
+        check.at(*field);
+        row.set(*field, value, check);
+    }
+    envelope.take(member, value, check);
+}
+
+/// Place of a member, and whether it was found by a name of before; most producers write members in one order, so the
+/// one after the last is tried first.
+fn find(members: &[Member<'_>], name: Raw<'_>, expected: usize) -> Option<(usize, bool)> {
     if let Raw::Str { text, escaped: false } = name {
         if members.get(expected).is_some_and(|member| member.name == text) {
-            return Some(expected);
+            return Some((expected, false));
         }
-        return members.iter().position(|member| member.name == text);
+        return named(members, text);
     }
-    let text = name.text()?;
-    members.iter().position(|member| member.name == text)
+    named(members, &name.text()?)
+}
+
+fn named(members: &[Member<'_>], name: &str) -> Option<(usize, bool)> {
+    let own = members.iter().position(|member| member.name == name);
+    let alias = || members.iter().position(|member| member.aliases.contains(&name));
+    own.map(|at| (at, false)).or_else(|| alias().map(|at| (at, true)))
+}
+
+/// A member that a closed source does not have. Its name is shown only where it looks like one: names are the producer's,
+/// and a map from addresses to something would show addresses.
+#[cold]
+fn unknown(name: Raw<'_>, check: &mut Check<'_>) {
+    /// Longer ones are no names that anybody chose.
+    const NAME_CHARS_MAX: usize = 64;
+    /// More are a number of something.
+    const NAME_DIGITS_MAX: usize = 4;
+    let name = name.text().filter(|name| {
+        name.len() <= NAME_CHARS_MAX
+            && name.starts_with(|first: char| first.is_ascii_alphabetic())
+            && name.chars().all(|one| one.is_ascii_alphanumeric() || one == '_')
+            && name.chars().filter(char::is_ascii_digit).count() <= NAME_DIGITS_MAX
+    });
+    check.note_whole(name.as_deref(), "unknown", "is no member that the contract knows");
 }
 
 #[cold]
@@ -228,9 +301,18 @@ fn duplicate(member: &Member<'_>, check: &mut Check<'_>) {
 }
 
 /// A member that is not there: Salesforce leaves out what did not change, others only what is optional.
-fn missing(entity: &Entity<'_>, source: &Source<'_>, member: &Member<'_>, check: &mut Check<'_>) {
+fn missing<'a, 'c: 'a>(
+    entity: &Entity<'_>,
+    row: &mut dyn Row<'a>,
+    source: &Source<'_>,
+    member: &Member<'_>,
+    check: &mut Check<'c>,
+) {
     for field in member.fields {
         check.at(*field);
+        if by_default(row, *field, check) {
+            continue;
+        }
         let optional =
             check.spec().is_some_and(|field| field.optional) || source.kind == Kind::Salesforce;
         if !optional || entity.key.contains(field) {

@@ -44,6 +44,10 @@ pub struct Field<'c> {
     pub pattern: Option<&'c Pattern<'c>>,
     /// Whether the text must be an e-mail address.
     pub email: bool,
+    /// What a record gets that leaves the field out, in the text of the type.
+    pub default: Option<&'c str>,
+    /// Of an enum: symbols as they were called before, and what they are called now.
+    pub renamed: &'c [(&'c str, &'c str)],
 }
 
 impl<'c> Field<'c> {
@@ -58,6 +62,8 @@ impl<'c> Field<'c> {
             max: None,
             pattern: None,
             email: false,
+            default: None,
+            renamed: &[],
         }
     }
 
@@ -94,6 +100,18 @@ impl<'c> Field<'c> {
     /// The text must be an e-mail address.
     pub const fn email(mut self) -> Self {
         self.email = true;
+        self
+    }
+
+    /// Sets what a record gets that leaves the field out.
+    pub const fn default(mut self, text: &'c str) -> Self {
+        self.default = Some(text);
+        self
+    }
+
+    /// Sets what symbols were called before.
+    pub const fn renamed(mut self, renamed: &'c [(&'c str, &'c str)]) -> Self {
+        self.renamed = renamed;
         self
     }
 }
@@ -182,6 +200,21 @@ pub struct Source<'c> {
     pub kind: Kind,
     /// Columns or JSON members, in the order in which they are expected.
     pub members: &'c [Member<'c>],
+    /// Whether a record with other members is refused.
+    pub closed: bool,
+}
+
+impl<'c> Source<'c> {
+    /// A source that ignores members that the contract does not know.
+    pub const fn new(name: &'c str, kind: Kind, members: &'c [Member<'c>]) -> Self {
+        Self { name, kind, members, closed: false }
+    }
+
+    /// Records with other members are refused.
+    pub const fn closed(mut self) -> Self {
+        self.closed = true;
+        self
+    }
 }
 
 /// The form of a source.
@@ -207,12 +240,20 @@ pub struct Member<'c> {
     pub fields: &'c [FieldIx],
     /// What else it says of an event.
     pub role: Role,
+    /// Names that it had before; read where its own is not there.
+    pub aliases: &'c [&'c str],
 }
 
 impl<'c> Member<'c> {
     /// A member that tells fields and nothing else.
     pub const fn new(name: &'c str, fields: &'c [FieldIx]) -> Self {
-        Self { name, fields, role: Role::Plain }
+        Self { name, fields, role: Role::Plain, aliases: &[] }
+    }
+
+    /// The same member, with names that it had before.
+    pub const fn aliases(mut self, aliases: &'c [&'c str]) -> Self {
+        self.aliases = aliases;
+        self
     }
 
     /// The same member, of the envelope.
