@@ -1,6 +1,10 @@
 //! Words about lifecycle and personal data: the day on which a change is judged, and what counts as declassified.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test reads files and may panic"
+)]
 
 mod common;
 

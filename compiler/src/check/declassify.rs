@@ -178,10 +178,7 @@ fn shorter(
     for ((dataset, column), _) in personal {
         let most = cx.ir.entity(dataset).and_then(|entity| {
             let found = entity.spec.fields.iter().find(|field| field.name == *column)?;
-            match found.ty {
-                LogicalType::String { max_chars } => max_chars,
-                _ => None,
-            }
+            if let LogicalType::String { max_chars } = found.ty { max_chars } else { None }
         });
         if most.is_some_and(|most| chars >= most) {
             let headline = format!("`{}` cuts nothing off {dataset}.{column}", field.name);

@@ -131,7 +131,7 @@ fn is_uuid(text: &str) -> bool {
 
 fn is_base64(text: &str) -> bool {
     let bare = text.trim_end_matches('=');
-    text.len() % BASE64_UNIT == 0
+    text.len().is_multiple_of(BASE64_UNIT)
         && text.len() - bare.len() <= 2
         && bare.bytes().all(|at| at.is_ascii_alphanumeric() || matches!(at, b'+' | b'/'))
 }
