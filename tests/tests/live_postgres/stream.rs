@@ -1,5 +1,9 @@
 //! The change stream against a real PostgreSQL.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use crate::support::{Database, PATIENCE, SystemClock, at, item, show, transaction};
 use covenant_model::position::Acknowledged;
 use covenant_model::version::Lsn;
@@ -9,8 +13,11 @@ use covenant_runtime::source::postgres::connect::Endpoint;
 use covenant_runtime::source::postgres::gap::accept;
 use covenant_runtime::source::postgres::lineage::Start;
 use covenant_runtime::source::postgres::reader::PostgresReader;
-use covenant_runtime::source::postgres::stream::{inspect, open};
+use covenant_runtime::source::postgres::stream::{StreamSettings, inspect, open};
 use covenant_runtime::source::{ChangeStream, StreamItem, TableReader};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
 
 const TABLE: &str = "CREATE TABLE t (id int PRIMARY KEY, note text, big text);
      ALTER TABLE t ALTER big SET STORAGE EXTERNAL;";
@@ -250,15 +257,91 @@ async fn a_transaction_beyond_the_bound_is_refused_by_name() {
     assert!(error.to_string().contains("65536"), "{error}");
 }
 
+/// The server's patience in seconds; ours is two and a half times as long.
+fn patient_for(db: &Database, seconds: u64) -> StreamSettings {
+    let sender_timeout = Duration::from_secs(seconds);
+    StreamSettings { sender_timeout, ..db.settings() }
+}
+
+/// Nothing happens for much longer than a dead connection would be borne.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_database_is_quiet() {
+    let db = Database::new("quiet", TABLE).await;
+    // the server's own settings ask nobody anything
+    let admin = covenant_sandbox::postgres::ADMIN;
+    db.run(&format!("ALTER ROLE {admin} IN DATABASE quiet SET wal_sender_timeout = 0")).await;
+    let settings = patient_for(&db, 2);
+    let mut opened = open(&db.endpoint(), &settings, None, &SystemClock).await.unwrap();
+    let until = tokio::time::Instant::now() + Duration::from_secs(16);
+    while let Ok(item) = tokio::time::timeout_at(until, opened.stream.next()).await {
+        // a checkpoint or the like
+        assert!(matches!(item.unwrap(), StreamItem::Passed(_)));
+    }
+    db.run("INSERT INTO t VALUES (1)").await;
+    assert_eq!(show(&transaction(&mut opened.stream).await), "1:t+(1,null,null)");
+}
+
+/// A line between us and the server that can be cut without either side hearing of it.
+async fn line(server: u16) -> (u16, Arc<AtomicBool>) {
+    let cut = Arc::new(AtomicBool::new(false));
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let (port, is_cut) = (listener.local_addr().unwrap().port(), Arc::clone(&cut));
+    tokio::spawn(async move {
+        while let Ok((ours, _)) = listener.accept().await {
+            let theirs = TcpStream::connect(("127.0.0.1", server)).await.unwrap();
+            let ((from_us, to_us), (from_them, to_them)) = (ours.into_split(), theirs.into_split());
+            tokio::spawn(carry(from_us, to_them, Arc::clone(&is_cut)));
+            tokio::spawn(carry(from_them, to_us, Arc::clone(&is_cut)));
+        }
+    });
+    (port, cut)
+}
+
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, cut: Arc<AtomicBool>) {
+    let mut bytes = vec![0; 8_192];
+    while let Ok(read @ 1..) = from.read(&mut bytes).await {
+        if cut.load(Ordering::Relaxed) {
+            // both ends stay open, and nothing arrives
+            return std::future::pending().await;
+        }
+        if to.write_all(&bytes[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_dies_without_a_word_is_noticed() {
+    let db = Database::new("dead", TABLE).await;
+    let settings = patient_for(&db, 2);
+    let (port, cut) = line(db.cluster.port()).await;
+    let url = db.cluster.url(covenant_sandbox::postgres::ADMIN, &db.name);
+    let url = url.replace(&format!(":{}/", db.cluster.port()), &format!(":{port}/"));
+    let endpoint = Endpoint::parse("store", &url, None).unwrap();
+    let mut opened = open(&endpoint, &settings, None, &SystemClock).await.unwrap();
+    db.run("INSERT INTO t VALUES (1)").await;
+    transaction(&mut opened.stream).await;
+    cut.store(true, Ordering::Relaxed);
+    let died = async {
+        loop {
+            if let Err(error) = opened.stream.next().await {
+                return error;
+            }
+        }
+    };
+    let error = tokio::time::timeout(PATIENCE, died).await.expect("nobody noticed");
+    assert_eq!(error.kind, ErrorKind::Unavailable);
+    assert!(error.to_string().contains("silent for 5s"), "{error}");
+}
+
 /// A consumer that does nothing for longer than the server's patience must not lose its connection.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_consumer_keeps_its_connection() {
     let db = Database::new("slow", TABLE).await;
-    let admin = covenant_sandbox::postgres::ADMIN;
-    db.run(&format!("ALTER ROLE {admin} IN DATABASE slow SET wal_sender_timeout = '3s'")).await;
-    let mut opened = db.open(None).await;
+    let settings = patient_for(&db, 3);
+    let mut opened = open(&db.endpoint(), &settings, None, &SystemClock).await.unwrap();
     db.run("INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1, 60000) i").await;
-    tokio::time::sleep(std::time::Duration::from_secs(7)).await;
+    tokio::time::sleep(Duration::from_secs(7)).await;
     assert_eq!(transaction(&mut opened.stream).await.changes.len(), 60_000);
     db.run("INSERT INTO t VALUES (0)").await;
     assert_eq!(transaction(&mut opened.stream).await.changes.len(), 1);

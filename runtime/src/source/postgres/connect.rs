@@ -156,7 +156,13 @@ impl Endpoint {
     }
 
     /// Configuration of a replication session.
-    pub(super) fn replication(&self, slot: &str, publication: &str) -> ReplicationConfig {
+    pub(super) fn replication(
+        &self,
+        slot: &str,
+        publication: &str,
+        sender_timeout: Duration,
+    ) -> ReplicationConfig {
+        let timeout_ms = sender_timeout.as_millis();
         ReplicationConfig::new(
             &self.host,
             &self.user,
@@ -167,7 +173,7 @@ impl Endpoint {
         )
         .with_port(self.port)
         .with_tls(self.tls.clone())
-        .with_options(SESSION_OPTIONS)
+        .with_options(format!("{SESSION_OPTIONS} -c wal_sender_timeout={timeout_ms}ms"))
         .with_application_name(APPLICATION)
     }
 

@@ -23,9 +23,15 @@ use crate::source::{ChangeStream, StreamItem};
 pub const STATUS_INTERVAL: Duration = Duration::from_secs(1);
 /// Messages that wait for the consumer. A message is one row: with wide rows this is what bounds memory before assembly.
 pub const BUFFERED_MESSAGES: usize = 1_024;
-/// After this long without any message the connection counts as lost. The server sends a keepalive after half of its
-/// `wal_sender_timeout` (60 s by default).
-pub const SILENCE_MAX: Duration = Duration::from_secs(150);
+/// `wal_sender_timeout` of our sessions, whatever the server's default is. After half of it without a word from us the server asks
+/// whether we are there; after all of it, it ends the session.
+///
+/// That question is also how we know that the server is there, so **an idle stream says nothing by itself**: a session that
+/// told its position every second was never asked, and an idle database was taken for a dead connection. What is acknowledged
+/// is told within [`STATUS_INTERVAL`] all the same.
+pub const SENDER_TIMEOUT: Duration = Duration::from_secs(60);
+/// Questions that may stay out before the connection counts as lost: 150 s by default.
+const SILENT_QUESTIONS: u32 = 5;
 /// How long a consumer that was away for longer than that waits for a sign of life.
 const SILENCE_GRACE: Duration = Duration::from_secs(5);
 /// How long a start waits for the slot to be let go, as after a crash of ours whose connection the server still serves.
@@ -42,6 +48,8 @@ pub struct StreamSettings {
     pub publication: String,
     /// Largest transaction held in memory, in bytes.
     pub transaction_bytes: usize,
+    /// See [`SENDER_TIMEOUT`].
+    pub sender_timeout: Duration,
 }
 
 impl StreamSettings {
@@ -51,7 +59,13 @@ impl StreamSettings {
             slot: slot.into(),
             publication: publication.into(),
             transaction_bytes: TRANSACTION_BYTES,
+            sender_timeout: SENDER_TIMEOUT,
         }
+    }
+
+    /// After this long without any message the connection counts as lost.
+    fn silence_max(&self) -> Duration {
+        self.sender_timeout / 2 * SILENT_QUESTIONS
     }
 }
 
@@ -70,6 +84,7 @@ pub struct PostgresStream {
     endpoint: Endpoint,
     session: ReplicationClient,
     feed: Feed,
+    silence_max: Duration,
     heard_at: Instant,
     /// Set once the silence is too long; see [`SILENCE_GRACE`].
     last_chance: Option<Instant>,
@@ -126,6 +141,7 @@ pub async fn open(
         endpoint: endpoint.clone(),
         session,
         feed: Feed::new(lsn, settings.transaction_bytes),
+        silence_max: settings.silence_max(),
         heard_at: Instant::now(),
         last_chance: None,
     };
@@ -194,10 +210,10 @@ pub(super) async fn session(
     at: Lsn,
 ) -> Result<ReplicationClient> {
     let config = endpoint
-        .replication(&settings.slot, &settings.publication)
+        .replication(&settings.slot, &settings.publication, settings.sender_timeout)
         .with_start_lsn(pgwire_replication::Lsn(at.0))
         .with_status_interval(STATUS_INTERVAL)
-        .with_wakeup_interval(STATUS_INTERVAL)
+        .with_wakeup_interval(settings.sender_timeout)
         .with_buffer_size(BUFFERED_MESSAGES)
         .with_max_message_size(settings.transaction_bytes);
     ReplicationClient::connect_gated(config).await.map_err(|error| endpoint.wire_error(&error))
@@ -234,7 +250,10 @@ impl ChangeStream for PostgresStream {
         loop {
             let deadline = self.silence_deadline();
             let event = match tokio::time::timeout_at(deadline, self.session.recv()).await {
-                Err(_) => return Err(self.ended("the server has been silent for 150 s")),
+                Err(_) => {
+                    let silent = format!("the server has been silent for {:?}", self.silence_max);
+                    return Err(self.ended(&silent));
+                }
                 Ok(Ok(None)) => return Err(self.ended("the server has ended the stream")),
                 Ok(Ok(Some(event))) => event,
                 Ok(Err(error)) => return Err(self.endpoint.wire_error(&error)),
@@ -271,7 +290,7 @@ impl PostgresStream {
     /// Kept over calls: a consumer that asks again and again must notice the silence as well.
     fn silence_deadline(&mut self) -> Instant {
         let now = Instant::now();
-        let deadline = self.heard_at + SILENCE_MAX;
+        let deadline = self.heard_at + self.silence_max;
         if now < deadline {
             return deadline;
         }

@@ -19,8 +19,6 @@ pub(super) struct ServerFacts {
     pub(super) slot_keep_mb: i64,
     pub(super) slots_max: i64,
     pub(super) slots_used: i64,
-    /// Milliseconds; 0: never.
-    pub(super) sender_timeout_ms: i64,
     /// Publishes insert, update, delete, truncate, via partition root; none: there is no publication.
     pub(super) publication: Option<[bool; 5]>,
 }
@@ -56,8 +54,7 @@ const SERVER: &str = "SELECT current_setting('server_version_num')::int, current
      current_setting('server_encoding'), \
      (SELECT setting::int8 FROM pg_settings WHERE name = 'max_slot_wal_keep_size'), \
      (SELECT setting::int8 FROM pg_settings WHERE name = 'max_replication_slots'), \
-     (SELECT count(*) FROM pg_replication_slots), \
-     (SELECT setting::int8 FROM pg_settings WHERE name = 'wal_sender_timeout')";
+     (SELECT count(*) FROM pg_replication_slots)";
 
 pub(super) async fn server(client: &Client, publication: &str) -> Sql<ServerFacts> {
     let row = client.query_one(SERVER, &[]).await?;
@@ -83,7 +80,6 @@ pub(super) async fn server(client: &Client, publication: &str) -> Sql<ServerFact
         slot_keep_mb: row.try_get(5)?,
         slots_max: row.try_get(6)?,
         slots_used: row.try_get(7)?,
-        sender_timeout_ms: row.try_get(8)?,
         publication,
     })
 }

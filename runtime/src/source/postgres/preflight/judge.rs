@@ -132,13 +132,6 @@ fn slot_limits(report: &mut Report, facts: &ServerFacts) {
              and a gap is reported",
         );
     }
-    if facts.sender_timeout_ms == 0 {
-        report.warning(
-            "wal_sender_timeout is 0",
-            "The server never notices a reader that is gone, so the slot stays held",
-            "Leave it at its default of 60s",
-        );
-    }
 }
 
 /// One table against one entity that is read from it. `via_root` is the publication's `publish_via_partition_root`.
