@@ -189,6 +189,7 @@ async fn land(landing: &dyn Landing, entity: &EntitySpec, changes: &[Change]) ->
         gaps: Vec::new(),
         floors: Vec::new(),
         derivations: Default::default(),
+        last_refused: None,
     };
     landing.commit(&commit).await.unwrap();
     commit

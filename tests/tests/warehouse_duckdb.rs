@@ -135,6 +135,7 @@ async fn land(
         gaps: Vec::new(),
         floors,
         derivations: Default::default(),
+        last_refused: None,
     };
     landing.commit(&commit).await.unwrap();
     commit

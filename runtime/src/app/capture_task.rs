@@ -83,6 +83,8 @@ pub struct CaptureTask {
     told: BTreeMap<(String, String), u64>,
     /// Entity -> TRUNCATEs that were told.
     truncations: BTreeMap<String, u64>,
+    /// Refused rows whose values were given up, as far as told.
+    dropped: u64,
 }
 
 /// What came first.
@@ -119,6 +121,7 @@ impl CaptureTask {
             told_at_us: 0,
             told: BTreeMap::new(),
             truncations: BTreeMap::new(),
+            dropped: 0,
         }
     }
 
@@ -459,6 +462,15 @@ impl CaptureTask {
             if *count > told {
                 tracing::warn!(entity, "its table was emptied by TRUNCATE: every row is deleted");
             }
+        }
+        let dropped = self.lane.withheld_dropped();
+        if dropped > self.dropped {
+            let rows = dropped - self.dropped;
+            tracing::warn!(
+                rows,
+                "values of refused rows were given up: settle the quarantine, then `reconcile --repair`"
+            );
+            self.dropped = dropped;
         }
         let detail = format!(
             "{} commits, {} repeats dropped, {} alarms",

@@ -108,6 +108,7 @@ impl CaptureLane {
             gaps: sealed.batch.gaps.clone(),
             floors: sealed.batch.floors.clone(),
             derivations: self.derivations.clone(),
+            last_refused: self.last_refused,
         };
         let digest = manifest::digest(&commit)?;
         sealed.manifest = Some((commit.clone(), digest.clone()));
@@ -132,6 +133,7 @@ impl CaptureLane {
                 gaps: Vec::new(),
                 floors: Vec::new(),
                 derivations: self.derivations.clone(),
+                last_refused: self.last_refused,
             };
             let digest = manifest::digest(&fence)?;
             if self.put(&fence, &digest).await? == Put::Ours {
@@ -179,6 +181,9 @@ impl CaptureLane {
         }
         self.previous_sha256 = digest;
         self.next = commit.number.next();
+        if commit.quarantine.is_some() {
+            self.last_refused = Some(commit.number);
+        }
         self.durable = sealed.batch.seq;
         self.stats.add(&sealed.batch.stats);
         Ok(Committed {

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use covenant_model::change::{Change, ChangeError, Key, Op, Origin, change_of, delete_of};
+use covenant_model::change::{
+    Change, ChangeError, Key, Op, Origin, ProtectError, change_of, delete_of,
+};
 use covenant_model::codec::ColumnMap;
 use covenant_model::floor::Floor;
 use covenant_model::record::{Record, Violation, Violations};
@@ -411,12 +413,7 @@ impl Target<'_> {
             Err(ref error @ ChangeError::NoGuard { ref field, .. }) => {
                 refused(field, "merge_rule", error)
             }
-            Err(ChangeError::Protect(error)) => Err(RuntimeError::new(
-                ErrorKind::Unavailable,
-                "keys",
-                error,
-                "Check the key service or the key file. Capture goes on by itself once keys are to be had.",
-            )),
+            Err(ChangeError::Protect(error)) => Err(no_keys(error)),
         }
     }
 
@@ -457,6 +454,16 @@ impl Target<'_> {
         };
         Ok(Derived { quarantined: vec![record], ..Derived::default() })
     }
+}
+
+/// Nothing is landed that could not be protected.
+pub(super) fn no_keys(error: ProtectError) -> RuntimeError {
+    RuntimeError::new(
+        ErrorKind::Unavailable,
+        "keys",
+        error,
+        "Check the key service or the key file. Capture goes on by itself once keys are to be had.",
+    )
 }
 
 fn key_text(key: Vec<Value>) -> String {

@@ -17,6 +17,7 @@ use super::derive::{Derived, Deriver};
 use super::input::RowInput;
 use super::registry::{Binding, Registry};
 use super::stats::CaptureStats;
+use super::withheld::Withheld;
 use crate::backfill::lane::ReadyChunk;
 use crate::env::Clock;
 use crate::error::{ErrorKind, Result, RuntimeError};
@@ -55,6 +56,9 @@ pub struct CaptureLane {
     pub(super) stats: CaptureStats,
     /// The derivation in force, by entity.
     pub(super) derivations: BTreeMap<String, Derivation>,
+    pub(super) withheld: Withheld,
+    /// The newest commit with refused records.
+    pub(super) last_refused: Option<CommitNumber>,
 }
 
 impl CaptureLane {
@@ -88,9 +92,12 @@ impl CaptureLane {
             maps: BTreeMap::new(),
             stats: CaptureStats::default(),
             derivations: BTreeMap::new(),
+            withheld: Withheld::default(),
+            last_refused: None,
         };
         lane.count_derivations(&BTreeMap::new())?;
         lane.fence().await?;
+        lane.recall().await?;
         Ok(lane)
     }
 
@@ -102,6 +109,8 @@ impl CaptureLane {
         let digest = self.landing.digest_at(newest.number).await?;
         self.previous_sha256 = digest.unwrap_or_default();
         self.next = newest.number.next();
+        let refuses = newest.quarantine.is_some();
+        self.last_refused = if refuses { Some(newest.number) } else { newest.last_refused };
         self.progress = newest.positions.iter().filter_map(resumed).collect();
         self.positions = newest.positions;
         self.count_derivations(&newest.derivations)
@@ -146,6 +155,17 @@ impl CaptureLane {
     /// Counters of what is durable.
     pub fn stats(&self) -> &CaptureStats {
         &self.stats
+    }
+
+    /// Values of refused rows that went with a later row.
+    pub fn withheld_given(&self) -> u64 {
+        self.withheld.given
+    }
+
+    /// Refused rows whose values were given up because too many wait at once: later rows that leave them out lack them until the
+    /// refused record is retried, or the row is read again.
+    pub fn withheld_dropped(&self) -> u64 {
+        self.withheld.dropped
     }
 
     /// The fencing token of this lane.
@@ -198,6 +218,26 @@ impl CaptureLane {
         if self.accepted(system) >= transaction.end {
             return Ok(());
         }
+        let derived = self.derive_all(system, incarnation, transaction);
+        let (whole, bytes) = match derived {
+            Ok(derived) => derived,
+            Err(error) => {
+                self.withheld.restore();
+                return Err(error);
+            }
+        };
+        self.withheld.accepted();
+        self.take(whole, bytes);
+        self.pass(system, transaction.end)
+    }
+
+    /// All changes of a transaction, and the bytes that they came in.
+    fn derive_all(
+        &mut self,
+        system: &str,
+        incarnation: Incarnation,
+        transaction: &Transaction,
+    ) -> Result<(Derived, usize)> {
         let mut whole = Derived::default();
         let mut bytes = 0;
         for change in &transaction.changes {
@@ -212,8 +252,7 @@ impl CaptureLane {
             bytes += bytes_of(&change.op);
             self.derive_row(system, &change.relation, None, &row, &mut whole)?;
         }
-        self.take(whole, bytes);
-        self.pass(system, transaction.end)
+        Ok((whole, bytes))
     }
 
     /// The server has nothing for us up to here.
@@ -294,7 +333,11 @@ impl CaptureLane {
             let entity = self.deriver.registry().bound().get(binding.entity);
             let wanted = only.is_none_or(|only| entity.is_some_and(|e| e.spec.name == only));
             if wanted {
-                join(whole, self.deriver.row(binding, map, row)?);
+                let mut derived = self.deriver.row(binding, map, row)?;
+                let (withheld, deriver) = (&mut self.withheld, &self.deriver);
+                let (streamed, at) = (only.is_none(), (binding, map));
+                Self::withhold(withheld, deriver, at, row, streamed, &mut derived)?;
+                join(whole, derived);
             }
         }
         Ok(())

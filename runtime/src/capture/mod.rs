@@ -19,6 +19,7 @@
 //! | [`lane`] | the state machine: accept, commit, acknowledge |
 //! | [`accept`], [`replayed`] | events, polled records and retries into the lane; landed changes once more |
 //! | [`commit`] | sealing a batch, and settling a commit whose outcome is unknown |
+//! | `withheld` | values of refused rows that later rows may leave out |
 //! | [`dedup`] | a bounded window over events that came before |
 //! | [`stats`] | counters of what has become durable |
 //!
@@ -38,6 +39,7 @@ pub mod rederive;
 pub mod registry;
 pub mod replayed;
 pub mod stats;
+mod withheld;
 
 #[cfg(test)]
 mod crash_tests;
@@ -47,6 +49,8 @@ mod floor_tests;
 mod lane_tests;
 #[cfg(test)]
 pub(crate) mod test_support;
+#[cfg(test)]
+mod withheld_tests;
 
 pub use accept::{EventOutcome, EventsAccepted};
 pub use batch::{BatchSeq, Limits};
@@ -54,3 +58,4 @@ pub use commit::Committed;
 pub use lane::CaptureLane;
 pub use registry::Registry;
 pub use stats::CaptureStats;
+pub use withheld::WITHHELD_BYTES;

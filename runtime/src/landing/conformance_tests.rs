@@ -47,6 +47,7 @@ fn commit(number: u64, epoch: u64) -> LandingCommit {
         gaps: Vec::new(),
         floors: Vec::new(),
         derivations: Default::default(),
+        last_refused: None,
     }
 }
 

@@ -146,6 +146,7 @@ mod tests {
             gaps: Vec::new(),
             floors: Vec::new(),
             derivations: Default::default(),
+            last_refused: None,
         }
     }
 

@@ -205,6 +205,9 @@ pub struct LandingCommit {
     /// The derivation in force of every entity that was ever landed.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub derivations: BTreeMap<String, Derivation>,
+    /// The newest commit before this one that holds refused records: a start follows them back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_refused: Option<CommitNumber>,
 }
 
 /// An accepted gap: the source goes on as a new incarnation, and every table of it is read again.

@@ -112,6 +112,7 @@ pub async fn land_with(
         gaps: Vec::new(),
         floors,
         derivations: Default::default(),
+        last_refused: None,
     };
     landing.commit(&commit).await.unwrap();
 }

@@ -119,6 +119,7 @@ impl Bench {
             gaps: Vec::new(),
             floors: Vec::new(),
             derivations: Default::default(),
+            last_refused: None,
         };
         self.landing.commit(&commit).await.map_err(|refused| match refused {
             CommitRefused::Unknown(error) => Failure::from(error),

@@ -144,7 +144,11 @@ impl Process {
             StreamItem::Transaction(transaction) => {
                 self.notice(world, transaction);
                 self.backfill.observe_transaction(transaction.xid, transaction.commit);
+                let given = self.capture.withheld_given();
                 self.capture.accept_transaction(STORE, transaction)?;
+                if self.capture.withheld_given() > given {
+                    world.count("a value of a refused row was left out of the next");
+                }
                 self.backfill.passed(transaction.end);
             }
             StreamItem::Passed(to) => {

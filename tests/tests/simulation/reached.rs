@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Every situation that some seed must have brought about.
-pub(crate) const WANTED: [&str; 24] = [
+pub(crate) const WANTED: [&str; 25] = [
     "a failed step that heals",
     "a call that executed late",
     "a change was derived again",
@@ -27,6 +27,7 @@ pub(crate) const WANTED: [&str; 24] = [
     "an older instance was fenced at landing",
     "an older instance was fenced at the warehouse",
     "an unchanged large value",
+    "a value of a refused row was left out of the next",
     "the slot was told",
 ];
 

@@ -136,12 +136,12 @@ impl Shop {
         self.next_number += 1;
         let before = row.now;
         let mut body = Body { number: self.next_number, bad: false, ..before };
-        if row.told && dice.once_in(6) {
-            // Told as a record that breaks its contract; what is out of line stays as it is.
-            return Op::Update { table, key, before, body: Body { bad: true, ..body } };
-        }
         if dice.once_in(3) {
             body.large = dice.once_in(4).then_some(()).map_or(Some(self.next_number), |()| None);
+        }
+        if row.told && dice.once_in(4) {
+            // Told as a record that breaks its contract, also with a new value out of line.
+            return Op::Update { table, key, before, body: Body { bad: true, ..body } };
         }
         if table == Table::Orders && dice.once_in(2) {
             body.rank = (before.rank + dice.below(3)).min(STATES.len() - 1);
