@@ -10,8 +10,9 @@ use covenant_model::change::{
 };
 use covenant_model::columns::{self, ColumnPart};
 use covenant_model::record::{Cell, Record};
-use covenant_model::spec::{EntitySpec, OnFail, Protection};
+use covenant_model::spec::{EntitySpec, MergeRule, OnFail, Protection};
 use covenant_model::value::Value;
+use covenant_model::version::{Guard, Version};
 
 use super::derive::Deriver;
 use crate::error::{ErrorKind, Result, RuntimeError};
@@ -65,7 +66,10 @@ impl Deriver {
             return Ok(Again::Refused(refused));
         }
         match change_of(spec, &plain.whole, &origin, &KeepingTokens(self.protector())) {
-            Ok(change) => Ok(Again::Derived(Box::new(change))),
+            Ok(mut derived) => {
+                keep_older(spec, change, &mut derived);
+                Ok(Again::Derived(Box::new(derived)))
+            }
             Err(ChangeError::Protect(error)) => Err(RuntimeError::new(
                 ErrorKind::Unavailable,
                 "keys",
@@ -77,6 +81,24 @@ impl Deriver {
                 | ChangeError::PartialGroup { .. }
                 | ChangeError::NoGuard { .. }),
             ) => Ok(Again::Refused(error.to_string())),
+        }
+    }
+}
+
+/// A value that a refused row lent to this change (see [`super::withheld`]) is older than the change, and stays so.
+fn keep_older(spec: &EntitySpec, landed: &Change, derived: &mut Change) {
+    let revision = derived.version.parts().2;
+    let own = Guard::latest(landed.version);
+    let groups = derived.state.groups.iter_mut().zip(&landed.state.groups).zip(&spec.groups);
+    for ((to, from), group) in groups {
+        let (Some(to), Some(from), MergeRule::Latest) = (to, from, group.rule) else { continue };
+        // Guards of other rules, under which an earlier contract may have landed it, are no versions: they have no incarnation, or
+        // stand above every version.
+        if from.guard < own
+            && let Some(lent) = Version::from_packed(from.guard.packed())
+            && lent.parts().0 > 0
+        {
+            to.guard = Guard::latest(lent.with_revision(revision));
         }
     }
 }
