@@ -36,9 +36,9 @@ pub(super) fn schema(entity: &EntitySpec, field: &FieldSpec) -> Result<Doc, Emit
     let schema = schema.with_some("deprecated", going.then_some(true));
     let schema = schema.with_some("x-sunset", field.terms.sunset.as_ref());
     let schema = schema.with_some("default", default(field));
-    let known = match &field.ty {
-        LogicalType::Enum { symbols } if field.evolution.open => Doc::list(symbols),
-        _ => Doc::map(),
+    let known = match (&field.ty, field.evolution.open) {
+        (LogicalType::Enum { symbols }, true) => Doc::list(symbols),
+        (_, true | false) => Doc::map(),
     };
     let schema = schema.with_some("x-known-symbols", known.filled());
     let schema = schema.with_some("x-unit", field.unit.as_ref());
