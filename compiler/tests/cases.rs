@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use covenant_compiler::compat::cases::{self, Case};
-use covenant_compiler::compat::{self, Finding, Grade, Mirror, RULES};
+use covenant_compiler::compat::{self, Finding, Grade, Migration, Mirror, RULES};
+use covenant_compiler::migrate::{self, Target};
 use covenant_compiler::plan::Plan;
 use covenant_compiler::source::SourceSet;
 use covenant_compiler::{compile, driver};
@@ -293,4 +294,84 @@ fn contracts_that_are_known_in_the_same_words_are_read_the_same() {
             assert_eq!(like.ast.spans.get(path), old.ast.spans.get(path), "{what}");
         }
     }
+}
+
+/// Rules whose row says that stored data moves, of which no case asks for a step, and why.
+const WITHOUT_STEPS: &[(&str, &str)] = &[
+    ("DCM203", "`covenant migrate` does not write this rebuild yet"),
+    ("DCM204", "`covenant migrate` does not write this precheck yet"),
+    ("DCM211", "`covenant migrate` does not write this backfill yet"),
+    ("DCM226", "`covenant migrate` does not write this backfill yet"),
+    ("DCM227", "the new tables and views (`2-schema`) are the step"),
+    ("DCM229", "the new tables and views (`2-schema`) are the step"),
+    ("DCM230", "`covenant migrate` does not write this precheck yet"),
+    ("DCM261", "`covenant migrate` does not write this backfill yet"),
+    ("DCM263", "`covenant migrate` does not write this backfill yet"),
+    ("DCP306", "`covenant migrate` does not write this backfill yet"),
+    ("DCP319", "`covenant migrate` does not write this backfill yet"),
+    ("DCS106", "`covenant migrate` does not write this backfill yet"),
+    ("DCS119", "the new tables and views (`2-schema`) are the step"),
+    ("DCS120", "the object to deploy names nobody who breaks: it is in `covenant migrate` only"),
+    ("DCW020", "only keys are NOT NULL in the tables: nothing is altered"),
+    (
+        "DCW022",
+        "defaults are not in the tables: `covenant migrate` writes no step for old rows yet",
+    ),
+    ("DCW050", "`covenant migrate` does not write this precheck yet"),
+    ("DCW052", "`covenant migrate` does not write this precheck yet"),
+    ("DCW053", "the language has one format only"),
+    ("DCW054", "`covenant migrate` does not write this backfill yet"),
+    ("DCW070", "`covenant migrate` writes no step for the policy of unknown members yet"),
+    ("DCW071", "`covenant migrate` writes no step for the policy of unknown members yet"),
+];
+
+/// What moves stored data says how, in the words of `covenant migrate`.
+#[test]
+fn findings_show_the_steps_of_the_migration() {
+    let mut shown = BTreeSet::new();
+    for (rule, case, old, new) in all() {
+        let mut found = compat::diff(&old, &new);
+        migrate::attach(&old, &new, &mut found).unwrap();
+        let whole = migrate::steps(&old, &new, &Target::ALL).unwrap();
+        for finding in &found {
+            for step in &finding.steps {
+                let sql = step.sql.clone().unwrap_or_default();
+                let same = |one: &migrate::Step| {
+                    step.what.starts_with(&one.what) && one.statements.join(";\n") == sql
+                };
+                assert!(whole.iter().any(same), "{rule} {}: {}", case.title, step.what);
+            }
+            if !finding.steps.is_empty() {
+                shown.extend(finding.all().iter().map(|one| one.rule.code));
+            }
+        }
+    }
+    let moves = |migration| match migration {
+        Migration::Inplace | Migration::Precheck | Migration::Backfill | Migration::Rebuild => true,
+        Migration::None | Migration::Impossible => false,
+    };
+    let exempt = |code: &str| WITHOUT_STEPS.iter().any(|(one, _)| *one == code);
+    let missing: Vec<&str> = RULES
+        .iter()
+        .filter(|rule| moves(rule.migration) && !shown.contains(rule.code) && !exempt(rule.code))
+        .map(|rule| rule.code)
+        .collect();
+    let stale: Vec<&str> =
+        WITHOUT_STEPS.iter().map(|(code, _)| *code).filter(|code| shown.contains(code)).collect();
+    assert!(missing.is_empty() && stale.is_empty(), "no steps: {missing:?}; has some: {stale:?}");
+}
+
+/// `covenant migrate` says why by code: `covenant explain` must know every one.
+#[test]
+fn every_code_of_the_migration_is_a_rule() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/migrate");
+    let mut codes = BTreeSet::new();
+    for file in std::fs::read_dir(folder).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        let is_code = |word: &&str| word.len() == 6 && word.starts_with("DC");
+        codes.extend(text.split('"').filter(is_code).map(str::to_owned));
+    }
+    assert!(codes.len() > 10, "{codes:?}");
+    let unknown: Vec<&String> = codes.iter().filter(|code| compat::rule(code).is_none()).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
 }

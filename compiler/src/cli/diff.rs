@@ -13,7 +13,7 @@ use crate::diagnostic::{Severity, nearest};
 use crate::report::{Command, Report, Side, changes, contracts};
 use crate::source::SourceSet;
 use crate::waiver::{self, Stub};
-use crate::{Compiled, InternalError, compile, driver, witness};
+use crate::{Compiled, InternalError, compile, driver, migrate, witness};
 
 /// Compares the contracts with those of a folder, of a git revision, or those released last.
 ///
@@ -94,6 +94,8 @@ fn changes_of(
         };
         if let Some(before) = &side.old.plan {
             witness::confirm(before, after, found.iter_mut().filter(of_side));
+            migrate::attach(before, after, found.iter_mut().filter(of_side))
+                .map_err(|error| internal(&InternalError(error.to_string())))?;
         }
     }
     let older: Vec<(&str, &Compiled)> = older.iter().map(|(name, one)| (*name, &one.old)).collect();

@@ -145,7 +145,7 @@ impl Both<'_> {
     }
 
     fn dropped_views(&self, what: String) -> Step {
-        let mut step = self.step(Phase::Change, "DCW034", "", what);
+        let mut step = self.step(Phase::Change, "DCW018", "", what);
         if self.before.history {
             step = step.sql(format!("DROP VIEW IF EXISTS {}", self.before.intervals));
         }
@@ -420,7 +420,7 @@ impl Both<'_> {
             "show {} as version {} knew it, for readers that have not moved",
             view, self.old.version
         );
-        let step = self.step(Phase::After, "DCS111", "/sinks", what).sql(format!(
+        let step = self.step(Phase::After, "DCW018", "/sinks", what).sql(format!(
             "CREATE OR REPLACE VIEW {view} AS SELECT {} FROM {}",
             columns.join(", "),
             self.after.view
@@ -434,7 +434,7 @@ impl Both<'_> {
         steps.push(step.undo(format!("DROP VIEW {view}")));
         let what = format!("drop {view}, once nobody reads it");
         steps.push(
-            self.step(Phase::Destructive, "DCS111", "/sinks", what)
+            self.step(Phase::Destructive, "DCW018", "/sinks", what)
                 .sql(format!("DROP VIEW IF EXISTS {view}")),
         );
     }

@@ -8,6 +8,7 @@
 //! their rule get guards that stand for the version or the value that is stored, so that a late change is refused or
 //! taken exactly as before.
 
+mod attach;
 mod columns;
 mod entity;
 mod guards;
@@ -23,6 +24,7 @@ use crate::emit::EmitError;
 use crate::emit::sql::Dialect;
 use crate::plan::Plan;
 
+pub use attach::attach;
 pub use render::{json, markdown, tree};
 
 /// A system whose data or metadata is brought along.
@@ -126,6 +128,16 @@ pub struct Migration {
 /// # Errors
 /// Where a target cannot express the contracts.
 pub fn migrate(old: &Plan, new: &Plan, targets: &[Target]) -> Result<Migration, EmitError> {
+    let steps = steps(old, new, targets)?;
+    let schemas = render::schemas(new, &steps)?;
+    Ok(Migration { steps, schemas })
+}
+
+/// The numbered steps without the new tables, which take most of the time to write.
+///
+/// # Errors
+/// Where a target cannot express the contracts.
+pub fn steps(old: &Plan, new: &Plan, targets: &[Target]) -> Result<Vec<Step>, EmitError> {
     let mut steps = Vec::new();
     for target in Target::ALL.into_iter().filter(|target| targets.contains(target)) {
         let mut found = match target {
@@ -141,8 +153,7 @@ pub fn migrate(old: &Plan, new: &Plan, targets: &[Target]) -> Result<Migration, 
     for (number, step) in (1..).zip(&mut steps) {
         step.number = number;
     }
-    let schemas = render::schemas(new, &steps)?;
-    Ok(Migration { steps, schemas })
+    Ok(steps)
 }
 
 fn warehouse(old: &Plan, new: &Plan, dialect: Dialect) -> Vec<Step> {
