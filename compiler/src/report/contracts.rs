@@ -2,7 +2,7 @@
 
 use super::place::{Side, Sources};
 use super::{Command, Edit, Entry, Fix, Label, Report, fingerprint};
-use crate::diagnostic::{Diagnostic, Diagnostics};
+use crate::diagnostic::{Diagnostic, Diagnostics, codes};
 use crate::source::SourceSet;
 
 /// Everything that was found about one set of contracts.
@@ -22,6 +22,10 @@ pub fn on_side(command: Command, side: Side, found: &Diagnostics, sources: &Sour
             entry.fingerprint = fingerprint(&[&entry.fingerprint, &same.to_string()]);
         }
         entries.push(entry);
+    }
+    let secret = codes::SECRET.to_string();
+    for entry in entries.iter().filter(|entry| entry.code == secret) {
+        kept.hide(&entry.place);
     }
     Report::new(command, None, entries, kept)
 }

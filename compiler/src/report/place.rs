@@ -83,6 +83,21 @@ impl Sources {
         }
     }
 
+    /// Shows stars instead of what stands there: reports are kept in logs that many people read.
+    pub(super) fn hide(&mut self, place: &Place) {
+        let Some((_, file)) = self.files.get_mut(place.file) else { return };
+        let Some(hidden) = file.text.get(place.start..place.end) else { return };
+        // As many bytes as before, so that every other place still points at what it did.
+        let stars: String = hidden
+            .chars()
+            .flat_map(|c| {
+                let star = if c == '\n' { c } else { '*' };
+                std::iter::repeat_n(star, c.len_utf8())
+            })
+            .collect();
+        file.text.replace_range(place.start..place.end, &stars);
+    }
+
     fn keep(&mut self, side: Side, source: &SourceFile) -> usize {
         let known =
             self.files.iter().position(|(at, file)| *at == side && file.path == source.path);
