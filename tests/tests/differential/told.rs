@@ -157,7 +157,7 @@ pub(crate) fn record(dice: &mut Dice, source: &str, form: Form, pools: &[Pool], 
             1 | 2 => dice.pick(&pool.edges).cloned(),
             3 => dice.pick(junk).map(|text| wrap((*text).to_owned())),
             4 => None,
-            _ if pool.spare && kind % 2 == 0 => None,
+            _ if pool.spare && kind.is_multiple_of(2) => None,
             _ => dice.pick(&pool.usual).cloned(),
         };
         members.extend(token.map(|token| (pool.name.clone(), token)));
