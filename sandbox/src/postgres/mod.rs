@@ -35,8 +35,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("listen_addresses", "127.0.0.1"),
     ("unix_socket_directories", ""),
     ("wal_level", "logical"),
-    ("max_replication_slots", "16"),
-    ("max_wal_senders", "16"),
+    // Tests share a cluster, and each keeps its slot.
+    ("max_replication_slots", "64"),
+    ("max_wal_senders", "64"),
     ("max_connections", "60"),
     ("fsync", "on"),
     ("password_encryption", "scram-sha-256"),
