@@ -1,7 +1,7 @@
 //! Soundness of the breaking rules, hunted: random contracts, one to three random edits, random records. Whenever the comparison
 //! calls a change compatible under `backward`, every record that was valid is valid, and folds to the same row; under `forward` the same with
-//! the sides swapped. A contract compared with itself gives nothing, `full` is the union of both, and swapping the sides
-//! swaps the modes.
+//! the sides swapped. A contract compared with itself gives nothing, and `full` is the union of both. That
+//! swapping the sides swaps the modes is looked at in `cases.rs`, over the case files.
 //!
 //! `COVENANT_FUZZ_CASES=n` tries n pairs instead of a few hundred, `COVENANT_FUZZ_SEED=n` one pair again.
 
