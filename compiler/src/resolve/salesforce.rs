@@ -69,6 +69,7 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl, sink: &SinkDecl) -> Option
         parents: parents.into_iter().collect(),
         revision_field: REVISION_FIELD.to_owned(),
         deleted_field: DELETED_FIELD.to_owned(),
+        adopt: None,
     })
 }
 

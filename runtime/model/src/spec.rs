@@ -2,6 +2,7 @@
 //! Built by the compiler only, and only from checked contracts. Field and group numbers index into
 //! [`EntitySpec::fields`] and [`EntitySpec::groups`].
 
+mod adoption;
 mod evolution;
 
 use std::borrow::Cow;
@@ -13,6 +14,7 @@ use crate::expr::Expr;
 use crate::terms::{ClassTerms, DatasetTerms, Declassify, FieldTerms};
 use crate::value::LogicalType;
 
+pub use adoption::{Adoption, Compare, MatchPart, Review, Unmatched};
 pub use evolution::{EntityEvolution, FieldEvolution, OPEN_SYMBOL_CHARS_MAX, UnknownMembers};
 
 /// Index into [`EntitySpec::fields`].
@@ -400,6 +402,9 @@ pub struct SalesforceSink {
     pub revision_field: String,
     /// Checkbox set under `on_delete: flag`.
     pub deleted_field: String,
+    /// How records that were there before get their external id; none: they stay as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adopt: Option<Adoption>,
 }
 
 /// `field > now() - age`: older rows age out.

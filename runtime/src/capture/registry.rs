@@ -141,10 +141,22 @@ impl Registry {
             }
             fields.into_iter().collect()
         };
+        let keys_of = |bindings: &[Binding]| {
+            let mut keys = BTreeSet::new();
+            for binding in bindings {
+                let bound = self.bound.get(binding.entity);
+                match bound.and_then(|bound| bound.spec.sources.get(&binding.source)) {
+                    Some(SourceSpec::Salesforce { key, .. }) => keys.extend(key.values().cloned()),
+                    Some(SourceSpec::Postgres { .. } | SourceSpec::Stream { .. }) | None => {}
+                }
+            }
+            keys.into_iter().collect()
+        };
         let objects = self.objects.iter().map(|((system, object), bindings)| PolledObject {
             system: system.clone(),
             object: object.clone(),
             fields: fields_of(bindings),
+            keys: keys_of(bindings),
         });
         objects.collect()
     }

@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use serde_json::json;
 
 use super::{
-    ApiUsage, Crm, CrmObject, CrmRecord, CrmValue, Found, ModifiedRecord, RowErrorClass, RowOutcome,
+    ApiUsage, Crm, CrmObject, CrmRecord, CrmValue, Found, Having, ModifiedRecord, OrgRecord,
+    PAGE_ROWS, RowErrorClass, RowOutcome, Stamp,
 };
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
@@ -24,7 +25,7 @@ const DAILY_CALLS: u64 = 1_000_000;
 pub struct MemoryRecord {
     /// Never changes.
     pub id: String,
-    /// Changes with a rekey.
+    /// Changes with a rekey. Empty: a person made the record, and it was never given one.
     pub external_id: String,
     /// Never goes down.
     pub revision: u64,
@@ -57,12 +58,47 @@ impl MemoryCrm {
         Self { env, faults, state: Mutex::new(State::default()) }
     }
 
-    /// The records of an object that are not deleted, by external id. Two of one external id are a bug of the CRM.
+    /// A person makes a record, which has no external id; returns its id.
+    pub fn make(&self, object: &str, fields: &[(&str, CrmValue)]) -> String {
+        let now_us = self.env.clock.now_us();
+        let mut state = self.lock();
+        state.next_id += 1;
+        let id = format!("{:015}", state.next_id);
+        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let record = MemoryRecord {
+            id: id.clone(),
+            external_id: String::new(),
+            revision: 0,
+            fields: fields.collect(),
+            modified_at_us: now_us,
+            deleted: false,
+        };
+        state.objects.entry(object.to_owned()).or_default().insert(id.clone(), record);
+        id
+    }
+
+    /// A person changes or deletes the record of an id. Returns false where there is none.
+    pub fn change(&self, object: &str, id: &str, change: impl FnOnce(&mut MemoryRecord)) -> bool {
+        let mut state = self.lock();
+        let found = state.objects.get_mut(object).and_then(|records| records.get_mut(id));
+        found.map(change).is_some()
+    }
+
+    /// Every record of an object that is not deleted, by id.
+    pub fn all(&self, object: &str) -> BTreeMap<String, MemoryRecord> {
+        let state = self.lock();
+        let records = state.objects.get(object).into_iter().flatten();
+        let alive = records.filter(|(_, record)| !record.deleted);
+        alive.map(|(id, record)| (id.clone(), record.clone())).collect()
+    }
+
+    /// The records of an object that are not deleted and have an external id, by that. Two of one external id are a bug of the
+    /// CRM.
     pub fn records(&self, object: &str) -> BTreeMap<String, MemoryRecord> {
         let state = self.lock();
         let records = state.objects.get(object).into_iter().flat_map(BTreeMap::values);
         records
-            .filter(|record| !record.deleted)
+            .filter(|record| !record.deleted && !record.external_id.is_empty())
             .map(|record| (record.external_id.clone(), record.clone()))
             .collect()
     }
@@ -235,6 +271,81 @@ impl Crm for MemoryCrm {
         answered(fault, found)
     }
 
+    async fn page(
+        &self,
+        object: &str,
+        fields: &[String],
+        having: Having<'_>,
+        after: Option<&str>,
+    ) -> Result<Vec<OrgRecord>> {
+        let fault = self.begin("crm.page")?;
+        let state = self.lock();
+        let records = state.objects.get(object).into_iter().flat_map(BTreeMap::values);
+        let filled = |record: &MemoryRecord, field: &str| {
+            !matches!(record.fields.get(field), None | Some(CrmValue::Null))
+        };
+        let found = records
+            .filter(|record| {
+                !record.deleted && after.is_none_or(|after| record.id.as_str() > after)
+            })
+            .filter(|record| match having {
+                Having::Anything => true,
+                Having::No(field) => !filled(record, field),
+                Having::Some(field) => filled(record, field),
+            })
+            .take(PAGE_ROWS)
+            .map(|record| org_record(record, fields))
+            .collect();
+        answered(fault, found)
+    }
+
+    async fn retrieve(
+        &self,
+        object: &str,
+        ids: &[String],
+        fields: &[String],
+    ) -> Result<Vec<Option<OrgRecord>>> {
+        let fault = self.begin("crm.retrieve")?;
+        let state = self.lock();
+        let records = state.objects.get(object);
+        let one = |id: &String| records.and_then(|records| records.get(id));
+        let found = ids
+            .iter()
+            .map(|id| one(id).filter(|it| !it.deleted).map(|record| org_record(record, fields)))
+            .collect();
+        answered(fault, found)
+    }
+
+    async fn stamp(&self, object: &CrmObject, stamps: &[Stamp]) -> Result<Vec<RowOutcome>> {
+        let fault = self.begin("crm.stamp")?;
+        let now_us = self.env.clock.now_us();
+        let mut state = self.lock();
+        let outcomes = stamps
+            .iter()
+            .map(|stamp| {
+                if self.faults.row("crm.row", &stamp.external_id) {
+                    return refused(RowErrorClass::Lock, "UNABLE_TO_LOCK_ROW");
+                }
+                let taken = id_of(&state, &object.name, &stamp.external_id);
+                if taken.is_some_and(|id| id != stamp.id) {
+                    return refused(RowErrorClass::Invalid, "DUPLICATE_VALUE");
+                }
+                let records = state.objects.get_mut(&object.name);
+                match records.and_then(|records| records.get_mut(&stamp.id)) {
+                    Some(record) if !record.deleted => {
+                        record.external_id.clone_from(&stamp.external_id);
+                        let value = CrmValue::Text(stamp.external_id.clone());
+                        record.fields.insert(object.external_id_field.clone(), value);
+                        record.modified_at_us = now_us;
+                        RowOutcome::Written { id: stamp.id.clone(), created: false }
+                    }
+                    Some(_) | None => refused(RowErrorClass::Gone, "ENTITY_IS_DELETED"),
+                }
+            })
+            .collect();
+        answered(fault, outcomes)
+    }
+
     fn usage(&self) -> Option<ApiUsage> {
         Some(ApiUsage { used: self.lock().calls, max: DAILY_CALLS })
     }
@@ -245,6 +356,19 @@ fn second(us: i64) -> i64 {
 }
 
 fn modified(record: &MemoryRecord, fields: &[String]) -> ModifiedRecord {
+    ModifiedRecord {
+        id: record.id.clone(),
+        modified_at_us: second(record.modified_at_us),
+        deleted: record.deleted,
+        json: json_of(record, fields),
+    }
+}
+
+fn org_record(record: &MemoryRecord, fields: &[String]) -> OrgRecord {
+    OrgRecord { id: record.id.clone(), json: json_of(record, fields) }
+}
+
+fn json_of(record: &MemoryRecord, fields: &[String]) -> Vec<u8> {
     let mut json = serde_json::Map::new();
     json.insert("Id".to_owned(), json!(record.id));
     for name in fields {
@@ -256,12 +380,7 @@ fn modified(record: &MemoryRecord, fields: &[String]) -> ModifiedRecord {
         };
         json.insert(name.clone(), value);
     }
-    ModifiedRecord {
-        id: record.id.clone(),
-        modified_at_us: second(record.modified_at_us),
-        deleted: record.deleted,
-        json: serde_json::Value::Object(json).to_string().into_bytes(),
-    }
+    serde_json::Value::Object(json).to_string().into_bytes()
 }
 
 fn missing_parent(state: &State, record: &CrmRecord) -> bool {

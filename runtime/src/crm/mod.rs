@@ -2,6 +2,7 @@
 
 pub mod errors;
 pub mod memory;
+pub mod org;
 pub mod salesforce;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+pub use self::org::{Having, OrgRecord, PAGE_ROWS, Stamp};
 use crate::error::Result;
 
 /// A value as the CRM takes it. `Debug` shows the kind only: plaintext that a sink reveals passes through here.
@@ -187,6 +189,36 @@ pub trait Crm: Send + Sync {
         from_us: i64,
         to_us: i64,
     ) -> Result<Vec<ModifiedRecord>>;
+
+    /// A page of an object's records in the order of their ids, behind `after`; fewer than [`PAGE_ROWS`]: the last one. Deleted
+    /// ones are not there.
+    ///
+    /// # Errors
+    /// As [`Crm::upsert`].
+    async fn page(
+        &self,
+        object: &str,
+        fields: &[String],
+        having: Having<'_>,
+        after: Option<&str>,
+    ) -> Result<Vec<OrgRecord>>;
+
+    /// Reads up to [`MAX_ROWS_PER_CALL`] records by the CRM's ids; answers in request order, none for those that are not there.
+    ///
+    /// # Errors
+    /// As [`Crm::upsert`].
+    async fn retrieve(
+        &self,
+        object: &str,
+        ids: &[String],
+        fields: &[String],
+    ) -> Result<Vec<Option<OrgRecord>>>;
+
+    /// Gives up to [`MAX_ROWS_PER_CALL`] records their external id and changes nothing else; outcomes in request order.
+    ///
+    /// # Errors
+    /// As [`Crm::upsert`].
+    async fn stamp(&self, object: &CrmObject, stamps: &[Stamp]) -> Result<Vec<RowOutcome>>;
 
     /// What the CRM last said of its daily allowance; none before the first answer.
     fn usage(&self) -> Option<ApiUsage>;

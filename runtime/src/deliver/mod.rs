@@ -7,6 +7,7 @@
 //!
 //! Ledger calls block: run the lane on a thread of its own.
 
+pub mod adopt;
 pub mod budget;
 mod gather;
 mod outcome;
@@ -23,6 +24,7 @@ use covenant_model::change::Change;
 use covenant_model::floor::Floor;
 use covenant_model::spec::EntitySpec;
 
+use self::adopt::Adoptions;
 use self::budget::{BUDGET_RECHECK, Budget};
 use self::gather::Gather;
 use self::outcome::micros;
@@ -85,6 +87,8 @@ pub struct Stepped {
     pub left: u64,
     /// Rows that wait until no call for their record can still execute.
     pub held: u64,
+    /// Pieces of adoptions that were done.
+    pub adopting: u64,
 }
 
 impl Stepped {
@@ -136,6 +140,7 @@ pub struct DeliverLane {
     allowed: BTreeSet<(String, Mass)>,
     totals: Stepped,
     gather: Gather,
+    adoptions: Adoptions,
 }
 
 impl DeliverLane {
@@ -157,9 +162,12 @@ impl DeliverLane {
             None => Budget::default(),
         };
         let unknown_calls_until_us = unknown_calls(&mut parts)?;
+        let mappings = parents_first(mappings)?;
+        let adoptions = Adoptions::load(parts.ledger.as_mut(), &mappings, &kept)?;
         Ok(Self {
             unknown_calls_until_us,
-            mappings: parents_first(mappings)?,
+            mappings,
+            adoptions,
             entities: kept,
             parts,
             budget,
@@ -179,22 +187,28 @@ impl DeliverLane {
     /// used up, `Fenced` where a later instance delivers, `SchemaMismatch` where the CRM does not know our fields.
     pub async fn step(&mut self) -> Result<Stepped> {
         let mut done = Stepped { folded: self.fold().await?, ..Stepped::default() };
+        // What goes wrong with an adoption must not hold up the entities that have none: they are sent first.
+        let adopting = self.adopt(done.folded == 0).await;
+        done.adopting = u64::from(matches!(adopting, Ok(true)));
         let now_us = self.parts.env.clock.now_us();
         let linger = self.budget.linger(now_us, self.parts.daily_share);
         if self.gather.lingers(now_us, linger) {
             self.remember(&done);
-            return Ok(done);
+            return adopting.map(|_| done);
         }
         self.gather.begin();
         let sent = self.send(&mut done).await;
         self.remember(&done);
-        sent.map(|()| done)
+        sent.and(adopting).map(|_| done)
     }
 
     async fn send(&mut self, done: &mut Stepped) -> Result<()> {
         // What happens now first. A child whose parent is still in the history is parked until the parent is there.
         for work in [Work::Live, Work::History] {
             for mapping in self.mappings.clone() {
+                if self.adoptions.waits(&mapping.entity) {
+                    continue;
+                }
                 if work == Work::Live {
                     self.sweep(&mapping)?;
                 }
@@ -208,6 +222,9 @@ impl DeliverLane {
             }
         }
         for mapping in self.mappings.clone().into_iter().rev() {
+            if self.adoptions.waits(&mapping.entity) {
+                continue;
+            }
             let rows = self.take(&mapping, Work::Removals)?;
             let more = rows.len() >= ROWS_PER_STEP;
             if self.breaks(&mapping, rows.len())? {
@@ -258,6 +275,9 @@ impl DeliverLane {
             let floors: Vec<Floor> = floors.cloned().collect();
             let told = Told { floors: &floors, changes: &live, again: &again };
             self.gather.rows += self.parts.ledger.fold_all(next, told)?;
+            self.adoptions.landed(commit.positions.values());
+            self.adoptions.changed(&live);
+            self.adoptions.changed(&again);
             folded += 1;
         }
         Ok(folded)
@@ -320,6 +340,7 @@ impl DeliverLane {
         self.totals.skipped += done.skipped;
         self.totals.left += done.left;
         self.totals.held += done.held;
+        self.totals.adopting += done.adopting;
         if done.written + done.removed + done.refused == 0 {
             return;
         }

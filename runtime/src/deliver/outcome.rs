@@ -72,6 +72,15 @@ pub(super) fn held_until_sure(row: &Pending) -> Outcome {
     }
 }
 
+/// Its parent waits for a person: asking the CRM for it would only cost calls.
+pub(super) fn behind_a_held_parent(object: &str, external_id: &str, now_us: i64) -> Outcome {
+    Outcome::Parked {
+        not_before_us: now_us.saturating_add(micros(PARK_RECHECK)),
+        reason: format!("its {object} waits for its adoption"),
+        parents: vec![(object.to_owned(), external_id.to_owned())],
+    }
+}
+
 fn parents_of(record: &CrmRecord) -> Vec<(String, String)> {
     record
         .fields

@@ -1,11 +1,13 @@
 //! From a folded row to the CRM's record: which stored column each field comes from, and how its value is written.
 
+use covenant_model::change::Key;
 use covenant_model::columns::{self, ColumnPart};
 use covenant_model::join::RowState;
 use covenant_model::spec::{AgeFilter, EntitySpec, FieldIx, OnDelete, SalesforceSink};
 use covenant_model::value::{LogicalType, Value, decimal_to_text};
 use covenant_model::version::Guard;
 
+use super::adopt::rules::Rules;
 use crate::crm::{CrmObject, CrmRecord, CrmValue, external_id_of};
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::ledger::{Digest, Pending, Sealer};
@@ -23,6 +25,31 @@ pub trait Reveal: Send + Sync {
 
     /// Told once per call to the CRM: who got what kind of data of how many rows.
     fn audit(&self, event: &Revealed<'_>);
+
+    /// Told before records that people made are given our external ids: who let it be. What cannot be kept must not be done.
+    ///
+    /// # Errors
+    /// `Storage` where it cannot be kept.
+    fn approved(&self, _event: &Approved<'_>) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Who let records be changed that are not ours yet, for the audit log.
+#[derive(Clone, Copy, Debug)]
+pub struct Approved<'a> {
+    /// A person's name, or the contract.
+    pub by: &'a str,
+    /// What was approved: digest of the plan, or what was decided.
+    pub what: &'a str,
+    /// Entity name.
+    pub entity: &'a str,
+    /// The object.
+    pub object: &'a str,
+    /// The one field that is written.
+    pub field: &'a str,
+    /// Records that it is about.
+    pub records: usize,
 }
 
 /// Where a ciphertext stands.
@@ -73,6 +100,8 @@ pub struct Mapping {
     /// The declared purpose; empty where nothing is revealed.
     pub purpose: String,
     deleted_field: String,
+    /// How records that were there before are adopted.
+    pub adopt: Option<Rules>,
     filter: Option<(Place, AgeFilter)>,
     fields: Vec<Mapped>,
 }
@@ -91,7 +120,7 @@ struct Mapped {
 
 /// Where a field's stored column stands in a row.
 #[derive(Clone, Copy, Debug)]
-enum Place {
+pub(super) enum Place {
     Key(usize),
     Group(usize, usize),
 }
@@ -99,9 +128,14 @@ enum Place {
 impl Place {
     /// None: nothing was ever said of it.
     fn of(self, row: &Pending) -> Option<&Value> {
+        self.at(&row.key, &row.state)
+    }
+
+    /// The same of a row that does not wait.
+    pub(super) fn at<'v>(self, key: &'v Key, state: &'v RowState) -> Option<&'v Value> {
         match self {
-            Self::Key(at) => row.key.0.get(at),
-            Self::Group(group, at) => group_value(&row.state, group, at).map(|(_, value)| value),
+            Self::Key(at) => key.0.get(at),
+            Self::Group(group, at) => group_value(state, group, at).map(|(_, value)| value),
         }
     }
 }
@@ -136,6 +170,10 @@ impl Mapping {
                 cipher,
             });
         }
+        let adopt = match &sink.adopt {
+            Some(adopt) => Some(Rules::new(entity, adopt, sink.reveal.as_deref())?),
+            None => None,
+        };
         let filter = match &sink.filter {
             Some(filter) => Some((place_of(entity, filter.field)?.0, filter.clone())),
             None => None,
@@ -154,6 +192,7 @@ impl Mapping {
             revealed: fields.iter().filter(|f| f.cipher).map(|f| f.name.clone()).collect(),
             purpose: sink.reveal.clone().unwrap_or_default(),
             deleted_field: sink.deleted_field.clone(),
+            adopt,
             filter,
             fields,
         })
@@ -166,9 +205,14 @@ impl Mapping {
 
     /// When the row ages out, microseconds since 1970; none: never, as it stands.
     pub fn leaves_at_us(&self, row: &Pending) -> Option<i64> {
+        self.ages_out_at_us(&row.key, &row.state)
+    }
+
+    /// The same of a row that does not wait.
+    pub fn ages_out_at_us(&self, key: &Key, state: &RowState) -> Option<i64> {
         let (place, filter) = self.filter.as_ref()?;
         let kept_us = i64::from(filter.keep_days) * DAY_US;
-        match place.of(row) {
+        match place.at(key, state) {
             Some(Value::Timestamp(us)) => Some(us.saturating_add(kept_us)),
             Some(Value::Date(days)) => Some((i64::from(*days) * DAY_US).saturating_add(kept_us)),
             Some(
@@ -205,6 +249,16 @@ impl Mapping {
         Ok(record)
     }
 
+    /// The parents that the row's record looks up: object and key.
+    pub fn parents_of(&self, row: &Pending) -> Vec<(&str, Key)> {
+        let lookups = self.fields.iter().filter_map(|field| {
+            let (object, _) = field.lookup.as_ref()?;
+            let value = field.place.of(row).filter(|value| **value != Value::Null)?;
+            Some((object.as_str(), Key(vec![value.clone()])))
+        });
+        lookups.collect()
+    }
+
     /// What marks the record of a deleted row.
     pub fn flagged(&self, row: &Pending) -> CrmRecord {
         let mut record = self.bare(row);
@@ -230,7 +284,7 @@ impl Mapped {
         match (&self.lookup, value) {
             (Some(_), Value::Null) => Ok((reference_field(&self.target), CrmValue::Null)),
             (Some((object, external_id_field)), value) => {
-                let key = covenant_model::change::Key(vec![value.clone()]);
+                let key = Key(vec![value.clone()]);
                 let lookup = CrmValue::Lookup {
                     object: object.clone(),
                     external_id_field: external_id_field.clone(),
@@ -316,7 +370,7 @@ fn timestamp_text(us: i64) -> Option<String> {
     Some(time.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string())
 }
 
-fn place_of(entity: &EntitySpec, field: FieldIx) -> Result<(Place, ColumnPart)> {
+pub(super) fn place_of(entity: &EntitySpec, field: FieldIx) -> Result<(Place, ColumnPart)> {
     let name = entity.fields.get(field).map(|spec| spec.name.as_str()).unwrap_or("?");
     if let Some(at) = entity.key.iter().position(|ix| *ix == field) {
         return Ok((Place::Key(at), ColumnPart::Plain));
@@ -330,7 +384,7 @@ fn place_of(entity: &EntitySpec, field: FieldIx) -> Result<(Place, ColumnPart)> 
     Ok((Place::Group(group, at), part))
 }
 
-fn not_stored(entity: &EntitySpec, field: &str) -> RuntimeError {
+pub(super) fn not_stored(entity: &EntitySpec, field: &str) -> RuntimeError {
     RuntimeError::new(
         ErrorKind::Config,
         "delivery",
@@ -339,7 +393,7 @@ fn not_stored(entity: &EntitySpec, field: &str) -> RuntimeError {
     )
 }
 
-fn unrevealed(entity: &EntitySpec, field: &str) -> RuntimeError {
+pub(super) fn unrevealed(entity: &EntitySpec, field: &str) -> RuntimeError {
     RuntimeError::new(
         ErrorKind::Config,
         "delivery",

@@ -124,6 +124,11 @@ impl DeliverLane {
                 settled.push((row, held));
                 continue;
             }
+            if let Some(waits) = self.held_back(mapping, &row)? {
+                done.held += 1;
+                settled.push((row, waits));
+                continue;
+            }
             let record = match mapping.record(&row, self.parts.reveal.as_ref()) {
                 Ok(record) => record,
                 Err(error) if error.kind == ErrorKind::Corrupt => {

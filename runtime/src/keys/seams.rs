@@ -8,7 +8,7 @@ use covenant_model::value::Value;
 use super::audit::{Audit, AuditEntry};
 use super::protector::Protector;
 use super::provider::BlobKind;
-use crate::deliver::record::{Reveal, RevealSite, Revealed};
+use crate::deliver::record::{Approved, Reveal, RevealSite, Revealed};
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::ledger::{Digest, Sealer};
 
@@ -79,5 +79,17 @@ impl Reveal for DeliveryReveal {
             self.blocked.store(true, Ordering::Release);
             tracing::error!(%error, entity = event.entity, "a reveal could not be audited");
         }
+    }
+
+    fn approved(&self, event: &Approved<'_>) -> Result<()> {
+        self.audit.record(&[AuditEntry {
+            who: event.by.to_owned(),
+            purpose: event.what.to_owned(),
+            entity: event.entity.to_owned(),
+            fields: vec![event.field.to_owned()],
+            key_digest: None,
+            target: Some(event.object.to_owned()),
+            count: event.records as u64,
+        }])
     }
 }

@@ -13,7 +13,10 @@ use crate::error::{ErrorKind, Result, RuntimeError};
 /// |---|---|
 /// | 0 | ledgers without a format: read where they have all tables; those without `rows.history` get it |
 /// | 1 | the format itself |
-const FORMAT: i64 = 1;
+/// | 2 | rows that wait for their adoption: table `held`, status 5 |
+const FORMAT: i64 = 2;
+/// The format before rows could wait for their adoption; it lacks only what `SCHEMA` adds.
+const WITHOUT_ADOPTION: i64 = 1;
 /// Format of ledgers that do not tell theirs, and of an empty file.
 const UNTOLD: i64 = 0;
 /// Tables without which a ledger of before formats cannot be brought up: what they say cannot be told from the others.
@@ -28,14 +31,14 @@ pub(super) fn prepare(connection: &Connection) -> Result<()> {
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(storage)?;
     match found {
         FORMAT => Ok(()),
-        UNTOLD => bring_up(connection),
+        UNTOLD | WITHOUT_ADOPTION => bring_up(connection),
         other => Err(refused(format!(
-            "it has format {other}, and this runtime reads formats {UNTOLD} and {FORMAT}"
+            "it has format {other}, and this runtime reads formats {UNTOLD} to {FORMAT}"
         ))),
     }
 }
 
-/// From no format to this one.
+/// From an earlier format, or none, to this one.
 fn bring_up(connection: &Connection) -> Result<()> {
     let transaction =
         rusqlite::Transaction::new_unchecked(connection, TransactionBehavior::Immediate)
@@ -126,6 +129,17 @@ mod tests {
     }
 
     #[test]
+    fn a_ledger_without_adoptions_gets_room_for_them() {
+        let db = Connection::open_in_memory().unwrap();
+        prepare(&db).unwrap();
+        db.execute_batch("DROP TABLE held").unwrap();
+        db.pragma_update(None, "user_version", WITHOUT_ADOPTION).unwrap();
+        prepare(&db).unwrap();
+        assert_eq!(version(&db), FORMAT);
+        assert!(table(&db, "held").unwrap());
+    }
+
+    #[test]
     fn other_versions_are_refused_in_words_and_left_alone() {
         let newer = Connection::open_in_memory().unwrap();
         newer.pragma_update(None, "user_version", FORMAT + 1).unwrap();
@@ -133,7 +147,7 @@ mod tests {
         older
             .execute_batch("CREATE TABLE rows (entity TEXT); CREATE TABLE meta (name TEXT);")
             .unwrap();
-        for (db, why) in [(newer, "format 2"), (older, "no table `aliases`")] {
+        for (db, why) in [(newer, "format 3"), (older, "no table `aliases`")] {
             let before = version(&db);
             let error = prepare(&db).unwrap_err();
             assert_eq!(error.kind, ErrorKind::SchemaMismatch);

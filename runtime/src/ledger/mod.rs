@@ -8,6 +8,7 @@ mod calls;
 mod floors;
 mod fold;
 mod format;
+mod held;
 mod leaving;
 pub mod sqlite;
 mod store;
@@ -123,6 +124,11 @@ pub enum Outcome {
         /// The parents that it may wait for: object and external id.
         parents: Vec<(String, String)>,
     },
+    /// Waits until a person has decided which record is its own.
+    Held {
+        /// Why, with ids and keys only.
+        reason: String,
+    },
     /// Refused for good until the row changes or a human retries it.
     Quarantined {
         /// Code and message without values.
@@ -146,6 +152,8 @@ pub enum Status {
     Quarantined,
     /// Only a source that does not own existence has spoken.
     Incomplete,
+    /// Waits for its adoption.
+    Held,
 }
 
 /// A row as the ledger knows it: for reconciliation and the operator.
@@ -161,6 +169,10 @@ pub struct LedgerRow {
     pub reason: Option<String>,
     /// Id of the record in the CRM.
     pub crm_id: Option<String>,
+    /// Whether the CRM may hold a record for this row.
+    pub sent: bool,
+    /// The keys under which the CRM may know the record, where the row has moved since.
+    pub delivered_as: Vec<Key>,
 }
 
 /// What a landing commit tells.
@@ -247,6 +259,27 @@ pub trait Ledger: Send {
     /// Puts quarantined and parked rows back in line; returns how many.
     fn retry(&mut self, entity: &str) -> Result<u64>;
 
+    /// Why a row waits for its adoption, itself or by a key that it had before; none: it does not.
+    fn held(&mut self, row: &Pending) -> Result<Option<String>>;
+
+    /// Whether the row of a key is not sent because it waits for its adoption.
+    fn is_held(&mut self, entity: &str, key: &Key) -> Result<bool>;
+
+    /// Records of people have been given the external ids of these rows: key of the row, id of the record.
+    fn stamped(&mut self, entity: &str, stamped: &[(Key, String)]) -> Result<()>;
+
+    /// What an adoption has settled: these rows wait from now on, with why, and no others (none named: those that did); all that
+    /// waited are in line, to be looked at again; and a note of it is kept. One transaction.
+    fn adopted(
+        &mut self,
+        entity: &str,
+        held: Option<&[(Key, String)]>,
+        note: (&str, &str),
+    ) -> Result<()>;
+
+    /// How many rows wait for their adoption.
+    fn held_rows(&mut self, entity: &str) -> Result<u64>;
+
     /// A small text that a lane keeps (its call budget, for one).
     fn note(&mut self, name: &str) -> Result<Option<String>>;
 
@@ -269,6 +302,9 @@ pub struct LedgerCounts {
     pub quarantined: u64,
     /// Existence owner unseen.
     pub incomplete: u64,
+    /// Waiting for their adoption, each for a person's decision.
+    #[serde(default)]
+    pub held: u64,
     /// Rows for which the CRM may hold a record.
     pub sent: u64,
 }

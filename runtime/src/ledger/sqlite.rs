@@ -11,6 +11,7 @@ use super::calls;
 use super::floors;
 use super::fold::Fold;
 use super::format;
+use super::held;
 use super::leaving;
 use super::store::{self, COLUMNS, corrupt, signed, status_number, storage, unsigned};
 use super::{
@@ -317,6 +318,7 @@ impl Ledger for SqliteLedger {
                 Status::Parked => entry.parked += rows,
                 Status::Quarantined => entry.quarantined += rows,
                 Status::Incomplete => entry.incomplete += rows,
+                Status::Held => entry.held += rows,
             }
         }
         Ok(counts)
@@ -354,6 +356,41 @@ impl Ledger for SqliteLedger {
             )
             .map_err(storage)?;
         Ok(changed as u64)
+    }
+
+    fn held(&mut self, row: &Pending) -> Result<Option<String>> {
+        held::why(&self.connection, row)
+    }
+
+    fn is_held(&mut self, entity: &str, key: &Key) -> Result<bool> {
+        held::waits(&self.connection, entity, key)
+    }
+
+    fn stamped(&mut self, entity: &str, stamped: &[(Key, String)]) -> Result<()> {
+        let transaction = self.begin()?;
+        for (key, record) in stamped {
+            held::stamped(&transaction, entity, key, record)?;
+        }
+        transaction.commit().map_err(storage)
+    }
+
+    fn adopted(
+        &mut self,
+        entity: &str,
+        held: Option<&[(Key, String)]>,
+        note: (&str, &str),
+    ) -> Result<()> {
+        let transaction = self.begin()?;
+        if let Some(held) = held {
+            held::replace(&transaction, entity, held)?;
+        }
+        held::look_again(&transaction, entity)?;
+        set_note(&transaction, note.0, note.1)?;
+        transaction.commit().map_err(storage)
+    }
+
+    fn held_rows(&mut self, entity: &str) -> Result<u64> {
+        held::count(&self.connection, entity)
     }
 
     fn note(&mut self, name: &str) -> Result<Option<String>> {
@@ -404,6 +441,7 @@ fn record(connection: &Connection, object: &str, row: &Pending, outcome: &Outcom
             }
             stand(connection, row, Status::Parked, *not_before_us, reason)
         }
+        Outcome::Held { reason } => stand(connection, row, Status::Held, 0, reason),
         Outcome::Quarantined { reason } => stand(connection, row, Status::Quarantined, 0, reason),
     }
 }

@@ -74,6 +74,12 @@ CREATE TABLE IF NOT EXISTS leaving (
   PRIMARY KEY (entity, key)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS leaving_at ON leaving (entity, at);
+CREATE TABLE IF NOT EXISTS held (
+  entity TEXT NOT NULL,
+  key BLOB NOT NULL,
+  why TEXT NOT NULL,
+  PRIMARY KEY (entity, key)
+) STRICT, WITHOUT ROWID;
 ";
 
 /// Number of a status in the `status` column; the schema's index knows 1 and 2.
@@ -84,6 +90,7 @@ pub(super) fn status_number(status: Status) -> i64 {
         Status::Parked => 2,
         Status::Quarantined => 3,
         Status::Incomplete => 4,
+        Status::Held => 5,
     }
 }
 
@@ -94,6 +101,7 @@ pub(super) fn status_of(number: i64) -> Result<Status> {
         2 => Ok(Status::Parked),
         3 => Ok(Status::Quarantined),
         4 => Ok(Status::Incomplete),
+        5 => Ok(Status::Held),
         other => Err(corrupt(format!("status {other} is unknown"))),
     }
 }
@@ -126,6 +134,8 @@ impl From<Stored> for LedgerRow {
             status: row.status,
             reason: row.reason,
             crm_id: row.crm_id,
+            sent: row.sent,
+            delivered_as: row.delivered_as,
         }
     }
 }

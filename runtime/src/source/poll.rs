@@ -30,6 +30,8 @@ pub struct PolledObject {
     pub object: String,
     /// The fields that are read: the key and what Salesforce owns.
     pub fields: Vec<String>,
+    /// Those of them that hold a key. A record without any is a person's own, until it is adopted.
+    pub keys: Vec<String>,
 }
 
 /// What a poll found.
@@ -91,7 +93,8 @@ impl PollLane {
         let every_us = i64::try_from(POLL_EVERY.as_micros()).unwrap_or(i64::MAX);
         self.due_us.insert(object.object.clone(), now_us.saturating_add(every_us));
         let end_us = end_us.max(last_us.unwrap_or(0));
-        let records = self.unseen(&object.object, found, end_us);
+        let ours = found.into_iter().filter(|record| has_key(record, &object.keys)).collect();
+        let records = self.unseen(&object.object, ours, end_us);
         self.polled_to_us.insert(object.object.clone(), end_us);
         Ok(Some(Polled {
             system: object.system,
@@ -116,6 +119,15 @@ impl PollLane {
         *seen = seen.split_off(&(end_us - OVERLAP_US, String::new()));
         new
     }
+}
+
+/// Whether a record may be a row of ours: what has no key at all was made by a person, and nothing here waits for it.
+fn has_key(record: &ModifiedRecord, keys: &[String]) -> bool {
+    let Ok(json) = serde_json::from_slice::<serde_json::Value>(&record.json) else {
+        // Told as malformed where it is decoded.
+        return true;
+    };
+    keys.is_empty() || keys.iter().any(|key| json.get(key).is_some_and(|value| !value.is_null()))
 }
 
 #[cfg(test)]
@@ -152,10 +164,12 @@ mod tests {
         };
         let record = CrmRecord { external_id: "C1".into(), revision: 1, fields: BTreeMap::new() };
         crm.upsert(&account, &[record]).await.unwrap();
+        crm.make("Account", &[]);
         let object = PolledObject {
             system: "salesforce".into(),
             object: "Account".into(),
             fields: vec!["Customer_Id__c".into()],
+            keys: vec!["Customer_Id__c".into()],
         };
         let mut lane = PollLane::new(crm, env, vec![object], BTreeMap::new());
         let mut counts = Vec::new();

@@ -112,6 +112,7 @@ fn sink(object: &str, external_id: &str, on_delete: OnDelete) -> SalesforceSink 
         parents: Vec::new(),
         revision_field: "Covenant_Revision__c".to_owned(),
         deleted_field: "Covenant_Deleted__c".to_owned(),
+        adopt: None,
     }
 }
 

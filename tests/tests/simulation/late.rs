@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use covenant_runtime::crm::memory::MemoryCrm;
 use covenant_runtime::crm::{
-    ApiUsage, Crm, CrmObject, CrmRecord, Found, ModifiedRecord, RowOutcome,
+    ApiUsage, Crm, CrmObject, CrmRecord, Found, Having, ModifiedRecord, OrgRecord, RowOutcome,
+    Stamp,
 };
 use covenant_runtime::error::{ErrorKind, Result, RuntimeError};
 use futures::executor::block_on;
@@ -129,6 +130,29 @@ impl Crm for LateCrm {
         to_us: i64,
     ) -> Result<Vec<ModifiedRecord>> {
         self.inner.modified(object, fields, from_us, to_us).await
+    }
+
+    async fn page(
+        &self,
+        object: &str,
+        fields: &[String],
+        having: Having<'_>,
+        after: Option<&str>,
+    ) -> Result<Vec<OrgRecord>> {
+        self.inner.page(object, fields, having, after).await
+    }
+
+    async fn retrieve(
+        &self,
+        object: &str,
+        ids: &[String],
+        fields: &[String],
+    ) -> Result<Vec<Option<OrgRecord>>> {
+        self.inner.retrieve(object, ids, fields).await
+    }
+
+    async fn stamp(&self, object: &CrmObject, stamps: &[Stamp]) -> Result<Vec<RowOutcome>> {
+        self.inner.stamp(object, stamps).await
     }
 
     fn usage(&self) -> Option<ApiUsage> {

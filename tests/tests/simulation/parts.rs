@@ -158,6 +158,26 @@ impl Ledger for Kept {
     fn retry(&mut self, entity: &str) -> Result<u64> {
         self.lock().retry(entity)
     }
+    fn held(&mut self, row: &Pending) -> Result<Option<String>> {
+        self.lock().held(row)
+    }
+    fn is_held(&mut self, entity: &str, key: &Key) -> Result<bool> {
+        self.lock().is_held(entity, key)
+    }
+    fn stamped(&mut self, entity: &str, stamped: &[(Key, String)]) -> Result<()> {
+        self.lock().stamped(entity, stamped)
+    }
+    fn adopted(
+        &mut self,
+        entity: &str,
+        held: Option<&[(Key, String)]>,
+        note: (&str, &str),
+    ) -> Result<()> {
+        self.lock().adopted(entity, held, note)
+    }
+    fn held_rows(&mut self, entity: &str) -> Result<u64> {
+        self.lock().held_rows(entity)
+    }
     fn note(&mut self, name: &str) -> Result<Option<String>> {
         self.lock().note(name)
     }

@@ -1,6 +1,7 @@
 //! Salesforce over REST: collections of up to 200, upsert by external id only, queries by keyset.
 
 mod auth;
+mod org;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -16,7 +17,8 @@ use auth::{Tokens, unreachable};
 
 use super::errors::{ApiError, call_error};
 use super::{
-    ApiUsage, Crm, CrmObject, CrmRecord, Found, MAX_ROWS_PER_CALL, ModifiedRecord, RowOutcome,
+    ApiUsage, Crm, CrmObject, CrmRecord, Found, Having, MAX_ROWS_PER_CALL, ModifiedRecord,
+    OrgRecord, PAGE_ROWS, RowOutcome, Stamp,
 };
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
@@ -27,8 +29,6 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Identifies our writes, so that their echoes can be told by `changeOrigin`.
 const CALL_OPTIONS: &str = "client=covenant";
-/// Rows of one keyset page of [`Crm::modified`].
-const PAGE_ROWS: usize = 2_000;
 /// Longest URL with its query; Salesforce takes 16,384 bytes of URL and headers.
 const URL_BYTES_MAX: usize = 12_000;
 
@@ -308,6 +308,29 @@ impl Crm for Salesforce {
             behind = Some(last.id.clone());
             from = wire::moment(last.modified_at_us).ok_or_else(|| bug("no such moment"))?;
         }
+    }
+
+    async fn page(
+        &self,
+        object: &str,
+        fields: &[String],
+        having: Having<'_>,
+        after: Option<&str>,
+    ) -> Result<Vec<OrgRecord>> {
+        self.org_page(object, fields, having, after).await
+    }
+
+    async fn retrieve(
+        &self,
+        object: &str,
+        ids: &[String],
+        fields: &[String],
+    ) -> Result<Vec<Option<OrgRecord>>> {
+        self.org_records(object, ids, fields).await
+    }
+
+    async fn stamp(&self, object: &CrmObject, stamps: &[Stamp]) -> Result<Vec<RowOutcome>> {
+        self.org_stamp(object, stamps).await
     }
 
     fn usage(&self) -> Option<ApiUsage> {
