@@ -19,6 +19,7 @@ pub(super) fn steps(old: &Plan, new: &Plan) -> Vec<Step> {
                 let why = "it is new: everything that its sources hold is read".to_owned();
                 steps.extend(backfills(after, None, "DCW003", &after.name, &why));
             }
+            Some(before) if before == after => {}
             Some(before) => steps.extend(changed(before, after)),
         }
     }

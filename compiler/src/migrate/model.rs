@@ -12,6 +12,7 @@ pub(super) fn steps(old: &Plan, new: &Plan, dialect: Dialect) -> Vec<Step> {
     let mut steps = Vec::new();
     for before in &old.models {
         match new.models.iter().find(|after| after.name == before.name) {
+            Some(after) if before == after => {}
             Some(after) => steps.extend(changed(before, after, dialect)),
             None => {
                 let what =

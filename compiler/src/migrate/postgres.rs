@@ -1,6 +1,8 @@
 //! What the sources publish. Wider before the new runtime starts, or its preflight refuses; narrower does no harm
 //! earlier: the old runtime has stopped.
 
+use std::collections::BTreeSet;
+
 use covenant_model::spec::{EntitySpec, SourceSpec, SystemSpec};
 
 use super::{Phase, Step, Target};
@@ -9,19 +11,19 @@ use crate::emit::{EmitError, postgres};
 use crate::plan::Plan;
 use crate::tree::OutputTree;
 
-/// Files that say what is published and who may read it; the others do not depend on columns, or are advice.
-const FILES: [&str; 2] = ["role.sql", "publication.sql"];
-
 /// # Errors
 /// Where the emitter fails.
 pub(super) fn steps(old: &Plan, new: &Plan) -> Result<Vec<Step>, EmitError> {
+    if same(old, new) {
+        return Ok(Vec::new());
+    }
     let (mut before, mut after) = (OutputTree::default(), OutputTree::default());
-    postgres::emit(old, &mut before)?;
-    postgres::emit(new, &mut after)?;
+    postgres::emit_access(old, &mut before)?;
+    postgres::emit_access(new, &mut after)?;
     let mut steps = Vec::new();
     for (system, spec) in &new.project.systems {
         let SystemSpec::Postgres { .. } = spec else { continue };
-        for file in FILES {
+        for file in postgres::ACCESS {
             let path = format!("postgres/{system}/{file}");
             let Some(text) = after.get(&path) else { continue };
             if before.get(&path).map(statements) == Some(statements(text)) {
@@ -42,15 +44,22 @@ pub(super) fn steps(old: &Plan, new: &Plan) -> Result<Vec<Step>, EmitError> {
     Ok(steps)
 }
 
+/// Nothing that the files are made of differs.
+fn same(old: &Plan, new: &Plan) -> bool {
+    let (was, is) = (&old.project, &new.project);
+    (&was.name, &was.systems) == (&is.name, &is.systems) && old.entities == new.entities
+}
+
 fn step(old: &Plan, new: &Plan, system: &str, path: &str, text: &str, existed: bool) -> Step {
     let (was, is) = (published(old, system), published(new, system));
-    let named = |columns: Vec<&Published>| {
+    let named = |columns: Vec<&Published<'_>>| {
         let names: Vec<String> =
             columns.iter().map(|one| format!("{}.{}", one.table, one.column)).collect();
         names.join(", ")
     };
-    let more: Vec<&Published> = is.iter().filter(|one| !was.contains(one)).collect();
-    let less: Vec<&Published> = was.iter().filter(|one| !is.contains(one)).collect();
+    let (had, has): (BTreeSet<_>, BTreeSet<_>) = (was.iter().collect(), is.iter().collect());
+    let more: Vec<&Published<'_>> = is.iter().filter(|one| !had.contains(one)).collect();
+    let less: Vec<&Published<'_>> = was.iter().filter(|one| !has.contains(one)).collect();
     let mut what = format!("run {path}");
     if !more.is_empty() {
         what.push_str(&format!("; now also {}", named(more.clone())));
@@ -68,15 +77,15 @@ fn step(old: &Plan, new: &Plan, system: &str, path: &str, text: &str, existed: b
 }
 
 /// Columns that the source does not have yet.
-fn missing(columns: &[&Published]) -> String {
+fn missing(columns: &[&Published<'_>]) -> String {
     let rows: Vec<String> = columns
         .iter()
         .map(|one| {
             format!(
                 "({}, {}, {})",
-                text_literal(&one.schema),
-                text_literal(&one.table),
-                text_literal(&one.column)
+                text_literal(one.schema),
+                text_literal(one.table),
+                text_literal(one.column)
             )
         })
         .collect();
@@ -108,18 +117,18 @@ fn statements(text: &str) -> Vec<String> {
     all
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Published {
-    schema: String,
-    table: String,
-    column: String,
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Published<'a> {
+    schema: &'a str,
+    table: &'a str,
+    column: &'a str,
 }
 
-fn published(plan: &Plan, wanted: &str) -> Vec<Published> {
+fn published<'a>(plan: &'a Plan, wanted: &str) -> Vec<Published<'a>> {
     plan.entities.iter().flat_map(|entity| of_entity(entity, wanted)).collect()
 }
 
-fn of_entity(entity: &EntitySpec, wanted: &str) -> Vec<Published> {
+fn of_entity<'a>(entity: &'a EntitySpec, wanted: &str) -> Vec<Published<'a>> {
     let mut all = Vec::new();
     for (source, spec) in &entity.sources {
         let SourceSpec::Postgres { system, schema, table } = spec else { continue };
@@ -127,11 +136,7 @@ fn of_entity(entity: &EntitySpec, wanted: &str) -> Vec<Published> {
             continue;
         }
         let columns = entity.fields.iter().filter_map(|field| field.from.get(source));
-        all.extend(columns.map(|column| Published {
-            schema: schema.clone(),
-            table: table.clone(),
-            column: column.clone(),
-        }));
+        all.extend(columns.map(|column| Published { schema, table, column }));
     }
     all
 }

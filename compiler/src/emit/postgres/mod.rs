@@ -29,6 +29,8 @@ macro_rules! templates {
 }
 
 const FILES: [&str; 4] = ["role.sql", "publication.sql", "heartbeat.sql", "storage.sql"];
+/// Files that say what is published and who may read it; the others do not depend on columns, or are advice.
+pub(crate) const ACCESS: [&str; 2] = ["role.sql", "publication.sql"];
 const TEMPLATES: &[(&str, &str)] =
     templates!["role.sql.j2", "publication.sql.j2", "heartbeat.sql.j2", "storage.sql.j2"];
 
@@ -69,6 +71,18 @@ struct Table {
 /// # Errors
 /// Where a template fails (a bug of the compiler).
 pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
+    emit_files(plan, &FILES, tree)
+}
+
+/// The same, but only [`ACCESS`].
+///
+/// # Errors
+/// Where a template fails (a bug of the compiler).
+pub(crate) fn emit_access(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
+    emit_files(plan, &ACCESS, tree)
+}
+
+fn emit_files(plan: &Plan, files: &[&str], tree: &mut OutputTree) -> Result<(), EmitError> {
     let templates = Templates::new(TARGET, TEMPLATES)?;
     for (system, spec) in &plan.project.systems {
         let SystemSpec::Postgres { publication, .. } = spec else { continue };
@@ -87,7 +101,7 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
             schemas: tables.keys().map(|(schema, _)| ident(schema)).collect(),
             tables: tables.into_values().collect(),
         };
-        for file in FILES {
+        for file in files {
             let path = format!("postgres/{system}/{file}");
             add(tree, &path, templates.render(&format!("{file}.j2"), &path, &database)?)?;
         }

@@ -1,5 +1,8 @@
 //! Identifiers, types and text literals of a dialect.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use covenant_model::columns::LandingType;
 
 /// A dialect of SQL.
@@ -39,9 +42,9 @@ impl Dialect {
     /// case, so quoted ones are written in upper case too, and analysts need no quotes for the others.
     pub(crate) fn ident(self, name: &str) -> String {
         match self {
-            Self::DuckDb if bare(name, DUCKDB_RESERVED) => name.to_owned(),
+            Self::DuckDb if bare(name, &DUCKDB_WORDS) => name.to_owned(),
             Self::DuckDb => format!("\"{}\"", name.replace('"', "\"\"")),
-            Self::Snowflake if bare(name, SNOWFLAKE_RESERVED) => name.to_owned(),
+            Self::Snowflake if bare(name, &SNOWFLAKE_WORDS) => name.to_owned(),
             Self::Snowflake => format!("\"{}\"", name.to_uppercase().replace('"', "\"\"")),
         }
     }
@@ -93,12 +96,19 @@ impl Dialect {
     }
 }
 
-fn bare(name: &str, reserved: &str) -> bool {
+/// Reserved words of a dialect, in lower case: names are looked up by the thousand.
+type Words = LazyLock<BTreeSet<&'static str>>;
+
+static DUCKDB_WORDS: Words = LazyLock::new(|| DUCKDB_RESERVED.split_ascii_whitespace().collect());
+static SNOWFLAKE_WORDS: Words =
+    LazyLock::new(|| SNOWFLAKE_RESERVED.split_ascii_whitespace().collect());
+
+fn bare(name: &str, reserved: &Words) -> bool {
     let mut letters = name.chars();
     let first = letters.next().is_some_and(|letter| letter.is_ascii_alphabetic() || letter == '_');
     first
         && letters.all(|letter| letter.is_ascii_alphanumeric() || letter == '_')
-        && !reserved.split_ascii_whitespace().any(|word| word.eq_ignore_ascii_case(name))
+        && !reserved.contains(name.to_ascii_lowercase().as_str())
 }
 
 /// `sales.order` as part of a file or table name: `sales_order`.
