@@ -24,10 +24,20 @@ pub struct Ast {
     /// Names of entities and models in files that could not be parsed: others may refer to them all
     /// the same.
     pub unreadable: Vec<String>,
+    /// Nothing is known of a file, not even a name: it may declare anything that is missed.
+    pub unread: bool,
     /// Findings about changes that are accepted; in the order written.
     pub waivers: Vec<WaiverDecl>,
     /// Where everything stands.
     pub spans: SpanMap,
+}
+
+impl Ast {
+    /// Whether a file that could not be read may declare an entity or model of that name: then it is not
+    /// known to be missing.
+    pub fn may_declare(&self, name: &str) -> bool {
+        self.unread || self.unreadable.iter().any(|known| known == name)
+    }
 }
 
 /// What entities and models have in common.

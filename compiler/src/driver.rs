@@ -3,22 +3,20 @@
 
 #![expect(clippy::disallowed_methods, reason = "the one module of the compiler that may do IO")]
 
+mod folder;
 mod git;
 mod text;
 
 use std::collections::BTreeSet;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use crate::parse::FILE_BYTES_MAX;
 use crate::source::SourceSet;
 use crate::tree::OutputTree;
+pub use folder::read_contracts;
 pub use text::{append_text, read_text, write_text, write_texts};
 
 /// Files of one project; more is a wrong folder.
 const FILES_MAX: usize = 10_000;
-/// Folders below the contracts folder.
-const FOLDER_DEPTH_MAX: usize = 8;
 /// In the output folder: the paths that the last build wrote, one a line. Only they may be removed.
 pub const FILE_LIST: &str = ".manifest-of-files";
 /// A file that is being written; left behind only by a killed process, and overwritten by the next.
@@ -112,73 +110,12 @@ pub fn read_base(base: &str, contracts: &Path) -> Result<SourceSet, DriverError>
     git::read(base, contracts)
 }
 
-/// Reads every `.yaml` and `.yml` file below a folder. Paths in the result begin with the folder as
-/// given, so that they can be opened from where the command ran.
-///
-/// # Errors
-/// Where anything cannot be read: nothing is known then about what was not.
-pub fn read_contracts(folder: &Path) -> Result<SourceSet, DriverError> {
-    let mut paths = Vec::new();
-    collect(folder, 0, &mut paths)?;
-    if paths.is_empty() {
-        return Err(DriverError::NoContracts(folder.to_owned()));
-    }
-    let mut files = Vec::with_capacity(paths.len());
-    for path in paths {
-        let text = read_contract(&path)?;
-        let shown = path.components().collect::<PathBuf>().to_string_lossy().replace('\\', "/");
-        files.push((shown, text));
-    }
-    Ok(SourceSet::new(files))
-}
-
-/// Reads a contract, or so much of a file that is none as shows that it is too large.
-fn read_contract(path: &Path) -> Result<String, DriverError> {
-    let about = std::fs::metadata(path).map_err(|error| DriverError::read(path, error))?;
-    if !about.is_file() {
-        return Err(DriverError::read(path, "it is no file"));
-    }
-    let file = std::fs::File::open(path).map_err(|error| DriverError::read(path, error))?;
-    let limit = FILE_BYTES_MAX as u64 + 1;
-    // One byte more than there should be, so that the end is found without growing.
-    let expected = usize::try_from(about.len().saturating_add(1).min(limit)).unwrap_or_default();
-    let mut bytes = Vec::with_capacity(expected);
-    file.take(limit).read_to_end(&mut bytes).map_err(|error| DriverError::read(path, error))?;
-    if bytes.len() > FILE_BYTES_MAX {
-        // Cut in the middle of a character perhaps; only its size will be looked at.
-        return Ok(String::from_utf8_lossy(&bytes).into_owned());
-    }
-    utf8(path, bytes)
-}
-
 fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String, DriverError> {
     String::from_utf8(bytes).map_err(|error| DriverError::NotText {
         path: path.to_owned(),
         at: error.utf8_error().valid_up_to(),
         readable: String::from_utf8_lossy(error.as_bytes()).into_owned(),
     })
-}
-
-fn collect(folder: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), DriverError> {
-    if depth > FOLDER_DEPTH_MAX {
-        let why = format!("folders nest deeper than {FOLDER_DEPTH_MAX}");
-        return Err(DriverError::read(folder, why));
-    }
-    for entry in std::fs::read_dir(folder).map_err(|error| DriverError::read(folder, error))? {
-        let entry = entry.map_err(|error| DriverError::read(folder, error))?;
-        let path = entry.path();
-        // Only what a link leads to has to be asked for.
-        let kind = entry.file_type().map_err(|error| DriverError::read(&path, error))?;
-        if kind.is_dir() || (kind.is_symlink() && path.is_dir()) {
-            collect(&path, depth + 1, paths)?;
-        } else if path.extension().is_some_and(|end| end == "yaml" || end == "yml") {
-            if paths.len() >= FILES_MAX {
-                return Err(DriverError::TooMany(folder.to_owned()));
-            }
-            paths.push(path);
-        }
-    }
-    Ok(())
 }
 
 /// What a build would change. Paths are relative to the output folder, sorted.

@@ -37,24 +37,45 @@ pub struct Place {
     pub column: usize,
 }
 
+/// Why a file is not what its author wrote. Nothing is made of it, and the other files are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Flaw {
+    /// Nothing of the file, or of the folder, could be read.
+    Unread {
+        /// What the system says.
+        why: String,
+        /// What to do.
+        help: &'static str,
+    },
+    /// Bytes that are no UTF-8; the text has U+FFFD in their place.
+    NotText {
+        /// Place of the first such byte, in the file and in the text.
+        at: usize,
+        /// The byte.
+        byte: u8,
+    },
+}
+
 /// One contract file.
 #[derive(Clone, Debug)]
 pub struct SourceFile {
     /// Relative to the contracts folder, `/` between parts.
     pub path: String,
-    /// The whole text.
+    /// The whole text; as much of it as there is where the file has a flaw.
     pub text: String,
+    /// Why it cannot be used.
+    pub flaw: Option<Flaw>,
     line_starts: Vec<usize>,
 }
 
 impl SourceFile {
-    fn new(path: String, text: String) -> Self {
+    fn new(path: String, text: String, flaw: Option<Flaw>) -> Self {
         let line_starts = std::iter::once(0)
             .chain(
                 text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1),
             )
             .collect();
-        Self { path, text, line_starts }
+        Self { path, text, flaw, line_starts }
     }
 
     /// Where a byte stands.
@@ -80,10 +101,29 @@ pub struct SourceSet {
 impl SourceSet {
     /// From `(path, text)`; the order does not matter.
     pub fn new(files: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self::with_flaws(files.into_iter().map(|(path, text)| (path, text, None)))
+    }
+
+    /// The same, of files that may have a flaw each.
+    pub fn with_flaws(files: impl IntoIterator<Item = (String, String, Option<Flaw>)>) -> Self {
         let mut files: Vec<SourceFile> =
-            files.into_iter().map(|(path, text)| SourceFile::new(path, text)).collect();
+            files.into_iter().map(|(path, text, flaw)| SourceFile::new(path, text, flaw)).collect();
         files.sort_by(|left, right| left.path.cmp(&right.path));
         Self { files }
+    }
+
+    /// The same files with other texts; what has a flaw keeps it.
+    #[must_use]
+    pub fn with_texts(&self, text: impl Fn(FileId, &SourceFile) -> String) -> Self {
+        let files = self.iter();
+        Self::with_flaws(
+            files.map(|(id, file)| (file.path.clone(), text(id, file), file.flaw.clone())),
+        )
+    }
+
+    /// Whether a file could not be read as it is.
+    pub fn flawed(&self) -> bool {
+        self.files.iter().any(|file| file.flaw.is_some())
     }
 
     /// Id and file, in order.

@@ -21,29 +21,13 @@ struct Bad {
     should: &'static str,
 }
 
-const LEDGER: &[Bad] = &[
-    Bad {
-        file: "marts/daily.yaml",
-        from: "FROM sales.order AS o",
-        to: "FORM sales.order AS o",
-        says: "not a query: Expected: end of statement, found: FORM",
-        should: "did you mean `FROM`? The parser takes FORM for an alias and stops behind it",
-    },
-    Bad {
-        file: "marts/daily.yaml",
-        from: "SUM(o.total) AS total",
-        to: "SUM(o.total AS total",
-        says: "not a query: Expected: ), found: FROM",
-        should: "point at the parenthesis that is not closed, on the line before",
-    },
-    Bad {
-        file: "sales/order.yaml",
-        from: "  crm:\n    object: Order__c",
-        to: "  crm:\n  object: Order__c",
-        says: "a second `: ` on the line, or another indentation",
-        should: "point at `object`, which is not indented below `crm`; the parser stumbles a line later",
-    },
-];
+const LEDGER: &[Bad] = &[Bad {
+    file: "sales/order.yaml",
+    from: "  crm:\n    object: Order__c",
+    to: "  crm:\n  object: Order__c",
+    says: "a second `: ` on the line, or another indentation",
+    should: "point at `object`, which is not indented below `crm`; the parser stumbles a line later",
+}];
 
 #[test]
 fn the_ledger_is_true() {

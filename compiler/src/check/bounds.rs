@@ -79,7 +79,7 @@ fn texts(cx: &Cx<'_>, entity: &str, field: &FieldSpec) {
             finding(
                 &codes::BAD_PATTERN,
                 cx.attribute(entity, &field.name, "pattern"),
-                format!("`{pattern}` is no regular expression: {line}"),
+                format!("not a regular expression: {line}: `{pattern}`"),
             )
             .help("the syntax is that of the `regex` crate: no back references, no look-around"),
         );

@@ -50,8 +50,12 @@ fn one(cx: &Cx<'_>, dataset: &str, fields: &[Named<'_>], reserved: &[Reserved]) 
                 .help(format!("the next free id is {}", next_id(fields, reserved))),
             );
         }
-        if let Some(first) = before.iter().find(|first| first.name.eq_ignore_ascii_case(field.name))
-        {
+        // A name with capitals is reported as such.
+        let lower = |name: &str| !name.bytes().any(|byte| byte.is_ascii_uppercase());
+        let again = |first: &&Named<'_>| {
+            first.name.eq_ignore_ascii_case(field.name) && lower(first.name) && lower(field.name)
+        };
+        if let Some(first) = before.iter().find(again) {
             cx.report(
                 finding(
                     &codes::DUPLICATE_NAME,

@@ -54,9 +54,15 @@ pub(super) fn baseline(sources: SourceSet, after: &Compiled) -> Baseline {
 
 /// The old files, with a stand-in for every broken one, or without it where there is none.
 fn patched(sources: &SourceSet, broken: &BTreeSet<String>, new: &SourceSet) -> SourceSet {
+    let mut taken = BTreeSet::new();
     SourceSet::new(sources.iter().filter_map(|(_, file)| {
-        let text =
-            if broken.contains(&file.path) { &stand_in(file, new)?.text } else { &file.text };
+        let text = if broken.contains(&file.path) {
+            let new = stand_in(file, new)?;
+            // Two old files may have claimed the same name.
+            taken.insert(new.path.as_str()).then_some(&new.text)?
+        } else {
+            &file.text
+        };
         Some((file.path.clone(), text.clone()))
     }))
 }
@@ -78,7 +84,13 @@ fn stand_in<'n>(old: &SourceFile, new: &'n SourceSet) -> Option<&'n SourceFile> 
 
 fn with_errors(compiled: &Compiled) -> BTreeSet<String> {
     let errors = compiled.diagnostics.iter().filter(|one| one.severity == Severity::Error);
-    let files = errors.filter_map(|one| compiled.sources.get(one.span.file));
+    let spans = errors.flat_map(|one| {
+        // Both claims on one name are in doubt.
+        let twice = one.code == &codes::DECLARED_TWICE;
+        let labels = one.labels.iter().filter(move |_| twice).map(|label| label.span);
+        labels.chain([one.span])
+    });
+    let files = spans.filter_map(|span| compiled.sources.get(span.file));
     files.map(|file| file.path.clone()).collect()
 }
 

@@ -15,7 +15,19 @@ use crate::{Compiled, InternalError, compile, driver};
 /// Shows what was found about contracts.
 pub(super) fn findings(context: &Context, compiled: &Compiled) -> Outcome {
     let report = contracts::report(context.command, &compiled.diagnostics, &compiled.sources);
-    emit(context, &report, Severity::Info)
+    match emit(context, &report, Severity::Info) {
+        // What was not read is not judged, whatever `--fail-on` says.
+        Outcome::Fine | Outcome::Findings if compiled.sources.flawed() => Outcome::Unreadable,
+        outcome => outcome,
+    }
+}
+
+/// The same where the command cannot go on: it has not succeeded, whatever `--fail-on` says.
+pub(super) fn stopped(context: &Context, compiled: &Compiled) -> Outcome {
+    match findings(context, compiled) {
+        Outcome::Fine => Outcome::Findings,
+        outcome => outcome,
+    }
 }
 
 /// Compiles, prints the findings, and goes on with what came out, if anything did.
@@ -27,12 +39,14 @@ pub(super) fn compiled(
         Ok(sources) => compile(sources),
         Err(error) => return unreadable(context, &error),
     };
-    if !compiled.diagnostics.is_empty() {
-        findings(context, &compiled);
-    }
     match &compiled.plan {
-        Some(plan) => then(&compiled, plan),
-        None if compiled.diagnostics.has_errors() => Outcome::Findings,
+        Some(plan) => {
+            if !compiled.diagnostics.is_empty() {
+                findings(context, &compiled);
+            }
+            then(&compiled, plan)
+        }
+        None if compiled.diagnostics.has_errors() => stopped(context, &compiled),
         None => internal(&InternalError("no plan, and no error either".to_owned())),
     }
 }
@@ -45,7 +59,7 @@ fn generated(context: &Context) -> Result<(Compiled, OutputTree), Outcome> {
     match tree {
         Some(tree) => Ok((compiled, tree)),
         None => {
-            let outcome = findings(context, &compiled);
+            let outcome = stopped(context, &compiled);
             if compiled.diagnostics.has_errors() {
                 Err(outcome)
             } else {
@@ -82,8 +96,6 @@ pub(super) fn check(context: &Context) -> Outcome {
 pub(super) fn build(context: &Context, out: &Path, check: bool) -> Outcome {
     let (compiled, tree) = match generated(context) {
         Ok(both) => both,
-        // Nothing was written, whatever `--fail-on` says.
-        Err(Outcome::Fine) => return Outcome::Findings,
         Err(outcome) => return outcome,
     };
     let changes = match driver::compare(out, &tree) {

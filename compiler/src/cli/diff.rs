@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 use jiff::civil::Date;
 
 use super::baseline::{Baseline, baseline};
-use super::commands::findings;
+use super::commands::stopped;
 use super::output::{emit, internal, remark, unreadable};
 use super::{Context, Outcome};
 use crate::compat::{self, Finding};
@@ -48,8 +48,7 @@ fn compared(context: &Context, against: &str, alive: &[String]) -> Result<Report
     let new = ManuallyDrop::new(compile(new));
     if new.plan.is_none() {
         // Contracts that do not hold together cannot be compared: their own findings come first.
-        findings(context, &new);
-        return Err(Outcome::Findings);
+        return Err(stopped(context, &new));
     }
     let base = ManuallyDrop::new(baseline(old, &new));
     let older: Vec<(&str, Baseline)> =

@@ -50,7 +50,11 @@ pub(super) fn fix(
             let header = diff.context_radius(CONTEXT_LINES).header(path, path).to_string();
             result(&header);
         }
-        return if changed.is_empty() { Outcome::Fine } else { Outcome::Findings };
+        return match changed.is_empty() {
+            _ if before.flawed() => findings(context, &mended.after),
+            true => Outcome::Fine,
+            false => Outcome::Findings,
+        };
     }
     let files: Vec<(PathBuf, String)> =
         changed.into_iter().map(|(path, _, new)| (PathBuf::from(path), new)).collect();
@@ -109,10 +113,7 @@ fn uncovers(compiled: &Compiled) -> bool {
 }
 
 fn replaced(sources: &SourceSet, applied: &Applied) -> SourceSet {
-    SourceSet::new(sources.iter().map(|(id, file)| {
-        let text = applied.files.get(&id).unwrap_or(&file.text);
-        (file.path.clone(), text.clone())
-    }))
+    sources.with_texts(|id, file| applied.files.get(&id).unwrap_or(&file.text).clone())
 }
 
 /// Path, old and new text of every file that differs.

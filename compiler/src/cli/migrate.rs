@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::commands::findings;
+use super::commands::stopped;
 use super::output::{internal, remark, result, unreadable};
 use super::{Context, Format, Outcome};
 use crate::migrate::{self, Target};
@@ -36,8 +36,7 @@ pub(super) fn migrate(context: &Context, arguments: &Arguments) -> Outcome {
     let (Some(before), Some(after)) = (&old.plan, &new.plan) else {
         // Old contracts that do not hold together do not say what is stored.
         let broken = if new.plan.is_none() { &new } else { &old };
-        findings(context, broken);
-        return Outcome::Findings;
+        return stopped(context, broken);
     };
     let targets =
         if arguments.platform.is_empty() { &Target::ALL[..] } else { &arguments.platform[..] };

@@ -67,7 +67,7 @@ impl Diagnostic {
         Self {
             code,
             severity: code.severity,
-            headline: headline.into(),
+            headline: bounded(headline.into()),
             span,
             at: String::new(),
             labels: Vec::new(),
@@ -139,6 +139,17 @@ impl Diagnostic {
             Some(near) => self.help(format!("did you mean `{near}`?")),
             None => self,
         }
+    }
+}
+
+/// A headline is a line, whatever it quotes. In characters.
+const HEADLINE_CHARS_MAX: usize = 300;
+
+/// Cut at the end: what is wrong comes first.
+fn bounded(headline: String) -> String {
+    match headline.char_indices().nth(HEADLINE_CHARS_MAX) {
+        Some((end, _)) => format!("{}...", headline.get(..end).unwrap_or("")),
+        None => headline,
     }
 }
 

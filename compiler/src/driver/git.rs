@@ -4,27 +4,32 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::{DriverError, FILES_MAX, utf8};
+use super::{DriverError, FILES_MAX, folder};
 use crate::diagnostic::nearest;
 use crate::parse::FILE_BYTES_MAX;
-use crate::source::SourceSet;
+use crate::source::{Flaw, SourceSet};
 
 /// A file as git lists it.
 struct Listed {
     object: String,
     bytes: usize,
     path: String,
+    /// Its text is the path of another file.
+    link: bool,
 }
+
+/// Mode of a symbolic link in a tree.
+const MODE_LINK: &str = "120000";
 
 /// Reads the contracts of `folder` at `revision`. Paths in the result begin with the revision, so that nobody takes them for
 /// files on disk.
 ///
 /// # Errors
 /// Where git is not there, the revision is unknown, or holds no contracts.
-pub(super) fn read(revision: &str, folder: &Path) -> Result<SourceSet, DriverError> {
-    let place = PathBuf::from(format!("{revision}:{}", folder.display()));
-    known(revision, folder)?;
-    let listed = git(&place, folder, &["ls-tree", "-r", "-z", "-l", revision, "--", "."])?;
+pub(super) fn read(revision: &str, contracts: &Path) -> Result<SourceSet, DriverError> {
+    let place = PathBuf::from(format!("{revision}:{}", contracts.display()));
+    known(revision, contracts)?;
+    let listed = git(&place, contracts, &["ls-tree", "-r", "-z", "-l", revision, "--", "."])?;
     let listed = String::from_utf8_lossy(&listed).into_owned();
     let files: Vec<Listed> = listed.split('\0').filter_map(entry).collect();
     if files.is_empty() {
@@ -34,8 +39,8 @@ pub(super) fn read(revision: &str, folder: &Path) -> Result<SourceSet, DriverErr
         return Err(DriverError::TooMany(place));
     }
     let small: Vec<&Listed> = files.iter().filter(|file| file.bytes <= FILE_BYTES_MAX).collect();
-    let mut texts = objects(&place, folder, &small)?.into_iter();
-    let shown = folder.components().collect::<PathBuf>().to_string_lossy().replace('\\', "/");
+    let mut texts = objects(&place, contracts, &small)?.into_iter();
+    let shown = contracts.components().collect::<PathBuf>().to_string_lossy().replace('\\', "/");
     let mut all = Vec::with_capacity(files.len());
     for file in &files {
         let path = format!("{revision}:{shown}/{}", file.path);
@@ -45,20 +50,32 @@ pub(super) fn read(revision: &str, folder: &Path) -> Result<SourceSet, DriverErr
             // Only its size will be looked at.
             vec![b' '; FILE_BYTES_MAX + 1]
         };
-        let text = utf8(Path::new(&path), bytes)?;
-        all.push((path, text));
+        all.push(if file.link {
+            let why = "it is a link, and links of a revision are not followed".to_owned();
+            let help = "put the contract in the place of the link";
+            (path, String::new(), Some(Flaw::Unread { why, help }))
+        } else {
+            let (text, flaw) = folder::text(bytes);
+            (path, text, flaw)
+        });
     }
-    Ok(SourceSet::new(all))
+    Ok(SourceSet::with_flaws(all))
 }
 
 /// `<mode> blob <object> <size>\t<path>` of a contract.
 fn entry(line: &str) -> Option<Listed> {
     let (head, path) = line.split_once('\t')?;
-    let mut words = head.split_whitespace().skip(1);
-    let (kind, object, size) = (words.next()?, words.next()?, words.next()?);
+    let mut words = head.split_whitespace();
+    let (mode, kind) = (words.next()?, words.next()?);
+    let (object, size) = (words.next()?, words.next()?);
     let contract = path.ends_with(".yaml") || path.ends_with(".yml");
     (kind == "blob" && contract).then_some(())?;
-    Some(Listed { object: object.to_owned(), bytes: size.parse().ok()?, path: path.to_owned() })
+    Some(Listed {
+        object: object.to_owned(),
+        bytes: size.parse().ok()?,
+        path: path.to_owned(),
+        link: mode == MODE_LINK,
+    })
 }
 
 /// Whether git knows the revision; else what it might have been.

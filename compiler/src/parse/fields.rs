@@ -119,10 +119,17 @@ fn ty(map: &Reader<'_>, node: &Node) -> Option<LogicalType> {
         (Some(_), Some((ours, same))) => {
             finding.help(format!("here it is called `{ours}`")).fix(renamed(node, &ours, same))
         }
-        (Some(name), None) => finding.suggest(name, type_names()),
+        (Some(name), None) => finding.suggest_at(name_of_type(node, name), name, type_names()),
         (None, _) => finding,
     });
     None
+}
+
+/// Where the name of a type stands, without what is in brackets behind it.
+fn name_of_type(node: &Node, name: &str) -> Span {
+    let quote = usize::from(!matches!(node.kind, Kind::Scalar { plain: true, .. }));
+    let start = node.span.start + quote;
+    Span { start, end: (start + name.len()).min(node.span.end), ..node.span }
 }
 
 /// Replaces what another system calls the type.

@@ -16,6 +16,7 @@ pub mod scalars;
 mod secrets;
 mod spans;
 mod terms;
+mod unread;
 mod waivers;
 mod yaml;
 
@@ -39,6 +40,13 @@ pub const WAIVERS: &str = "waivers";
 pub fn parse(sources: &SourceSet, known: Option<&Known<'_>>, sink: &Sink) -> Ast {
     let mut ast = Ast::default();
     for (id, source) in sources.iter() {
+        if let Some(flaw) = &source.flaw {
+            sink.push(unread::finding(id, source, flaw));
+            let name = declared_name(&source.text);
+            ast.unread |= name.is_none() && !is_project(source);
+            ast.unreadable.extend(name);
+            continue;
+        }
         let same = known.and_then(|known| known.same(id, source));
         if same.is_some_and(|same| took(&mut ast, &same)) {
             continue;
@@ -50,7 +58,8 @@ pub fn parse(sources: &SourceSet, known: Option<&Known<'_>>, sink: &Sink) -> Ast
     }
     if ast.project.is_none()
         && let Some((id, _)) = sources.iter().next()
-        && !sources.iter().any(|(_, source)| source.path.ends_with("project.yaml"))
+        && !ast.unread
+        && !sources.iter().any(|(_, source)| is_project(source))
     {
         sink.push(
             Diagnostic::new(&codes::NO_PROJECT, Span::file_start(id), "there is no project.yaml")
@@ -59,6 +68,10 @@ pub fn parse(sources: &SourceSet, known: Option<&Known<'_>>, sink: &Sink) -> Ast
         );
     }
     ast
+}
+
+fn is_project(source: &SourceFile) -> bool {
+    source.path.ends_with("project.yaml")
 }
 
 /// Takes a contract over, where no other has its name.
@@ -84,9 +97,18 @@ pub fn declared_name(text: &str) -> Option<String> {
     };
     text.lines().find_map(|line| {
         let named = line.strip_prefix("entity:").or_else(|| line.strip_prefix("model:"));
-        let named = named.map(|name| name.trim().trim_matches(['"', '\'']).to_owned());
-        named.or_else(|| fixed(line).map(str::to_owned))
+        let named = named.and_then(|rest| rest.split_whitespace().next());
+        let named = named.map(|name| name.trim_matches(['"', '\'']));
+        named.filter(|name| is_name(name)).or_else(|| fixed(line)).map(str::to_owned)
     })
+}
+
+/// Whether a text could be the name of an entity or model; as much of a broken one as tells them apart.
+fn is_name(text: &str) -> bool {
+    /// In bytes; more is no name, and would fill a screen.
+    const NAME_MAX: usize = 128;
+    let part = |at: char| at.is_ascii_alphanumeric() || matches!(at, '_' | '.' | '-');
+    (1..=NAME_MAX).contains(&text.len()) && text.chars().all(part)
 }
 
 fn document(ast: &mut Ast, id: FileId, source: &SourceFile, mut node: Node, sink: &Sink) {
@@ -138,6 +160,10 @@ fn document(ast: &mut Ast, id: FileId, source: &SourceFile, mut node: Node, sink
             .label(first, "first here")
             .help("rename or remove one of them"),
         );
+        // Nobody knows which is meant: what refers to it is left alone.
+        ast.entities.retain(|one| one.head.name != path);
+        ast.models.retain(|one| one.head.name != path);
+        ast.unreadable.push(path);
         return;
     }
     ast.spans.record(&path, whole, kind.value.span);

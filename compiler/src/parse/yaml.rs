@@ -122,7 +122,16 @@ pub(super) fn general(file: FileId, source: &SourceFile, sink: &Sink) -> Option<
         flow_nesting_limit: DEPTH_MAX,
         block_nesting_limit: DEPTH_MAX,
     };
-    let mut builder = Builder { file, source, sink, nodes: 0, depth: 0, failed: false };
+    let mut builder = Builder {
+        file,
+        source,
+        sink,
+        nodes: 0,
+        depth: 0,
+        failed: false,
+        repeats: false,
+        deep: false,
+    };
     let mut events = Parser::new_from_str_with_options(&source.text, options);
     let tree = builder.document(&mut events);
     if builder.failed { None } else { tree }
@@ -135,6 +144,10 @@ struct Builder<'a> {
     nodes: usize,
     depth: usize,
     failed: bool,
+    /// An anchor, alias or merge key was refused.
+    repeats: bool,
+    /// Values nest too deep.
+    deep: bool,
 }
 
 type Events<'a> = Parser<'a, granit_parser::StrInput<'a>>;
@@ -167,8 +180,20 @@ impl<'a> Builder<'a> {
 
     fn broken(&mut self, error: &granit_parser::ScanError) {
         self.failed = true;
+        if self.deep {
+            // What is nested deeper still is the same mistake.
+            return;
+        }
         let at = error.marker().byte_offset().unwrap_or(0).min(self.source.text.len());
         self.sink.push(broken::finding(self.file, self.source, at, &error.info()));
+    }
+
+    /// Anchors, aliases and merge keys are one habit: only the first is said.
+    fn refuse_repeating(&mut self, span: Span, what: &str) {
+        if !std::mem::replace(&mut self.repeats, true) {
+            self.refuse(span, what);
+        }
+        self.failed = true;
     }
 
     fn refuse(&mut self, span: Span, what: &str) {
@@ -237,7 +262,7 @@ impl<'a> Builder<'a> {
                 self.deeper(span, events, Self::mapping)
             }
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                self.refuse(span, "an alias (`*name`)");
+                self.refuse_repeating(span, "an alias (`*name`)");
                 Some(Node { span, kind: Kind::Scalar { text: String::new(), plain: true } })
             }
             Event::StreamStart
@@ -255,7 +280,7 @@ impl<'a> Builder<'a> {
 
     fn no_extras(&mut self, span: Span, anchor: usize, tagged: bool) {
         if anchor != 0 {
-            self.refuse(span, "an anchor (`&name`)");
+            self.refuse_repeating(span, "an anchor (`&name`)");
         }
         if tagged {
             self.refuse(span, "a tag (`!name`)");
@@ -271,6 +296,7 @@ impl<'a> Builder<'a> {
         self.depth += 1;
         if self.depth > DEPTH_MAX {
             self.failed = true;
+            self.deep = true;
             self.sink.push(
                 Diagnostic::new(&codes::TOO_DEEP, span, "values nest too deep")
                     .help(format!("values nest at most {DEPTH_MAX} deep")),
@@ -312,7 +338,7 @@ impl<'a> Builder<'a> {
                 continue;
             };
             if text == "<<" {
-                self.refuse(key_span, "a merge key (`<<`)");
+                self.refuse_repeating(key_span, "a merge key (`<<`)");
                 continue;
             }
             match places.first(&text, &entries) {

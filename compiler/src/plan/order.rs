@@ -52,6 +52,9 @@ fn report(ir: &Ir, open: &[&ModelIr], sink: &Sink) {
     )
     .why("each waits for another, and none could run first")
     .help("let both read a third model that holds what they share");
+    if path.len() == 1 {
+        finding = finding.label(at(start), "reads itself");
+    }
     for name in path.iter().skip(1) {
         let span = ir.spans.value(name).unwrap_or(at(name));
         finding = finding.label(span, "part of the cycle");

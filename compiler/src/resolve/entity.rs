@@ -228,7 +228,7 @@ fn reference(cx: &Cx<'_>, entity: &str, path: &str) -> bool {
     if cx.entities.contains_key(entity) {
         return true;
     }
-    if cx.ast.unreadable.iter().any(|name| name == entity) {
+    if cx.ast.may_declare(entity) {
         return false;
     }
     cx.sink.push(

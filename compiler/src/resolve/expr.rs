@@ -12,7 +12,6 @@ use covenant_model::spec::{EntitySpec, FieldIx};
 use covenant_model::value::LogicalType;
 use sqlparser::ast::{self, BinaryOperator, UnaryOperator};
 use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Token;
 
 use super::Cx;
@@ -113,7 +112,7 @@ fn turned(cx: &Cx<'_>, rule: Span) -> Option<Diagnostic> {
 
 fn read(reading: &Reading<'_>, text: &str) -> Result<Expr, Wrong> {
     let dialect = GenericDialect {};
-    let parsed = Parser::new(&dialect).try_with_sql(text).and_then(|mut parser| {
+    let parsed = super::sql::parser(&dialect, text).and_then(|mut parser| {
         let expr = parser.parse_expr()?;
         Ok((expr, parser.peek_token().token))
     });

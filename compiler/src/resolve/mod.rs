@@ -8,6 +8,7 @@ mod project;
 mod query;
 mod salesforce;
 mod sources;
+mod sql;
 
 use std::collections::BTreeMap;
 

@@ -6,6 +6,7 @@
 )]
 
 mod columns;
+mod said;
 mod shape;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +16,6 @@ use sqlparser::ast::{
     SelectItem, SetExpr, Spanned, Statement, TableFactor, TableWithJoins,
 };
 use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
 
 use super::Cx;
 use crate::diagnostic::{Code, Diagnostic, codes};
@@ -67,11 +67,12 @@ pub(super) fn read(
     let whole = cx.at(&format!("{model}/query"));
     let mut reading =
         Reading { cx, whole, catalog, ctes: Vec::new(), inputs: BTreeSet::new(), sound: true };
-    let statements = match Parser::parse_sql(&GenericDialect {}, text) {
+    let dialect = GenericDialect {};
+    let parsed = super::sql::parser(&dialect, text).and_then(|mut one| one.parse_statements());
+    let statements = match parsed {
         Ok(statements) => statements,
         Err(error) => {
-            let (text, span) = reading.placed(&super::sql_error(&error));
-            reading.report(&codes::BAD_QUERY, span, format!("not a query: {text}"), |at| at);
+            cx.sink.push(reading.refused(text, &super::sql_error(&error)));
             return Read::default();
         }
     };
@@ -84,7 +85,11 @@ pub(super) fn read(
     }
     let [Statement::Query(query)] = statements.as_slice() else {
         let headline = "a model is one SELECT".to_owned();
-        reading.report(&codes::BAD_QUERY, whole, headline, |at| at);
+        reading.report(&codes::BAD_QUERY, whole, headline, |at| {
+            at.help(
+                "write it as `SELECT ... FROM ...`; parts that need steps are models of their own",
+            )
+        });
         return Read::default();
     };
     let outputs = reading.query(query, &[]);
@@ -321,7 +326,7 @@ impl Reading<'_> {
             return Some(outputs.iter().cloned().map(Visible::from).collect());
         }
         let Some(columns) = self.catalog.get(&full) else {
-            if self.cx.ast.unreadable.contains(&full) {
+            if self.cx.ast.may_declare(&full) {
                 self.sound = false;
                 return None;
             }

@@ -80,6 +80,20 @@ impl Project {
         Ran { output }
     }
 
+    /// Runs `covenant` with limits that the system keeps: what needs more is killed, and has no exit code.
+    pub fn run_within(&self, limits: Limits, arguments: &[&str]) -> Ran {
+        let Limits { cpu_seconds, memory_kib } = limits;
+        let output = Command::new("sh")
+            .current_dir(self.folder.path())
+            .arg("-c")
+            .arg(format!("ulimit -t {cpu_seconds}; ulimit -v {memory_kib}; exec \"$@\""))
+            .args(["sh", env!("CARGO_BIN_EXE_covenant")])
+            .args(arguments)
+            .output()
+            .unwrap();
+        Ran { output }
+    }
+
     /// Runs git; the folder is a repository afterwards.
     pub fn git(&self, arguments: &[&str]) {
         let ran = Command::new("git")
@@ -96,22 +110,33 @@ impl Project {
         );
     }
 
-    /// Every file and its bytes.
+    /// Every file and its bytes; of links, pipes and the like only that they are there.
     pub fn snapshot(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut found = BTreeMap::new();
         let mut folders = vec![self.folder.path().to_owned()];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
-                if path.is_dir() {
+                let kind = std::fs::symlink_metadata(&path).unwrap();
+                if kind.is_dir() {
                     folders.push(path);
                 } else {
-                    found.insert(path.clone(), std::fs::read(path).unwrap());
+                    let bytes = if kind.is_file() { std::fs::read(&path).ok() } else { None };
+                    found.insert(path, bytes.unwrap_or_default());
                 }
             }
         }
         found
     }
+}
+
+/// What a run may take.
+#[derive(Clone, Copy)]
+pub struct Limits {
+    /// Of one core, in seconds.
+    pub cpu_seconds: u32,
+    /// Address space, in KiB: more than what is used.
+    pub memory_kib: u32,
 }
 
 /// What a run said.
@@ -120,6 +145,11 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// Whether the program came to an end by itself.
+    pub fn ended(&self) -> bool {
+        self.output.status.code().is_some()
+    }
+
     /// The exit code.
     pub fn code(&self) -> i32 {
         self.output.status.code().unwrap()
