@@ -21,6 +21,8 @@ mod kitchen_word;
 #[path = "../fixtures/kitchen/generated/pii.rs"]
 #[rustfmt::skip]
 mod pii;
+#[path = "differential/sequences.rs"]
+mod sequences;
 #[path = "differential/told.rs"]
 mod told;
 

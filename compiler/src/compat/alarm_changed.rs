@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::LOOK,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("an alarm refuses nothing: records are taken as before"),
     what: "A quality rule that alarms came, went, or asks for something else.",
     why: "Whoever watches the alarm is told of other things, or of nothing.",
     how: "Tell whoever watches it.",

@@ -15,7 +15,9 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "the words of a class: what it does to a record is shown where a field changes its class",
+    ),
     what: "A class of personal data is gone.",
     why: "What was agreed about it (how it is protected, who never gets it) is gone with it.",
     how: "Keep it as long as any version that is alive uses it.",
@@ -31,7 +33,9 @@ pub(super) static BANS: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[People, SalesforceMapping],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "who may see what: policies and grants, which a record does not show",
+    ),
     what: "A class of personal data may go to a system that it must not go to before, or the \
           other way round.",
     why: "Every field of the class can be mapped there from now on, without another word. (A \
@@ -49,7 +53,9 @@ pub(super) static LOWERED: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SnowflakeTable, SalesforceMapping, Model],
     migration: Migration::Inplace,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "the words of a class: what it does to a record is shown where a field changes its class",
+    ),
     what: "A class of personal data is protected less.",
     why: "Every field of the class is shown to more people than was agreed.",
     how: "Make another class for the fields that need less, and let the owner of the data \
@@ -66,7 +72,9 @@ pub(super) static RAISED: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SnowflakeTable, SalesforceMapping, Model],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "the words of a class: what it does to a record is shown where a field changes its class",
+    ),
     what: "A class of personal data is protected in another, stronger way.",
     why: "Rows stored before are not; tokens and keys of the old way no longer join.",
     how: "Replay landing under a higher revision, and drop old files.",
@@ -82,7 +90,9 @@ pub(super) static ADDED: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "the words of a class: what it does to a record is shown where a field changes its class",
+    ),
     what: "A class of personal data is new, or is explained in other words.",
     why: "Nobody.",
     how: "Nothing.",
@@ -98,7 +108,9 @@ pub(super) static PURPOSES: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SalesforceMapping, People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "who may see what: policies and grants, which a record does not show",
+    ),
     what: "A purpose for which plaintext is shown came, went or changed, at a sink or in the \
           project.",
     why: "Plaintext was agreed for that purpose and no other.",

@@ -12,7 +12,9 @@ pub(super) static POLICY: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "the words of a class: what it does to a record is shown where a field changes its class",
+    ),
     what: "Fields no longer have to say whether they are personal data, or have to from now on.",
     why: "No longer: the next field that nobody thought about is the one that leaks. (From now on: \
           `check` names every field that does not.)",
@@ -29,7 +31,7 @@ pub(super) static SHORTER: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("time passes between promise and breach: no single run shows it"),
     what: "A class of personal data may be kept for a shorter time, or gets a limit.",
     why: "Nobody: contracts that keep it for longer are refused by `check`.",
     how: "Nothing.",

@@ -12,7 +12,9 @@ pub(super) static WEAKER: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[People, SnowflakeTable, Model],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "what the query gives is another finding's: this is what is said of its columns",
+    ),
     what: "A column of a model is made less personal by something weaker: smaller groups, fewer \
            characters cut, no digest any more.",
     why: "Whoever reads it can tell more about single persons than was agreed.",
@@ -29,7 +31,9 @@ pub(super) static STRONGER: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "what the query gives is another finding's: this is what is said of its columns",
+    ),
     what: "A column of a model is made less personal from now on, or by something stronger.",
     why: "Nobody. (What readers lose is told with the query.)",
     how: "Nothing.",

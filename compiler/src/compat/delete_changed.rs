@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SalesforceMapping],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("it is known in the org alone what is there already"),
     what: "The Salesforce record of a row that was deleted, or that left the filter, is treated in another way: kept, flagged or \
           deleted.",
     why: "Reports count records that are gone, or lose records that they counted.",
@@ -29,7 +29,9 @@ pub(super) static LIMIT: Rule = Rule {
     modes: Modes::LOOK,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "settings of a system: the contract does the same with every record",
+    ),
     what: "More, or fewer, records may be removed from Salesforce at once before a person is asked.",
     why: "Whoever releases held removals is asked earlier, or later than they think.",
     how: "Tell whoever is on call.",

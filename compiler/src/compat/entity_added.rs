@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::Inplace,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("nobody depends on what was not there"),
     what: "A new entity.",
     why: "Nobody depends on it yet.",
     how: "Nothing: `deploy` makes its tables, and its first load runs beside live traffic.",

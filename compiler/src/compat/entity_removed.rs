@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::FORWARD,
     consumers: &[RustValidator, SnowflakeTable, SalesforceMapping, Model, Reference],
     migration: Migration::None,
-    witness: WitnessKind::Sql,
+    witness: WitnessKind::Statement,
     what: "An entity that was there is gone.",
     why: "Its table is no longer written, its Salesforce records are no longer kept up to \
           date, and what refers to it dangles.",

@@ -15,7 +15,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes { backward: Grade::Warning, forward: Grade::Error },
     consumers: &[RustValidator, SnowflakeTable, SalesforceMapping, Model, Reference],
     migration: Migration::Inplace,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("the records are the same; they come from or go elsewhere"),
     what: "An entity is called by another name, and `formerly` says what it was called.",
     why: "Fields keep their ids and rows stay. Landed files, ledgers and generated modules go by the \
           name: what was landed under the old one must be applied before the change, and whoever \

@@ -13,7 +13,7 @@ pub(super) static KNOWN: Rule = Rule {
     modes: Modes::LOOK,
     consumers: &[Model],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("both sides do the same with every record"),
     what: "An open enum got or lost a declared symbol.",
     why: "Validators take unknown symbols, and Salesforce's picklist is not restricted: nobody \
           refuses anything. Models that list symbols miss the new one, or wait for the old one.",

@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("both sides do the same with every record"),
     what: "The symbols of an enum stand in another order, and no rule ranks by it.",
     why: "Nobody: the order only means something under `merge: ranked` (DCM260).",
     how: "Nothing.",

@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable],
     migration: Migration::Rebuild,
-    witness: WitnessKind::Sequence,
+    witness: WitnessKind::Record,
     what: "What identifies an event, or the key field of a Salesforce object, is another \
           member.",
     why: "The same event counts twice, or two count as one; rows are told under another key.",

@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SalesforceMapping],
     migration: Migration::Impossible,
-    witness: WitnessKind::None,
+    witness: WitnessKind::Delivery,
     what: "Salesforce records are found by another external id.",
     why: "Records that are there are not found: every row makes a second one.",
     how: "Fill the new external id on all records first, then move.",

@@ -66,7 +66,7 @@ pub(super) static DEFAULTED: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[RustValidator, SnowflakeTable],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("nobody depends on what was not there"),
     what: "A field with a default was added.",
     why: "Nobody: records that lack it get the default, and stored rows are filled with it.",
     how: "Nothing. The default can go once no landed record lacks the field.",

@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable],
     migration: Migration::Backfill,
-    witness: WitnessKind::Sequence,
+    witness: WitnessKind::Record,
     what: "A field is stored out of line from now on, or no longer.",
     why: "A large field is a merge group of its own, and a change without it keeps its value. \
           The same changes fold to other rows, and guards are kept per group.",

@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable],
     migration: Migration::Backfill,
-    witness: WitnessKind::Sequence,
+    witness: WitnessKind::Record,
     what: "A nullable field may now be left out of a change, or no longer.",
     why: "A field that a change may leave out keeps its value and is a merge group of its own; \
           one that it may not leave out is written with its owner's others. The same changes \

@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("both sides do the same with every record"),
     what: "The fields of a contract stand in another order.",
     why: "Nobody: files are read by field id, tables and events by name. Who selects `*` by \
           position sees columns move.",

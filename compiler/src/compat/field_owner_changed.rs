@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable, SalesforceMapping],
     migration: Migration::Backfill,
-    witness: WitnessKind::Sequence,
+    witness: WitnessKind::Record,
     what: "Another source owns a field, or one more, or one less.",
     why: "Versions of different owners are not comparable, so values of the old owner must be \
           read again under the new one; where Salesforce was the owner, echoes and overwrites \

@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable, Model],
     migration: Migration::Inplace,
-    witness: WitnessKind::Sql,
+    witness: WitnessKind::Statement,
     what: "A field keeps its stable id and gets another name: one rename, not a removal and an \
           addition.",
     why: "The warehouse column is renamed, models that use the old name fail, and sources that \
@@ -33,7 +33,7 @@ pub(super) static ALIASED: Rule = Rule {
     modes: Modes::LOOK,
     consumers: &[RustValidator, SnowflakeTable, Model],
     migration: Migration::Inplace,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("both sides do the same with every record"),
     what: "A field keeps its stable id, gets another name, and is still read by the old one.",
     why: "Events and Salesforce records of either name are read. The warehouse column is renamed, \
           and a view shows the old name to readers who have not moved; validators that still run \

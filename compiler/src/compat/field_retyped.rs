@@ -32,7 +32,7 @@ pub(super) static WIDENED: Rule = Rule {
     modes: Modes::FORWARD,
     consumers: &[RustValidator, SalesforceMapping, Model],
     migration: Migration::Inplace,
-    witness: WitnessKind::Record,
+    witness: WitnessKind::Limit,
     what: "A field's type takes more values than before.",
     why: "The table follows by one ALTER. Old validators reject the new values until they are \
           deployed; who has a limit of its own (a Salesforce field that is shorter than the \
@@ -102,7 +102,7 @@ pub(super) static REKEYED: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable, SalesforceMapping, Model, Reference],
     migration: Migration::Rebuild,
-    witness: WitnessKind::Sequence,
+    witness: WitnessKind::Record,
     what: "A field of the key got another type.",
     why: "The same row gets another key: old rows are found no more and stay as duplicates, \
           references compare unlike things.",

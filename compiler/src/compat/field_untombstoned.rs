@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::LOOK,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("a promise between people: no record or statement runs by it"),
     what: "A removed field has no entry under `reserved`.",
     why: "Its id or name may come back with another meaning, and old files and old rows would \
           be read as the new field.",

@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SalesforceMapping],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::Delivery,
     what: "Other rows are delivered to Salesforce.",
     why: "Records go, or stay for longer than reports expect.",
     how: "Tell the users of the object; redeliver where rows are delivered that were not \

@@ -4,7 +4,7 @@ use covenant_model::spec::Compatibility;
 use serde::Serialize;
 
 use super::consumers::Consumer;
-use super::rule::{Grade, Migration, Rule};
+use super::rule::{Grade, Migration, Rule, WitnessKind};
 use super::sides::Side;
 
 /// A step of the way from the change to whom it hurts.
@@ -60,6 +60,13 @@ pub enum Outcome {
         /// Every reason, field first.
         reasons: Vec<String>,
     },
+    /// A query gives these rows.
+    Gives {
+        /// Each by column.
+        rows: Vec<serde_json::Value>,
+        /// What is wrong with them, where anything is.
+        but: Option<String>,
+    },
     /// A statement runs.
     Runs,
     /// A statement fails.
@@ -72,11 +79,17 @@ pub enum Outcome {
 /// Something concrete that shows the break. Made up from the contracts, never from anybody's data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Witness {
+    /// What it is.
+    pub kind: WitnessKind,
     /// The source that tells it, for records and sequences.
     pub source: Option<String>,
-    /// One record, or changes in the order in which they arrive.
+    /// One record, or changes in the order in which they arrive; the rows that a query reads.
     pub changes: Vec<serde_json::Value>,
-    /// The statement, for witnesses of SQL.
+    /// Members of the records that make the difference; empty where all of it does.
+    pub decisive: Vec<String>,
+    /// Members of the records that hold personal data: their values are made up by type.
+    pub personal: Vec<String>,
+    /// The statement or query.
     pub sql: Option<String>,
     /// What the old side makes of it.
     pub old: Outcome,

@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::FORWARD,
     consumers: &[People, Model],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("time passes between promise and breach: no single run shows it"),
     what: "A promise of freshness is longer, or gone.",
     why: "Whoever reads the sink counts on it; models that promise less than their inputs plus \
           their own schedule cannot keep their word.",
@@ -27,7 +27,7 @@ pub(super) static TIGHTENED: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("time passes between promise and breach: no single run shows it"),
     what: "A promise of freshness is shorter, or new.",
     why: "Nobody who reads. The pipeline has to keep it: jobs get the tighter objective.",
     how: "Nothing; look at the lag before.",

@@ -26,7 +26,7 @@ pub(super) static TRANSITIONS: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("a promise between people: no record or statement runs by it"),
     what: "Other steps between states are declared.",
     why: "Nobody: a step that is not declared only raises an anomaly.",
     how: "Tell whoever watches the anomalies.",

@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SnowflakeTable],
     migration: Migration::Rebuild,
-    witness: WitnessKind::None,
+    witness: WitnessKind::Statement,
     what: "The append-only history is no longer kept, or is kept from now on.",
     why: "Readers of the history see it end. (Starting one hurts nobody; it begins with the \
           landed changes that are replayed.)",

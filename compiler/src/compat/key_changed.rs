@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable, SalesforceMapping, Model, Reference],
     migration: Migration::Rebuild,
-    witness: WitnessKind::Sequence,
+    witness: WitnessKind::Record,
     what: "The key has other fields.",
     why: "The merge matches other rows: old rows are found no more and stay as duplicates, \
           joins multiply, Salesforce records are made a second time under another external id.",

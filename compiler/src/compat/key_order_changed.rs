@@ -11,7 +11,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[SalesforceMapping],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::Delivery,
     what: "The fields of the key stand in another order.",
     why: "Rows stay the same rows. Where several key fields are joined into a Salesforce \
           external id, the id is another one, and the finding is an error.",

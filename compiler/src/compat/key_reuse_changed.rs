@@ -12,7 +12,9 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SnowflakeTable],
     migration: Migration::Backfill,
-    witness: WitnessKind::Sequence,
+    witness: WitnessKind::None(
+        "a declaration that merge rules rest on: the same records fold to the same rows",
+    ),
     what: "Whether a deleted key can come back changed.",
     why: "A key that comes back meets what was kept of the row before it, or is refused where \
           it was taken.",

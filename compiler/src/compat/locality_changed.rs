@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("both sides do the same with every record"),
     what: "New keys are declared to fall elsewhere among the old ones, so that batches are \
           applied in another way.",
     why: "Nobody: MERGE and DELETE with INSERT give the same rows, at another price.",

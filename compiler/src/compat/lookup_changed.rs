@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SalesforceMapping],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::Delivery,
     what: "A lookup finds its parent by another external id, or became a plain field.",
     why: "References point to other records, or to none.",
     how: "Fill the new external id on the parents first.",

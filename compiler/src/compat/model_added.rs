@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::Inplace,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("nobody depends on what was not there"),
     what: "A new model.",
     why: "Nobody depends on it yet.",
     how: "Nothing: the next cycle computes it.",

@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::Inplace,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("nobody depends on what was not there"),
     what: "A model got a column.",
     why: "Nobody: readers name their columns.",
     how: "Nothing.",

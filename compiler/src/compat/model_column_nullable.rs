@@ -10,7 +10,9 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::FORWARD,
     consumers: &[SnowflakeTable, Model],
     migration: Migration::Inplace,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "what the query gives is another finding's: this is what is said of its columns",
+    ),
     what: "A column of a model may be null from now on, or no longer.",
     why: "Readers that join or sum by it meet nulls that were not there. (A column that is no \
           longer null hurts nobody.)",

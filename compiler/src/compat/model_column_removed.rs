@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SnowflakeTable, Model],
     migration: Migration::Rebuild,
-    witness: WitnessKind::Sql,
+    witness: WitnessKind::Statement,
     what: "A model lost or renamed a column or changed its type, or is gone.",
     why: "Models and reports that read it fail.",
     how: "Move them away first.",

@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SnowflakeTable, Model],
     migration: Migration::Rebuild,
-    witness: WitnessKind::None,
+    witness: WitnessKind::Query,
     what: "The rows of a model are identified by other columns.",
     why: "A row is another thing than before: every sum over it changes.",
     how: "Make a new model with the new grain and move the readers.",

@@ -15,7 +15,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SnowflakeTable, Model],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::Query,
     what: "The query of a model changed, layout and letter case aside.",
     why: "Its columns may mean something else from the next run on; models and reports that \
           read it follow without knowing.",
@@ -32,7 +32,7 @@ pub(super) static LINEAGE: Rule = Rule {
     modes: Modes { backward: Grade::Warning, forward: Grade::Error },
     consumers: &[SnowflakeTable, Model],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::Query,
     what: "A column of a model is computed from other fields.",
     why: "It means something else, and personal data may flow into it.",
     how: "Add a new column for the new meaning.",
@@ -48,7 +48,9 @@ pub(super) static LAYOUT: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "what the query gives is another finding's: this is what is said of its columns",
+    ),
     what: "The query of a model is laid out in another way and says the same.",
     why: "Nobody.",
     how: "Nothing.",

@@ -10,7 +10,9 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SnowflakeTable, Model],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "what the query gives is another finding's: this is what is said of its columns",
+    ),
     what: "The unit or currency of a column of a model changed.",
     why: "Numbers stay valid and become wrong for whoever reads them.",
     how: "Add a new column in the new unit.",

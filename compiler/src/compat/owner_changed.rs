@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::LOOK,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("a promise between people: no record or statement runs by it"),
     what: "Somebody else answers for a contract, or nobody.",
     why: "Approvals and alarms go to somebody who may not know of it.",
     how: "Let the new owner approve the change.",

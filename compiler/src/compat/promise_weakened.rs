@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("a promise between people: no record or statement runs by it"),
     what: "The compatibility that a contract promises is weakened in the same change as a \
           break.",
     why: "The change waives its own break: whoever relied on the promise is not asked.",
@@ -29,7 +29,7 @@ pub(super) static CHANGED: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("a promise between people: no record or statement runs by it"),
     what: "The compatibility that a contract promises changed.",
     why: "Readers may count on more, or on less, from the next change on.",
     how: "Tell the readers.",

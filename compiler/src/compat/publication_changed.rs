@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("the records are the same; they come from or go elsewhere"),
     what: "A PostgreSQL system has another publication or replication slot.",
     why: "A new slot begins now: what happened between the old one and the new one is missing, \
           and updates or deletes may come without a key.",

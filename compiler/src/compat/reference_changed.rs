@@ -10,7 +10,9 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[Reference, SalesforceMapping, Model],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "the key that a field holds is the same; what it is looked up in differs",
+    ),
     what: "A field refers to another entity.",
     why: "Joins and lookups go elsewhere: they find other rows, or none.",
     how: "Add a new field for the new reference.",

@@ -10,7 +10,9 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::LOOK,
     consumers: &[Model, SnowflakeTable],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "the key that a field holds is the same; what it is looked up in differs",
+    ),
     what: "A field refers to an entity from now on, or no longer.",
     why: "Readers lose, or are given, the promise that every value finds its row; old rows \
           were not checked.",

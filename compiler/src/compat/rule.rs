@@ -103,17 +103,23 @@ pub enum Mirror {
 }
 
 /// What can show that a finding is real.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WitnessKind {
     /// A record that one side accepts and the other rejects, or reads differently.
     Record,
     /// A sequence of changes that the two sides fold to different rows.
     Sequence,
-    /// A statement that fails.
-    Sql,
-    /// Nothing that runs: promises, names, people.
-    None,
+    /// A value that a column of one side holds and the same column of the other side does not.
+    Limit,
+    /// Rows of which one side delivers to Salesforce what the other does not.
+    Delivery,
+    /// Rows for which two queries give different answers.
+    Query,
+    /// A statement that runs on the tables of one side only.
+    Statement,
+    /// Nothing that runs, and why.
+    None(&'static str),
 }
 
 /// What a rule looks at.

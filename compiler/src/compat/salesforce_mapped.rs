@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("nobody depends on what was not there"),
     what: "A Salesforce field is fed that was not fed before.",
     why: "Nobody: `deploy` makes the field, and the next change of a row fills it.",
     how: "Redeliver the entity where old rows matter, too.",

@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SalesforceMapping],
     migration: Migration::Impossible,
-    witness: WitnessKind::None,
+    witness: WitnessKind::Delivery,
     what: "A Salesforce field is fed by another field of the contract.",
     why: "Old values are overwritten by something else, and where its type has to change, \
           Salesforce loses them: to or from Date, to Number, from Checkbox, from Text to \

@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SalesforceMapping],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::Delivery,
     what: "Salesforce refuses records without a field from now on, or no longer.",
     why: "Records that the org holds, and rows stored before, may lack it: they are refused when \
           they change next. (No longer: nobody is hurt. A field that may be missing is refused by \

@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SalesforceMapping],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::Delivery,
     what: "A Salesforce field that was fed is not fed any more.",
     why: "Its last values stay and grow stale; nobody in Salesforce can see that.",
     how: "Remove it from layouts and reports first, or blank it once.",

@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::FORWARD,
     consumers: &[Model, People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("time passes between promise and breach: no single run shows it"),
     what: "A model is computed less often or more often, or another availability is promised.",
     why: "Less often: readers see older rows than they were used to, or none. (More often hurts \
           nobody and costs more.)",

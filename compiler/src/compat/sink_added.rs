@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::Inplace,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("nobody depends on what was not there"),
     what: "An entity is written to one more place.",
     why: "Nobody: `deploy` makes it, and it is loaded beside live traffic.",
     how: "Nothing.",

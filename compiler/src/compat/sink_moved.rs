@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[SnowflakeTable, SalesforceMapping, Model],
     migration: Migration::Rebuild,
-    witness: WitnessKind::Sql,
+    witness: WitnessKind::Statement,
     what: "Rows are written to another table or object, or nowhere.",
     why: "Whoever reads the old one sees it stand still, and grants do not move along.",
     how: "Clone the table, point a view of the old name at it, and move readers before the \

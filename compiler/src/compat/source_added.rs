@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("nobody depends on what was not there"),
     what: "An entity has one more source, or the project one more system.",
     why: "Nobody: which fields it tells is said at the fields.",
     how: "Nothing.",

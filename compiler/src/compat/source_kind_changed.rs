@@ -15,7 +15,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("the records are the same; they come from or go elsewhere"),
     what: "A source is of another kind: a table became a stream, or the other way round.",
     why: "Order, deletes and repetitions come from elsewhere: positions cannot be compared, a \
           stream tells no deletes.",

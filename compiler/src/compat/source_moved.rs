@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable],
     migration: Migration::Backfill,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("the records are the same; they come from or go elsewhere"),
     what: "A source of an entity reads from somewhere else, or is gone.",
     why: "Positions of the old place mean nothing in the new one: capture starts a new \
           incarnation and the entity is read again beside live traffic.",

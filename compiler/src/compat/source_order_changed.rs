@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable],
     migration: Migration::Backfill,
-    witness: WitnessKind::Sequence,
+    witness: WitnessKind::Record,
     what: "What orders the changes of a stream is another member.",
     why: "Old and new numbers cannot be compared: newer changes lose against older ones, or \
           rows are skipped.",

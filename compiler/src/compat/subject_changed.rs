@@ -12,7 +12,9 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "who may see what: policies and grants, which a record does not show",
+    ),
     what: "Personal data no longer says whose it is, says somebody else, or its class no longer asks.",
     why: "A person who asks to be forgotten is found by it: the data stays.",
     how: "Keep `subject`, or ask whoever answers for personal data and land the waiver before the \
@@ -29,7 +31,9 @@ pub(super) static GAINED: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "who may see what: policies and grants, which a record does not show",
+    ),
     what: "Personal data says whose it is from now on, or its class asks for that.",
     why: "Nobody.",
     how: "Nothing.",

@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("words for the reader: nothing runs by them"),
     what: "Settings of a system or the project changed that no contract depends on: its \
           purpose, API version, call budget, environments, monthly budget.",
     why: "Nobody who reads data.",

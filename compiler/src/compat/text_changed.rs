@@ -11,7 +11,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::Inplace,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("words for the reader: nothing runs by them"),
     what: "Words for the reader changed: `purpose`, `about`, `examples`. (Of a critical field: DCM257.)",
     why: "Nobody: comments follow by one ALTER.",
     how: "Nothing.",

@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("a promise between people: no record or statement runs by it"),
     what: "An id and a name were reserved without a field being removed.",
     why: "Nobody is hurt.",
     how: "Nothing.",

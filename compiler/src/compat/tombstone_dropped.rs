@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable],
     migration: Migration::Impossible,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("a promise between people: no record or statement runs by it"),
     what: "An entry of `reserved` is gone or changed: the id or name of a removed field is free \
           again.",
     why: "Landed files are read by id and rows by name. A new field of that id or name would \

@@ -15,7 +15,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("no rule knows what it means, so nothing can be tried"),
     what: "Something in the contracts changed, and no rule knows what it means.",
     why: "A change that nobody judges is how personal data, retention or a schedule change unseen. It \
           is a gap of the compiler, not of the contract.",

@@ -10,7 +10,9 @@ pub(super) static ADDED: Rule = Rule {
     modes: Modes::BACKWARD,
     consumers: &[SnowflakeTable],
     migration: Migration::Precheck,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "a validator sees one record at a time: uniqueness is checked in the table",
+    ),
     what: "Fields are unique from now on.",
     why: "Rows that are there may have the same values: the check in the warehouse alarms for them. \
           (It refuses nothing.)",
@@ -27,7 +29,9 @@ pub(super) static REMOVED: Rule = Rule {
     modes: Modes::FORWARD,
     consumers: &[Model, People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None(
+        "a validator sees one record at a time: uniqueness is checked in the table",
+    ),
     what: "Fields are no longer unique.",
     why: "A join over them can meet several rows where there was one: sums count twice.",
     how: "Look at every join over them first.",

@@ -11,7 +11,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("a promise between people: no record or statement runs by it"),
     what: "The version of a contract went down, or stands for another content than before.",
     why: "Whoever pins versions takes the older contract for the newer one. (One version, two \
           contents, and nobody breaks: good to know. Where somebody breaks it is DCM253.)",
@@ -28,7 +28,7 @@ pub(super) static RAISED: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("a promise between people: no record or statement runs by it"),
     what: "The version of a contract was raised.",
     why: "Nobody: that is how changes are told.",
     how: "Nothing.",

@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::BOTH,
     consumers: &[RustValidator, SnowflakeTable, SalesforceMapping, Model, Reference, People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("a promise between people: no record or statement runs by it"),
     what: "A contract breaks somebody and keeps its major version (below 1.0: its minor \
           version).",
     why: "Readers pin versions to be safe from just this.",

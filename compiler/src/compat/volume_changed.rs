@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::INFO,
     consumers: &[],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("time passes between promise and breach: no single run shows it"),
     what: "Another volume is expected.",
     why: "Nobody who reads: alarms about the volume follow.",
     how: "Nothing.",

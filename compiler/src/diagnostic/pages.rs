@@ -43,7 +43,7 @@ pub fn changes() -> String {
          behind? Forward: can the old side handle what the new one makes? The grades are the most that a rule can mean; a \
          finding is graded by the consumers that are really bound, and a change that hurts nobody is a note. Rules about \
          personal data count in every mode. *Undone* is the rule that the change back raises; *shown by* is what proves a \
-         finding: a record, several records in order, or a statement that a database runs. Codes are never used again.\n\n\
+         finding: records, rows, a value or a statement, made up from the contracts and run on both sides. Codes are never used again.\n\n\
          | code | what changed | backward | forward | undone | stored data | shown by |\n|---|---|---|---|---|---|---|\n",
     );
     let mut rules: Vec<_> = compat::RULES.to_vec();
@@ -103,11 +103,14 @@ fn mirror(mirror: Mirror) -> String {
     }
 }
 
-fn witness(kind: WitnessKind) -> &'static str {
+fn witness(kind: WitnessKind) -> String {
     match kind {
-        WitnessKind::Record => "a record",
-        WitnessKind::Sequence => "records in order",
-        WitnessKind::Sql => "a statement",
-        WitnessKind::None => "",
+        WitnessKind::Record => "a record".to_owned(),
+        WitnessKind::Sequence => "records in order".to_owned(),
+        WitnessKind::Limit => "a value that a column cannot hold".to_owned(),
+        WitnessKind::Delivery => "what Salesforce gets".to_owned(),
+        WitnessKind::Query => "rows that two queries answer differently".to_owned(),
+        WitnessKind::Statement => "a statement that fails".to_owned(),
+        WitnessKind::None(why) => format!("nothing: {why}"),
     }
 }

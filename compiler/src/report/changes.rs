@@ -193,6 +193,14 @@ fn outcome(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Accepted { state } => format!("accepted, and folds to {state}"),
         Outcome::Rejected { reasons } => format!("rejected: {}", reasons.join("; ")),
+        Outcome::Gives { rows, but } => {
+            let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+            let but = but.iter().map(|but| format!(", but {but}")).collect::<String>();
+            match rows.as_slice() {
+                [] => format!("gives no row{but}"),
+                rows => format!("gives {}{but}", rows.join(", ")),
+            }
+        }
         Outcome::Runs => "it runs".to_owned(),
         Outcome::Fails { message } => format!("it fails: {message}"),
     }

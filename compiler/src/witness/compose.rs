@@ -10,10 +10,11 @@ use covenant_model::support::table::{Member, Role};
 use covenant_model::value::Value;
 
 use super::fold;
-use super::interpret::Interpreter;
-use super::told::{Act, Form, Token, Told, spellings};
+use super::interpret::{self, Interpreter};
+use super::told::{Form, Token, Told, spellings};
 use super::values::{Declared, candidates};
 use crate::emit::rust::refusing;
+use crate::plan;
 
 /// Most combinations that are tried to make one quality rule hold.
 const COMBINATIONS_MAX: usize = 4_096;
@@ -222,7 +223,7 @@ fn fits(
     choice: &Choice,
 ) -> bool {
     let members = choice.iter().map(|token| (member.to_owned(), token.clone())).collect();
-    let told = Told { source: source.to_owned(), form, act: Act::Upsert, at: 1, members };
+    let told = Told::upsert(source, form, 1, members);
     let read = interpreter.alone(source, member, |alone| fold::read(alone, &told).err());
     let Some(found) = read else { return true };
     let spec = interpreter.spec();
@@ -235,6 +236,20 @@ fn fits(
         Some(name) => name == member || told_here(name),
         None => violation.rule == "malformed",
     })
+}
+
+/// Whether every source that tells a field may tell this value of it.
+pub(super) fn takes(entity: &EntitySpec, ix: FieldIx, value: &Value) -> bool {
+    let Some(field) = entity.fields.get(ix) else { return false };
+    let asked = interpret::with(entity, |interpreter| {
+        entity.sources.iter().all(|(source, of)| {
+            let Some(member) = plan::source_name(entity, source, ix) else { return true };
+            let form = fold::form_of(of);
+            let token = spellings(form, &field.ty, value).into_iter().next();
+            fits(interpreter, source, form, member, &token)
+        })
+    });
+    asked.unwrap_or(false)
 }
 
 impl Sheet {
@@ -264,13 +279,7 @@ impl Sheet {
             };
             choice.map(|token| (slot.name.clone(), token))
         });
-        Told {
-            source: self.source.clone(),
-            form: self.form,
-            act: Act::Upsert,
-            at,
-            members: members.collect(),
-        }
+        Told::upsert(&self.source, self.form, at, members.collect())
     }
 
     /// A record with some members as given, that the writer takes and the reader too, as far as it goes. The quality rules
@@ -373,7 +382,8 @@ impl Slot {
     }
 }
 
-fn named(rule: &QualityRule, violation: &Violation) -> bool {
+/// Whether a refusal is by this rule.
+pub(super) fn named(rule: &QualityRule, violation: &Violation) -> bool {
     violation.rule.strip_prefix("quality:") == Some(&rule.name)
 }
 

@@ -2,23 +2,29 @@
 
 use std::collections::BTreeMap;
 
-use covenant_model::spec::{Compatibility, EntitySpec};
+use covenant_model::spec::{Compatibility, EntitySpec, FieldSpec};
 use serde_json::{Value, json};
 
-use super::compose::Sheet;
+use super::compose::{self, Sheet};
 use super::search::{Focus, Pair, search_on, sheets};
+use super::sql::search::How;
+use super::sql::value::Sql;
+use super::sql::{self, Answer};
 use super::told::{Act, Told};
-use super::{Direction, Row, Verdicts, interpret};
+use super::{Direction, Row, Verdicts, delivery, interpret, limits, statement};
 use crate::compat::{ConsumerKind, Finding, Grade, Outcome, Rule, Witness, WitnessKind};
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 
 /// Looks for a witness of every finding that somebody should look at and that records can show, effects too. An error that only a
 /// validator would suffer, and of which no record can be found, becomes a warning and says so.
 pub fn confirm<'f>(old: &Plan, new: &Plan, findings: impl IntoIterator<Item = &'f mut Finding>) {
     let mut findings: Vec<&mut Finding> = findings.into_iter().collect();
+    for finding in &mut findings {
+        other_kinds(old, new, finding);
+    }
     // What a contract can tell is worked out once for all findings about it.
     let mut of_entity: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    let mut rows: Vec<Option<Row>> = Vec::new();
+    let mut rows: Vec<Option<Witness>> = Vec::new();
     {
         let all: Vec<&Finding> = findings.iter().flat_map(|finding| asked(finding)).collect();
         for (at, finding) in all.iter().enumerate() {
@@ -44,11 +50,94 @@ pub fn confirm<'f>(old: &Plan, new: &Plan, findings: impl IntoIterator<Item = &'
     }
 }
 
+/// Looks for what is no record: values in columns, deliveries, queries, statements.
+fn other_kinds(old: &Plan, new: &Plan, finding: &mut Finding) {
+    for effect in &mut finding.effects {
+        other_kinds(old, new, effect);
+    }
+    if finding.grade == Grade::Info || finding.witness.is_some() {
+        return;
+    }
+    finding.witness = match finding.rule.witness {
+        WitnessKind::Limit => limits::witness(old, new, finding),
+        WitnessKind::Delivery => delivery_of(old, new, finding),
+        WitnessKind::Query => query_of(old, new, finding),
+        WitnessKind::Statement => statement::witness(old, new, finding)
+            .or_else(|| delivery_of(old, new, finding))
+            .or_else(|| limits::witness(old, new, finding)),
+        WitnessKind::Record | WitnessKind::Sequence | WitnessKind::None(_) => None,
+    };
+}
+
+fn delivery_of(old: &Plan, new: &Plan, finding: &Finding) -> Option<Witness> {
+    let path = finding.new_path.as_deref().unwrap_or(&finding.subject);
+    let after = new.entity(path.split('/').next()?)?;
+    let before = old.predecessor(after)?;
+    let mut below = finding.subject.split('/').skip(1);
+    let target = (below.next() == Some("sinks")).then(|| below.nth(1)).flatten();
+    let target = target.filter(|part| *part == "fields").and_then(|_| below.next());
+    // A contract that cannot be expressed in Rust delivers nothing.
+    let found = delivery::find(before, after, target).ok().flatten()?;
+    let (decisive, personal) = (Vec::new(), personal(&found.told, before));
+    Some(Witness {
+        kind: delivery::Delivered::KIND,
+        source: found.told.first().map(|told| told.source.clone()),
+        changes: found.told.iter().map(|told| change(told, found.told.len() > 1)).collect(),
+        decisive,
+        personal,
+        sql: None,
+        old: found.old,
+        new: found.new,
+        confirmed: true,
+    })
+}
+
+fn query_of(old: &Plan, new: &Plan, finding: &Finding) -> Option<Witness> {
+    let name = finding.subject.split('/').next()?;
+    let model = |plan: &'_ Plan| plan.models.iter().position(|model| model.name == name);
+    let (before, after) = (old.models.get(model(old)?)?, new.models.get(model(new)?)?);
+    let found = sql::search::search((old, new), (before, after))?;
+    let rows = found.old_rows.iter().flat_map(|table| {
+        let names = table.columns.clone();
+        table.rows.iter().map(move |row| json!({ "table": table.name, "row": object(&names, row) }))
+    });
+    let shared = |key: &[String]| Some(format!("several rows have one ({})", key.join(", ")));
+    let (was, is) = match found.how {
+        How::Rows => (None, None),
+        How::OldKeys => (shared(&before.key), None),
+        How::NewKeys => (None, shared(&after.key)),
+    };
+    Some(Witness {
+        kind: WitnessKind::Query,
+        source: None,
+        changes: rows.collect(),
+        decisive: Vec::new(),
+        personal: Vec::new(),
+        sql: None,
+        old: gives(&found.old, was),
+        new: gives(&found.new, is),
+        confirmed: true,
+    })
+}
+
+fn gives(answer: &Answer, but: Option<String>) -> Outcome {
+    let rows = answer.rows.iter().map(|row| object(&answer.columns, row));
+    Outcome::Gives { rows: rows.collect(), but }
+}
+
+fn object(names: &[String], row: &[Sql]) -> Value {
+    let members = names.iter().cloned().zip(row.iter().map(Sql::json));
+    Value::Object(members.collect())
+}
+
 /// Whether records could show a finding that somebody should look at.
 fn is_asked(finding: &Finding) -> bool {
     let records = match finding.rule.witness {
-        WitnessKind::Record | WitnessKind::Sequence => true,
-        WitnessKind::Sql | WitnessKind::None => false,
+        WitnessKind::Record | WitnessKind::Sequence | WitnessKind::Limit => true,
+        WitnessKind::Delivery
+        | WitnessKind::Query
+        | WitnessKind::Statement
+        | WitnessKind::None(_) => false,
     };
     records && finding.grade != Grade::Info && finding.witness.is_none()
 }
@@ -60,13 +149,13 @@ fn asked(finding: &Finding) -> Vec<&Finding> {
 }
 
 /// Hands out the witnesses, in the order in which they were asked for.
-fn settle(finding: &mut Finding, rows: &mut impl Iterator<Item = Option<Row>>) {
+fn settle(finding: &mut Finding, rows: &mut impl Iterator<Item = Option<Witness>>) {
     for effect in &mut finding.effects {
         settle(effect, rows);
     }
     if is_asked(finding) {
         match rows.next().flatten() {
-            Some(row) => finding.witness = Some(witness_of(row)),
+            Some(witness) => finding.witness = Some(witness),
             None => doubt(finding),
         }
     }
@@ -74,23 +163,36 @@ fn settle(finding: &mut Finding, rows: &mut impl Iterator<Item = Option<Row>>) {
 
 /// What no record shows, and nobody but a validator would notice, is no error.
 fn doubt(finding: &mut Finding) {
-    let others = finding
-        .consumers
-        .iter()
-        .any(|one| one.suffers == Grade::Error && one.kind != ConsumerKind::RustValidator);
-    if finding.grade == Grade::Error && !others && !finding.rule.is_personal() {
+    if finding.grade == Grade::Error && rests_on_records(finding) {
         finding.grade = Grade::Warning;
         finding.help.push_str(" (no record was found that shows it)");
     }
 }
 
+/// Whether nobody but a validator would notice.
+fn rests_on_records(finding: &Finding) -> bool {
+    let others = finding
+        .consumers
+        .iter()
+        .any(|one| one.suffers == Grade::Error && one.kind != ConsumerKind::RustValidator);
+    !others && !finding.rule.is_personal()
+}
+
 /// One for each finding about an entity, where there is one.
-fn witnesses(old: &EntitySpec, new: &EntitySpec, findings: &[&Finding]) -> Vec<Option<Row>> {
-    let all = |pair: Pair<'_>| -> Vec<Option<Row>> {
+fn witnesses(old: &EntitySpec, new: &EntitySpec, findings: &[&Finding]) -> Vec<Option<Witness>> {
+    let all = |pair: Pair<'_>| -> Vec<Option<Witness>> {
         let mut known: BTreeMap<Direction, Vec<Sheet>> = BTreeMap::new();
         let mut one = |finding: &&Finding| {
             let focus = focus_of(old, new, finding);
-            directions(old.compatibility, finding.rule).into_iter().find_map(|direction| {
+            let mut tried = directions(old.compatibility, finding.rule);
+            if !rests_on_records(finding) {
+                // Tables hurt whichever way the two part; that they do is seen from the other side too.
+                let both = [Direction::Backward, Direction::Forward];
+                let more: Vec<Direction> =
+                    both.into_iter().filter(|direction| !tried.contains(direction)).collect();
+                tried.extend(more);
+            }
+            tried.into_iter().find_map(|direction| {
                 let mut of = known.remove(&direction);
                 if of.is_none() {
                     let other = known.values().next().map(Vec::as_slice).unwrap_or_default();
@@ -99,7 +201,7 @@ fn witnesses(old: &EntitySpec, new: &EntitySpec, findings: &[&Finding]) -> Vec<O
                 let of = of.unwrap_or_default();
                 let found = search_on(pair, direction, &focus, &of);
                 known.insert(direction, of);
-                found
+                Some(witness_of(found?, (old, new), &focus))
             })
         };
         findings.iter().map(&mut one).collect()
@@ -135,7 +237,8 @@ fn focus_of(old: &EntitySpec, new: &EntitySpec, finding: &Finding) -> Focus {
         match (parts.next(), parts.next()) {
             (Some("fields"), Some(name)) => {
                 if let Some(field) = spec.fields.iter().find(|field| field.name == name) {
-                    return Focus::Field(field.id);
+                    let kept = new.fields.iter().any(|other| other.id == field.id);
+                    return if kept { Focus::Field(field.id) } else { Focus::Lost(field.id) };
                 }
             }
             (Some("quality"), Some(name)) => return Focus::Quality(name.to_owned()),
@@ -145,9 +248,16 @@ fn focus_of(old: &EntitySpec, new: &EntitySpec, finding: &Finding) -> Focus {
     Focus::Entity
 }
 
-fn witness_of(row: Row) -> Witness {
+fn witness_of(row: Row, (before, after): (&EntitySpec, &EntitySpec), focus: &Focus) -> Witness {
     let source = row.told.first().map(|told| told.source.clone());
-    let changes = row.told.iter().map(|told| change(told, row.told.len() > 1)).collect();
+    let several = row.told.len() > 1 || row.told.iter().any(|one| !one.before.is_empty());
+    let changes = row.told.iter().map(|told| change(told, several)).collect();
+    let writer = match row.direction {
+        Direction::Backward => before,
+        Direction::Forward => after,
+    };
+    let ids = decisive(&row, (before, after), focus);
+    let (decisive, personal) = (members(&row.told, writer, &ids), personal(&row.told, writer));
     let (old, new) = match row.verdicts {
         Verdicts::Refused { reasons, state } => {
             let accepted = Outcome::Accepted { state };
@@ -168,7 +278,61 @@ fn witness_of(row: Row) -> Witness {
             (side(true), side(false))
         }
     };
-    Witness { source, changes, sql: None, old, new, confirmed: true }
+    let kind = if several { WitnessKind::Sequence } else { WitnessKind::Record };
+    let (sql, confirmed) = (None, true);
+    Witness { kind, source, changes, decisive, personal, sql, old, new, confirmed }
+}
+
+/// Ids of the fields that make the difference.
+fn decisive(row: &Row, (old, new): (&EntitySpec, &EntitySpec), focus: &Focus) -> Vec<u32> {
+    let mut ids: Vec<u32> = focus.field().into_iter().collect();
+    let id = |spec: &EntitySpec, name: &str| {
+        let field = spec.fields.iter().find(|field| field.name == name);
+        field.map(|field| field.id)
+    };
+    let by_name = |name: &str| id(new, name).or_else(|| id(old, name));
+    match &row.verdicts {
+        Verdicts::Refused { reasons, .. } => {
+            for reason in reasons {
+                ids.extend(reason.field.as_deref().and_then(by_name));
+                for spec in [old, new] {
+                    let broken = spec.quality.iter().find(|rule| compose::named(rule, reason));
+                    let fields = broken.map(|rule| rule.expect.fields()).unwrap_or_default();
+                    ids.extend(compose::ids(spec, &fields));
+                }
+            }
+        }
+        Verdicts::Differ(all) => {
+            let name = |one: &super::Differing| one.what.split(' ').next().and_then(by_name);
+            ids.extend(all.iter().filter_map(name));
+        }
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
+
+/// What the sources call these fields, as far as the records tell them.
+fn members(told: &[Told], spec: &EntitySpec, ids: &[u32]) -> Vec<String> {
+    named(told, spec, |field| ids.contains(&field.id))
+}
+
+/// Members that hold personal data.
+fn personal(told: &[Told], spec: &EntitySpec) -> Vec<String> {
+    named(told, spec, |field| field.pii.is_some())
+}
+
+fn named(told: &[Told], spec: &EntitySpec, which: impl Fn(&FieldSpec) -> bool) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for one in told {
+        let fields = spec.fields.iter().enumerate().filter(|(_, field)| which(field));
+        for (ix, _) in fields {
+            let name = plan::source_name(spec, &one.source, ix).map(str::to_owned);
+            let name = name.filter(|name| one.members.contains_key(name) && !names.contains(name));
+            names.extend(name);
+        }
+    }
+    names
 }
 
 /// A record alone by its members; one of several with its source, its place in the order, and whether it deletes.
@@ -181,5 +345,8 @@ fn change(told: &Told, several: bool) -> Value {
         Act::Upsert => "upsert",
         Act::Delete => "delete",
     };
-    json!({ "source": told.source, "at": told.at, act: members })
+    if told.before.is_empty() {
+        return json!({ "source": told.source, "at": told.at, act: members });
+    }
+    json!({ "source": told.source, "at": told.at, "moved_from": told.before, act: members })
 }

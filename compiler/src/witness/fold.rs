@@ -3,12 +3,14 @@
 
 use std::collections::BTreeMap;
 
-use covenant_model::change::{self, Change, Key, Op, Origin, Protect, ProtectError, Site};
+use covenant_model::change::{
+    self, Change, ChangeError, Key, Op, Origin, Protect, ProtectError, Site,
+};
 use covenant_model::codec::PgDatum;
 use covenant_model::columns::{self, ColumnPart, StoredColumn};
 use covenant_model::join::{RowState, Table};
 use covenant_model::record::{Record, Violation};
-use covenant_model::spec::{EntitySpec, SourceSpec};
+use covenant_model::spec::{EntitySpec, FieldSpec, KeyChange, PiiSpec, Protection, SourceSpec};
 use covenant_model::value::{LogicalType, Value};
 use covenant_model::version::{Incarnation, Lsn, Position, Revision, Version};
 use serde::Serialize;
@@ -60,10 +62,22 @@ pub struct Typed {
     pub value: Value,
     /// Its column's type.
     pub ty: LogicalType,
+    /// What it counts, where the contract says so: `EUR`.
+    pub unit: Option<String>,
+    /// The class that hides it from most readers, where it is stored in the open.
+    pub masked: Option<String>,
 }
 
 impl Typed {
-    /// Whether both mean the same: values of decimals count with their scale, limits of types do not count.
+    /// A value of a field, as the field's contract declares it.
+    pub fn of(field: &FieldSpec, value: Value) -> Self {
+        let hides = |pii: &&PiiSpec| pii.protect == Protection::Mask;
+        let masked = field.pii.as_ref().filter(hides).map(|pii| pii.class.clone());
+        Self { value, ty: field.read_type().into_owned(), unit: field.unit.clone(), masked }
+    }
+
+    /// Whether both mean the same: numbers count with their scale and unit, open texts with who may see them; limits of types do
+    /// not count.
     pub fn same(&self, other: &Self) -> bool {
         let scale = |ty: &LogicalType| match ty {
             LogicalType::Decimal { scale, .. } => Some(*scale),
@@ -78,7 +92,8 @@ impl Typed {
             | LogicalType::Json
             | LogicalType::Bytes => None,
         };
-        self.value == other.value && (self.value.is_null() || scale(&self.ty) == scale(&other.ty))
+        let meant = |one: &Self| (scale(&one.ty), one.unit.clone(), one.masked.clone());
+        self.value == other.value && (self.value.is_null() || meant(self) == meant(other))
     }
 }
 
@@ -112,17 +127,27 @@ pub fn run(interpreter: Interpreter<'_>, told: &[Told]) -> Outcome {
     let mut table = Table::default();
     let mut verdicts = Vec::with_capacity(told.len());
     for one in told {
-        verdicts.push(match change_of(interpreter, one) {
-            Ok(change) => {
-                table.fold(&change);
-                Verdict::Accepted
-            }
-            Err(violations) => Verdict::Refused(violations),
+        let derived = derive(interpreter, one);
+        for change in &derived.changes {
+            table.fold(change);
+        }
+        verdicts.push(match derived.refused.is_empty() {
+            true => Verdict::Accepted,
+            false => Verdict::Refused(derived.refused),
         });
     }
     let spec = interpreter.spec();
     let rows = table.rows().iter().map(|(key, state)| (key_of(spec, key), folded(spec, state)));
     Outcome { verdicts, rows: rows.collect() }
+}
+
+/// What one record comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Derived {
+    /// In the order in which they are folded. A refused record may leave one: the old key of a row that moved.
+    pub changes: Vec<Change>,
+    /// Every rule that it breaks; empty for a valid one.
+    pub refused: Vec<Violation>,
 }
 
 /// Reads one record.
@@ -153,11 +178,33 @@ fn datum(token: &Token) -> PgDatum<'_> {
     }
 }
 
-fn change_of(interpreter: Interpreter<'_>, told: &Told) -> Result<Change, Vec<Violation>> {
+/// The changes of one record, as capture derives them.
+pub fn derive(interpreter: Interpreter<'_>, told: &Told) -> Derived {
     let spec = interpreter.spec();
+    let made = match told.act {
+        Act::Delete => delete_key(interpreter, told, &told.members)
+            .map(|key| vec![change::delete_of(spec, key, &origin(interpreter, told, 1, None))]),
+        Act::Upsert if told.before.is_empty() => {
+            upsert(interpreter, told, 1, None).map(|change| vec![change])
+        }
+        Act::Upsert => return moved(interpreter, told),
+    };
+    match made {
+        Ok(changes) => Derived { changes, refused: Vec::new() },
+        Err(refused) => Derived { changes: Vec::new(), refused },
+    }
+}
+
+/// Where a record stands. `ordinal`: its place among the changes that one record makes, from 1.
+fn origin<'t>(
+    interpreter: Interpreter<'_>,
+    told: &'t Told,
+    ordinal: u32,
+    moved_from: Option<Key>,
+) -> Origin<'t> {
     let (order, event_id) = order_of(interpreter, told);
     let position = match told.form {
-        Form::Row => Position::streamed(Lsn(order), 1),
+        Form::Row => Position::streamed(Lsn(order), ordinal),
         Form::Event => Position::event(order, &event_id),
         Form::Salesforce => Position::polled(order),
     };
@@ -165,22 +212,61 @@ fn change_of(interpreter: Interpreter<'_>, told: &Told) -> Result<Change, Vec<Vi
         Act::Upsert => Op::Upsert,
         Act::Delete => Op::Delete,
     };
-    let origin = Origin {
-        source: &told.source,
-        version: Version::new(Incarnation::FIRST, position, Revision(0)),
-        committed_at_us: 0,
-        op,
-        moved_from: None,
-    };
-    if told.act == Act::Delete {
-        let key = delete_key(interpreter, told)?;
-        return Ok(change::delete_of(spec, key, &origin));
-    }
+    let version = Version::new(Incarnation::FIRST, position, Revision(told.revision));
+    Origin { source: &told.source, version, committed_at_us: 0, op, moved_from }
+}
+
+fn upsert(
+    interpreter: Interpreter<'_>,
+    told: &Told,
+    ordinal: u32,
+    moved_from: Option<Key>,
+) -> Result<Change, Vec<Violation>> {
     let record = read(interpreter, told)?;
-    change::change_of(spec, &record, &origin, &Sealed).map_err(|error| {
+    let origin = origin(interpreter, told, ordinal, moved_from);
+    change::change_of(interpreter.spec(), &record, &origin, &Sealed).map_err(|error| {
         let message = error.to_string();
-        vec![Violation { field: None, rule: "change".to_owned(), message }]
+        vec![Violation { field: Some(field_of(error)), rule: "change".to_owned(), message }]
     })
+}
+
+/// The field that a valid record cannot become a change for.
+fn field_of(error: ChangeError) -> String {
+    match error {
+        ChangeError::KeyMissing { field, .. }
+        | ChangeError::PartialGroup { field, .. }
+        | ChangeError::NoGuard { field, .. } => field,
+        ChangeError::Protect(error) => error.field,
+    }
+}
+
+/// An update of the key: the row that was is deleted, and all that is known of it goes along. As in capture, the old key is gone
+/// even where the new row is refused, and only the source that owns a row's existence may move it.
+fn moved(interpreter: Interpreter<'_>, told: &Told) -> Derived {
+    let spec = interpreter.spec();
+    let refuse = |refused| Derived { changes: Vec::new(), refused };
+    let before = match delete_key(interpreter, told, &told.before) {
+        Ok(before) => before,
+        Err(refused) => return refuse(refused),
+    };
+    let after = delete_key(interpreter, told, &told.members);
+    if after.is_err() || after.as_ref() == Ok(&before) {
+        return match upsert(interpreter, told, 1, None) {
+            Ok(change) => Derived { changes: vec![change], refused: Vec::new() },
+            Err(refused) => refuse(refused),
+        };
+    }
+    if spec.key_change != KeyChange::Rekey || spec.existence_owner != told.source {
+        let message = "the key of the row has changed, which its contract rejects".to_owned();
+        return refuse(vec![Violation { field: None, rule: "key_change".to_owned(), message }]);
+    }
+    let gone = Origin { op: Op::Delete, ..origin(interpreter, told, 1, None) };
+    let mut changes = vec![change::delete_of(spec, before.clone(), &gone)];
+    match upsert(interpreter, told, 2, Some(before)) {
+        Ok(change) => changes.push(change),
+        Err(refused) => return Derived { changes, refused },
+    }
+    Derived { changes, refused: Vec::new() }
 }
 
 /// What orders a record, and the id that breaks ties.
@@ -194,10 +280,14 @@ fn order_of(interpreter: Interpreter<'_>, told: &Told) -> (u64, String) {
         .map_or(by_hand, |event| (event.order, event.event_id))
 }
 
-/// The key of a deleted row: only tables tell deletes.
-fn delete_key(interpreter: Interpreter<'_>, told: &Told) -> Result<Key, Vec<Violation>> {
-    let names: Vec<&str> = told.members.keys().map(String::as_str).collect();
-    let tuple: Vec<PgDatum<'_>> = told.members.values().map(datum).collect();
+/// The key alone, of a row that was deleted or moved: only tables tell those.
+fn delete_key(
+    interpreter: Interpreter<'_>,
+    told: &Told,
+    members: &BTreeMap<String, Token>,
+) -> Result<Key, Vec<Violation>> {
+    let names: Vec<&str> = members.keys().map(String::as_str).collect();
+    let tuple: Vec<PgDatum<'_>> = members.values().map(datum).collect();
     let map = interpreter.columns(&told.source, &names);
     interpreter.decode_pg_key(&map, &tuple).map(Key).map_err(|violations| violations.all)
 }
@@ -215,7 +305,11 @@ fn folded(spec: &EntitySpec, state: &RowState) -> Folded {
         let Some(group) = group else { continue };
         for (column, value) in columns::of_group(spec, ix).into_iter().zip(&group.values) {
             let id = column_id(spec, &column);
-            found.insert(id, Typed { value: value.clone(), ty: column.ty });
+            let field = spec.fields.get(column.field);
+            let plain = field.filter(|_| id.part == Part::Plain);
+            let meant = plain.map(|field| Typed::of(field, Value::Null));
+            let (unit, masked) = meant.map_or((None, None), |one| (one.unit, one.masked));
+            found.insert(id, Typed { value: value.clone(), ty: column.ty, unit, masked });
         }
     }
     Folded { alive: state.existence.map(|existence| existence.alive), columns: found }

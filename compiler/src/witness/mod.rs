@@ -10,17 +10,25 @@
 //! | [`compose`] | records made of such values, so that quality rules hold |
 //! | [`search`] | records on which two contracts part |
 //! | [`shown`] | witnesses as people read them |
+//! | [`sql`] | queries of models on a few rows, and rows on which two queries part |
+//! | [`limits`] | values that a column of one side holds and of the other does not |
+//! | [`delivery`] | rows that Salesforce gets otherwise |
+//! | [`statement`] | statements that run on the tables of one side only |
 //! | [`confirm`] | findings get their witnesses |
 //!
 //! Deliberately absent: IO, clocks, randomness. The same pair of contracts always gives the same witness.
 
 pub mod compose;
 mod confirm;
+pub mod delivery;
 pub mod fold;
 pub mod interpret;
 pub mod language;
+pub mod limits;
 pub mod search;
 pub mod shown;
+pub mod sql;
+pub mod statement;
 pub mod told;
 pub mod values;
 

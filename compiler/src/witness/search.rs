@@ -3,17 +3,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use covenant_model::record::Violation;
+use covenant_model::record::{Record, Violation};
 use covenant_model::spec::EntitySpec;
 
 use super::compose::{Choice, Roles, Sheet, ids, omittable, plain_sheet};
 use super::fold::{self, Difference, Outcome};
 use super::interpret::Interpreter;
-use super::told::{Act, Form, Told};
+use super::told::{Form, Told};
 use super::{Direction, Row, Verdicts};
 
 /// Most values of a field that are put into pairs.
 const PAIRED_MAX: usize = 8;
+
+/// Most values of a ranked field, and of the one that counts its corrections, that are put into pairs.
+const CORRECTED_MAX: usize = 3;
 
 /// What a finding is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,8 +25,20 @@ pub enum Focus {
     Entity,
     /// A field, by its stable id: only what concerns it counts.
     Field(u32),
+    /// A field that the new contract does not have: that its values are lost counts too.
+    Lost(u32),
     /// A quality rule, by name.
     Quality(String),
+}
+
+impl Focus {
+    /// The field, by its stable id.
+    pub fn field(&self) -> Option<u32> {
+        match self {
+            Self::Field(id) | Self::Lost(id) => Some(*id),
+            Self::Entity | Self::Quality(_) => None,
+        }
+    }
 }
 
 /// Two contracts of one entity.
@@ -40,7 +55,7 @@ pub fn search(pair: Pair<'_>, direction: Direction, focus: &Focus) -> Option<Row
     search_on(pair, direction, focus, &sheets(pair, direction, &[]))
 }
 
-fn roles(pair: Pair<'_>, direction: Direction) -> Roles<'_> {
+pub(super) fn roles(pair: Pair<'_>, direction: Direction) -> Roles<'_> {
     match direction {
         Direction::Backward => Roles { writer: pair.old, reader: pair.new },
         Direction::Forward => Roles { writer: pair.new, reader: pair.old },
@@ -62,16 +77,19 @@ pub(super) fn search_on(
     sheets: &[Sheet],
 ) -> Option<Row> {
     let search = Search { pair, direction, roles: roles(pair, direction), focus };
-    let found = match focus {
-        Focus::Field(id) if sheets.iter().any(|sheet| sheet.slot_of(*id).is_some()) => {
-            search.values(sheets, *id).or_else(|| search.pairs(sheets, *id))
-        }
-        Focus::Field(_) | Focus::Quality(_) | Focus::Entity => None,
-    };
+    let told = |id: &u32| sheets.iter().any(|sheet| sheet.slot_of(*id).is_some());
+    let field = focus.field().filter(told);
+    let found = field.and_then(|id| {
+        search
+            .values(sheets, id)
+            .or_else(|| search.pairs(sheets, id))
+            .or_else(|| search.corrections(sheets, id))
+    });
     found
         .or_else(|| search.plain(sheets))
         .or_else(|| search.rule(sheets))
         .or_else(|| search.neighbours(sheets))
+        .or_else(|| field.and_then(|id| search.alone(sheets, id)))
 }
 
 struct Search<'s, 'c> {
@@ -122,23 +140,66 @@ impl Search<'_, '_> {
         None
     }
 
-    /// The plainest record of each source; inserted, and deleted after.
-    fn plain(&self, sheets: &[Sheet]) -> Option<Row> {
+    /// Two records of a ranked field: its values against those of the field that counts its corrections.
+    fn corrections(&self, sheets: &[Sheet], id: u32) -> Option<Row> {
+        let counter = |spec: &EntitySpec| {
+            let field = spec.fields.iter().find(|field| field.id == id)?;
+            spec.fields.get(field.generation?).map(|field| field.id)
+        };
+        let counters = [self.pair.old.spec(), self.pair.new.spec()].map(counter);
         for sheet in sheets {
-            let told = self.compose(sheet, &[], 1);
-            let mut gone = told.clone();
-            gone.act = Act::Delete;
-            gone.at = 2;
-            if let Some(row) = self.confirm(vec![told.clone()]) {
-                return Some(row);
-            }
-            if sheet.form == Form::Row
-                && let Some(row) = self.confirm(vec![told, gone])
-            {
-                return Some(row);
+            for counter in counters.into_iter().flatten() {
+                let (Some(state), Some(count)) = (sheet.slot_of(id), sheet.slot_of(counter)) else {
+                    continue;
+                };
+                let few = |place: usize| -> Vec<Choice> {
+                    let valid = sheet.valid(self.roles, place);
+                    valid.iter().take(CORRECTED_MAX).cloned().collect()
+                };
+                let (states, counts) = (few(state), few(count));
+                let one = |at, nth: usize| {
+                    let state_choice = states.get(nth % states.len())?;
+                    let count_choice = counts.get(nth / states.len())?;
+                    Some(self.compose(sheet, &[(state, state_choice), (count, count_choice)], at))
+                };
+                let all = states.len() * counts.len();
+                for nth in 0..all * all {
+                    let told = [one(1, nth % all), one(2, nth / all)];
+                    let told: Vec<Told> = told.into_iter().flatten().collect();
+                    if let Some(row) = self.confirm(told) {
+                        return Some(row);
+                    }
+                }
             }
         }
         None
+    }
+
+    /// The plainest record of each source; inserted, deleted after, and moved to another key.
+    fn plain(&self, sheets: &[Sheet]) -> Option<Row> {
+        for sheet in sheets {
+            let told = self.compose(sheet, &[], 1);
+            let mut found = self.confirm(vec![told.clone()]);
+            if found.is_none() && sheet.form == Form::Row {
+                found = self.confirm(vec![told.clone(), told.deleted(2)]);
+                found = found.or_else(|| self.moves(sheet, &told));
+            }
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    }
+
+    /// The row gets another key: each part of it another value.
+    fn moves(&self, sheet: &Sheet, told: &Told) -> Option<Row> {
+        let spec = self.roles.writer.spec();
+        ids(spec, &spec.key).into_iter().find_map(|id| {
+            let place = sheet.slot_of(id)?;
+            let other = sheet.valid(self.roles, place).get(1).cloned()?;
+            let moved = self.compose(sheet, &[(place, &other)], 2).moving(told);
+            self.confirm(vec![told.clone(), moved])
+        })
     }
 
     /// Records that break the reader's rule of that name: every combination of a few values of its fields.
@@ -178,6 +239,62 @@ impl Search<'_, '_> {
             }
         }
         None
+    }
+
+    /// The member alone, where no whole record passes on both sides: other changes stand in the way.
+    fn alone(&self, sheets: &[Sheet], id: u32) -> Option<Row> {
+        for sheet in sheets {
+            let Some(place) = sheet.slot_of(id) else { continue };
+            let Some(name) = sheet.slots.get(place).map(|slot| slot.name.as_str()) else {
+                continue;
+            };
+            for choice in sheet.valid(self.roles, place).iter() {
+                let Some(token) = choice else { continue };
+                let members = BTreeMap::from([(name.to_owned(), token.clone())]);
+                let told = Told::upsert(&sheet.source, sheet.form, 1, members);
+                if let Some(verdicts) = self.parted_alone(&told, name, id) {
+                    return Some(Row { direction: self.direction, told: vec![told], verdicts });
+                }
+            }
+        }
+        None
+    }
+
+    fn parted_alone(&self, told: &Told, name: &str, id: u32) -> Option<Verdicts> {
+        let read = |interpreter: Interpreter<'_>| {
+            interpreter.alone(&told.source, name, |alone| fold::read(alone, told))
+        };
+        let value = |interpreter: Interpreter<'_>, record: &Record| {
+            let spec = interpreter.spec();
+            let (ix, field) = spec.fields.iter().enumerate().find(|(_, field)| field.id == id)?;
+            Some(fold::Typed::of(field, record.get(ix)?.clone()))
+        };
+        let about = |violations: &[Violation]| -> Vec<Violation> {
+            violations
+                .iter()
+                .filter(|one| one.field.is_some() && self.concerns(one))
+                .cloned()
+                .collect()
+        };
+        let written = match read(self.roles.writer) {
+            Ok(record) => value(self.roles.writer, &record)?,
+            Err(_) => return None,
+        };
+        match read(self.roles.reader) {
+            Err(violations) => {
+                let reasons = about(&violations);
+                let state = super::shown::alone(self.roles.writer.spec(), id, &written);
+                (!reasons.is_empty()).then_some(Verdicts::Refused { reasons, state })
+            }
+            Ok(record) => {
+                let read = value(self.roles.reader, &record)?;
+                let (old, new) = match self.direction {
+                    Direction::Backward => (written, read),
+                    Direction::Forward => (read, written),
+                };
+                (!old.same(&new)).then(|| super::shown::apart(self.pair.new.spec(), id, &old, &new))
+            }
+        }
     }
 
     fn compose(&self, sheet: &Sheet, fixed: &[(usize, &Choice)], at: u32) -> Told {
@@ -224,14 +341,19 @@ impl Search<'_, '_> {
             Direction::Forward => (read, written),
         };
         let (old_spec, new_spec) = (self.pair.old.spec(), self.pair.new.spec());
+        if let Focus::Lost(id) = self.focus
+            && let Some(lost) = super::shown::lost(*id, (old_spec, old))
+        {
+            return Some(lost);
+        }
         let difference = fold::difference((old_spec, old), (new_spec, new))?;
-        let concerned = match (&difference, self.focus) {
-            (_, Focus::Entity) => true,
-            (Difference::Fields(ids), Focus::Field(id)) => ids.contains(id),
-            (Difference::Keys, Focus::Field(id)) => {
-                [old_spec, new_spec].iter().any(|spec| ids(spec, &spec.key).contains(id))
+        let concerned = match (&difference, self.focus.field()) {
+            (_, None) => *self.focus == Focus::Entity,
+            (Difference::Fields(ids), Some(id)) => ids.contains(&id),
+            (Difference::Keys, Some(id)) => {
+                [old_spec, new_spec].iter().any(|spec| ids(spec, &spec.key).contains(&id))
             }
-            (Difference::Alive, Focus::Field(_)) | (_, Focus::Quality(_)) => false,
+            (Difference::Alive, Some(_)) => false,
         };
         concerned.then(|| super::shown::differing(&difference, (old_spec, old), (new_spec, new)))
     }
@@ -242,7 +364,7 @@ impl Search<'_, '_> {
         match self.focus {
             Focus::Entity => true,
             Focus::Quality(name) => quality == Some(name),
-            Focus::Field(id) => {
+            Focus::Field(id) | Focus::Lost(id) => {
                 let spec = self.roles.reader.spec();
                 let rule = spec.quality.iter().find(|rule| quality == Some(&rule.name));
                 let named = violation.field.as_ref().is_some_and(|name| {
@@ -254,10 +376,17 @@ impl Search<'_, '_> {
         }
     }
 
-    /// Leaves out members as long as the sides still part.
+    /// Leaves out records and members as long as the sides still part.
     fn smaller(&self, mut told: Vec<Told>) -> Vec<Told> {
+        for at in (0..told.len()).rev() {
+            let mut fewer = told.clone();
+            fewer.remove(at);
+            if !fewer.is_empty() && self.parted(&fewer).is_some() {
+                told = fewer;
+            }
+        }
         for at in 0..told.len() {
-            for name in told.get(at).map(|one| self.spare(one)).unwrap_or_default() {
+            for name in told.get(at).map(|one| spare(self.roles.writer, one)).unwrap_or_default() {
                 let mut less = told.clone();
                 if let Some(one) = less.get_mut(at) {
                     one.members.remove(&name);
@@ -269,17 +398,16 @@ impl Search<'_, '_> {
         }
         told
     }
+}
 
-    /// Members that the writer may leave out.
-    fn spare(&self, told: &Told) -> Vec<String> {
-        let writer = self.roles.writer;
-        let Some(source) = writer.source(&told.source) else { return Vec::new() };
-        let members = told.members.keys().filter(|name| {
-            let known = source.members.iter().find(|member| member.name == name.as_str());
-            known.is_none_or(|member| omittable(writer, &told.source, member))
-        });
-        members.cloned().collect()
-    }
+/// Members that the writer may leave out.
+pub(super) fn spare(writer: Interpreter<'_>, told: &Told) -> Vec<String> {
+    let Some(source) = writer.source(&told.source) else { return Vec::new() };
+    let members = told.members.keys().filter(|name| {
+        let known = source.members.iter().find(|member| member.name == name.as_str());
+        known.is_none_or(|member| omittable(writer, &told.source, member))
+    });
+    members.cloned().collect()
 }
 
 /// What a field is called: in the contract, and by its sources.

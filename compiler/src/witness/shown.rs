@@ -1,10 +1,12 @@
 //! Witnesses as people read them. Their values are made up, so they may be shown, whatever the field's class.
 
+use std::collections::BTreeMap;
+
 use covenant_model::spec::EntitySpec;
 use covenant_model::value::Value;
 
 use super::fold::{ColumnId, Difference, Folded, Outcome, Part, Typed};
-use super::told::{Act, Form, Told, spellings};
+use super::told::{Act, Form, Token, Told, spellings};
 use super::{Differing, Direction, Row, Verdicts};
 
 /// Longest text of a value that is shown whole, in characters.
@@ -36,7 +38,8 @@ fn keys(spec: &EntitySpec, outcome: &Outcome) -> String {
     let one = |key: &Vec<(u32, Value)>| {
         let parts = key.iter().filter_map(|(id, value)| {
             let field = spec.fields.iter().find(|field| field.id == *id)?;
-            let typed = Typed { value: value.clone(), ty: field.ty.clone() };
+            let (unit, masked) = (None, None);
+            let typed = Typed { value: value.clone(), ty: field.ty.clone(), unit, masked };
             Some(format!("{} = {}", field.name, text(&typed)))
         });
         parts.collect::<Vec<_>>().join(", ")
@@ -88,6 +91,29 @@ fn fields(
     found
 }
 
+/// A value that the old contract holds and for which the new one has no field.
+pub(super) fn lost(id: u32, (spec, outcome): (&EntitySpec, &Outcome)) -> Option<Verdicts> {
+    let name = spec.fields.iter().find(|field| field.id == id)?.name.clone();
+    let columns = outcome.rows.values().flat_map(|row| &row.columns);
+    let (_, held) = columns.into_iter().find(|(at, one)| at.field == id && !one.value.is_null())?;
+    let (old, new) = (text(held), "no such field".to_owned());
+    Some(Verdicts::Differ(vec![Differing { what: name, old, new }]))
+}
+
+/// One value of one field, read in two ways.
+pub(super) fn apart(spec: &EntitySpec, id: u32, old: &Typed, new: &Typed) -> Verdicts {
+    let field = spec.fields.iter().find(|field| field.id == id);
+    let what = field.map(|field| field.name.clone()).unwrap_or_default();
+    Verdicts::Differ(vec![Differing { what, old: text(old), new: text(new) }])
+}
+
+/// The value of one field, as a row would hold it.
+pub(super) fn alone(spec: &EntitySpec, id: u32, value: &Typed) -> serde_json::Value {
+    let field = spec.fields.iter().find(|field| field.id == id);
+    let name = field.map(|field| field.name.clone()).unwrap_or_default();
+    serde_json::json!({ name: text(value) })
+}
+
 /// The folded rows: one object for one row, else a list.
 pub(super) fn state(spec: &EntitySpec, outcome: &Outcome) -> serde_json::Value {
     let mut rows: Vec<serde_json::Value> = outcome
@@ -113,10 +139,12 @@ pub(super) fn state(spec: &EntitySpec, outcome: &Outcome) -> serde_json::Value {
 /// A value with its type: `7` of `int32` and `7.00` of `decimal(12,2)` are not the same.
 fn text(typed: &Typed) -> String {
     let spelled = spellings(Form::Event, &typed.ty, &typed.value);
-    match spelled.last() {
-        Some(token) => format!("{} ({})", short(&token.to_string()), typed.ty),
-        None => format!("{} ({})", typed.value.kind(), typed.ty),
-    }
+    let value = spelled
+        .last()
+        .map_or_else(|| typed.value.kind().to_owned(), |token| short(&token.to_string()));
+    let unit = typed.unit.iter().map(|unit| format!(" {unit}")).collect::<String>();
+    let masked = typed.masked.iter().map(|class| format!(", masked as {class}"));
+    format!("{value}{unit} ({}{})", typed.ty, masked.collect::<String>())
 }
 
 /// A long text by its beginning and its length.
@@ -129,19 +157,22 @@ pub fn short(text: &str) -> String {
     format!("{start}… ({count} characters)")
 }
 
+/// Members with long texts cut: `{order_id: "…"}`.
+fn object(members: &BTreeMap<String, Token>) -> String {
+    let one = |(name, token): (&String, &Token)| format!("{name}: {}", short(&token.to_string()));
+    format!("{{{}}}", members.iter().map(one).collect::<Vec<_>>().join(", "))
+}
+
 impl Told {
     /// `store tells {"order_id": "…"}`
     pub fn line(&self) -> String {
-        let act = match self.act {
-            Act::Upsert => "tells",
-            Act::Delete => "deletes",
+        let act = match (self.act, self.before.is_empty()) {
+            (Act::Upsert, true) => "tells".to_owned(),
+            (Act::Upsert, false) => format!("moves {} to", object(&self.before)),
+            (Act::Delete, _) => "deletes".to_owned(),
         };
-        let members: Vec<String> = self
-            .members
-            .iter()
-            .map(|(name, token)| format!("{name}: {}", short(&token.to_string())))
-            .collect();
-        format!("{} {act} {{{}}}", self.source, members.join(", "))
+        let again = if self.revision > 0 { " again" } else { "" };
+        format!("{} {act} {}{again}", self.source, object(&self.members))
     }
 }
 

@@ -81,9 +81,37 @@ pub struct Told {
     pub at: u32,
     /// Column or member -> what is told of it.
     pub members: BTreeMap<String, Token>,
+    /// The columns of the key before, where an update changed them; empty for every other change. Tables only.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub before: BTreeMap<String, Token>,
+    /// Which derivation tells it: a replay has a higher one than what it replays.
+    #[serde(skip_serializing_if = "is_first")]
+    pub revision: u16,
+}
+
+/// Whether nothing was replayed yet.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_first(revision: &u16) -> bool {
+    *revision == 0
 }
 
 impl Told {
+    /// An insert or an update that keeps the key, derived for the first time.
+    pub fn upsert(source: &str, form: Form, at: u32, members: BTreeMap<String, Token>) -> Self {
+        let (source, before) = (source.to_owned(), BTreeMap::new());
+        Self { source, form, act: Act::Upsert, at, members, before, revision: 0 }
+    }
+
+    /// The delete of the row that this record told of.
+    pub fn deleted(&self, at: u32) -> Self {
+        Self { act: Act::Delete, at, before: BTreeMap::new(), ..self.clone() }
+    }
+
+    /// An update of the row that `old` told of, which changes its key into that of this record.
+    pub fn moving(self, old: &Self) -> Self {
+        Self { before: old.members.clone(), ..self }
+    }
+
     /// The members as one JSON object.
     pub fn json(&self) -> String {
         let members: Vec<String> =

@@ -202,7 +202,7 @@ impl Unit {
 }
 
 /// The least and the largest number of a type.
-fn limits(ty: &LogicalType) -> (i128, i128) {
+pub(super) fn limits(ty: &LogicalType) -> (i128, i128) {
     match ty {
         LogicalType::Int32 => (i128::from(i32::MIN), i128::from(i32::MAX)),
         LogicalType::Int64 => (i128::from(i64::MIN), i128::from(i64::MAX)),

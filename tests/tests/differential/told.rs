@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use covenant_compiler::witness::compose::{Roles, Sheet};
 use covenant_compiler::witness::interpret::Interpreter;
-use covenant_compiler::witness::told::{Act, Form, Token, Told, spellings};
+use covenant_compiler::witness::told::{Form, Token, Told, spellings};
 use covenant_compiler::witness::values::{Declared, candidates};
 use covenant_model::support::table::Role;
 
@@ -165,5 +165,5 @@ pub(crate) fn record(dice: &mut Dice, source: &str, form: Form, pools: &[Pool], 
     if dice.below(4) == 0 {
         members.insert("unheard_of".to_owned(), wrap("1".to_owned()));
     }
-    Told { source: source.to_owned(), form, act: Act::Upsert, at, members }
+    Told::upsert(source, form, at, members)
 }
