@@ -28,6 +28,7 @@ use crate::landing::{Epoch, SourcePosition};
 use crate::ledger::Ledger;
 use crate::ledger::sqlite::SqliteLedger;
 use crate::quarantine::Quarantine;
+use crate::reconcile::org::{OrgParts, OrgSide};
 use crate::reconcile::run::Reconciler;
 use crate::source::poll::{PollLane, Polled};
 use crate::source::postgres::reader::PostgresReader;
@@ -38,6 +39,8 @@ use crate::warehouse::duckdb::{DuckOptions, DuckWarehouse};
 const LEDGER_FILE: &str = "ledger.sqlite";
 /// Lane of the delivery, as the audit names it.
 const DELIVERY: &str = "deliver.salesforce";
+/// The same, of a comparison with the org.
+const COMPARISON: &str = "reconcile.salesforce";
 
 /// Tells the board what is known before anything runs.
 pub(super) fn introduce(board: &Board, manifest: &Manifest, epoch: Epoch, env: &Env) {
@@ -88,21 +91,22 @@ pub(super) async fn apply(
     Ok((Box::new(Apply { lane, applied, models_due, entities, clock }), beside))
 }
 
-/// The delivery's lane.
+/// The delivery's lane, and a second hand on what it fills for reconciliation.
 pub(super) fn delivery(
     config: &Config,
     started: &Started,
     org: Arc<Salesforce>,
     epoch: Epoch,
     at_once: bool,
-) -> Result<Box<dyn Lane>> {
+) -> Result<(Box<dyn Lane>, OrgSide)> {
     let path = config.data_dir.join(LEDGER_FILE);
     let ledger = SqliteLedger::open(&path, started.protector.clone())?;
     let reveal = DeliveryReveal::new(started.protector.clone(), started.audit.clone(), DELIVERY);
+    let entities = &started.manifest.entities;
     let parts = Parts {
         landing: started.landing.clone(),
         ledger: Box::new(ledger),
-        crm: org,
+        crm: org.clone(),
         reveal: Arc::new(reveal),
         sealer: started.protector.clone(),
         env: started.env.clone(),
@@ -111,21 +115,31 @@ pub(super) fn delivery(
         releases: started.releases.clone(),
         call_life: config.call_life.unwrap_or(CALL_LIFE),
     };
-    let mut lane = DeliverLane::new(parts, &started.manifest.entities)?;
+    let mut lane = DeliverLane::new(parts, entities)?;
     if at_once {
         lane.drain();
     }
+    let reveal = DeliveryReveal::new(started.protector.clone(), started.audit.clone(), COMPARISON);
+    let beside = OrgParts {
+        crm: org,
+        ledger: Box::new(SqliteLedger::open(&path, started.protector.clone())?),
+        reveal: Arc::new(reveal),
+        calls: lane.budget(),
+        daily_share: daily_share(&started.manifest),
+        env: started.env.clone(),
+    };
     let clock = started.env.clock.clone();
-    Ok(Box::new(Deliver { lane, folded: 0, counted_at_us: 0, clock }))
+    let compared = OrgSide::new(beside, entities)?;
+    Ok((Box::new(Deliver { lane, folded: 0, counted_at_us: 0, clock }), compared))
 }
 
 /// A reconciliation, which reads through connections of its own. None without a database: there is nothing to compare with.
 pub(super) fn reconcile(
     config: &Config,
     started: &Started,
-    manifest: &Arc<Manifest>,
-    warehouse: DuckWarehouse,
+    (warehouse, org): (DuckWarehouse, Option<OrgSide>),
     control: mpsc::Sender<Control>,
+    board: &Board,
     phase: &watch::Receiver<Phase>,
 ) -> Result<Option<impl FnOnce(Inbox) -> ReconcileTask>> {
     let Some(store) = &started.store else { return Ok(None) };
@@ -146,10 +160,12 @@ pub(super) fn reconcile(
     );
     let nudger = PostgresReader::new(store.endpoint.clone());
     let quarantine = Quarantine::new(started.landing.clone());
-    let (manifest, system) = (manifest.clone(), store.system.clone());
-    let (env, phase) = (started.env.clone(), phase.clone());
+    let (manifest, system) = (Arc::new(started.manifest.clone()), store.system.clone());
+    let (env, phase, board) = (started.env.clone(), phase.clone(), board.clone());
     Ok(Some(move |inbox| ReconcileTask {
         reconciler,
+        org,
+        board,
         nudger,
         manifest,
         system,

@@ -18,10 +18,12 @@ use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::landing::{CommitNumber, SourcePosition};
 use crate::quarantine::Quarantine;
 use crate::reconcile::Report;
+use crate::reconcile::org::OrgSide;
 use crate::reconcile::run::{Lanes, Reconciler};
 use crate::source::postgres::reader::PostgresReader;
 use crate::source::{ChunkRequest, TableReader};
 use crate::telemetry::metric_names;
+use crate::telemetry::status::Board;
 
 /// How long landing may take to pass the end of the log as it was at a read, microseconds.
 const LANDED_WAIT_MAX_US: i64 = 300_000_000;
@@ -46,6 +48,9 @@ pub struct Run {
     pub running: bool,
     /// What it is doing.
     pub doing: String,
+    /// When it ended, microseconds since 1970; 0: it has not.
+    #[serde(default)]
+    pub ended_at_us: i64,
     /// Everything that is compared so far.
     pub reports: Vec<Report>,
     /// Once it has ended: whether every fence was reached and nothing is left wrong.
@@ -101,6 +106,10 @@ impl Desk {
 pub struct ReconcileTask {
     /// What to compare.
     pub reconciler: Reconciler,
+    /// The CRM itself, where something is delivered.
+    pub org: Option<OrgSide>,
+    /// Told of every run.
+    pub board: Board,
     /// Moves an idle log.
     pub nudger: PostgresReader,
     /// Entities and their tables.
@@ -126,9 +135,20 @@ impl ReconcileTask {
     /// None: what goes wrong is in the run.
     pub async fn run(self) -> Result<()> {
         let Self {
-            mut reconciler, nudger, manifest, system, control, quarantine, inbox, env, ..
+            mut reconciler,
+            mut org,
+            board,
+            nudger,
+            manifest,
+            system,
+            control,
+            quarantine,
+            inbox,
+            env,
+            mut phase,
         } = self;
-        let (Inbox { run, mut requests }, mut phase) = (inbox, self.phase);
+        let Inbox { run, mut requests } = inbox;
+        let clock = env.clock.clone();
         let mut lanes =
             Beside { nudger, control, quarantine, env, system: system.clone(), run: run.clone() };
         loop {
@@ -138,11 +158,11 @@ impl ReconcileTask {
             };
             let Some(request) = request else { return Ok(()) };
             let ended = tokio::select! {
-                ended = compare(&mut reconciler, &mut lanes, &manifest, &system, &request) => ended,
+                ended = compare(&mut reconciler, &mut org, &mut lanes, &manifest, &request) => ended,
                 _ = phase.wait_for(|phase| *phase != Phase::Running) => return Ok(()),
             };
             let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
-            run.running = false;
+            (run.running, run.ended_at_us) = (false, clock.now_us());
             run.doing = String::new();
             match ended {
                 Ok(()) => run.clean = Some(run.reports.iter().all(Report::clean)),
@@ -151,19 +171,23 @@ impl ReconcileTask {
                     (run.clean, run.error) = (Some(false), Some(error.to_string()));
                 }
             }
+            board.update(|status| status.reconciliation = Some(run.clone()));
         }
     }
 }
 
 async fn compare(
     reconciler: &mut Reconciler,
+    org: &mut Option<OrgSide>,
     lanes: &mut Beside,
     manifest: &Manifest,
-    system: &str,
     request: &ReconcileRequest,
 ) -> Result<()> {
+    let system = lanes.system.clone();
+    let delivered = org.as_ref().map(OrgSide::entities).unwrap_or_default();
     if let Some(name) = &request.entity
-        && manifest.entity(name).and_then(|entity| jobs::whole(entity, system)).is_none()
+        && manifest.entity(name).and_then(|entity| jobs::whole(entity, &system)).is_none()
+        && !delivered.contains(name)
     {
         let what = format!("there is no entity `{name}` that is read from a table of {system}");
         let advice = "See `covenant-runtime status` for the entities.";
@@ -172,15 +196,17 @@ async fn compare(
     let wanted = |name: &str| request.entity.as_ref().is_none_or(|only| only == name);
     for entity in manifest.entities.iter().filter(|entity| wanted(&entity.name)) {
         // What only events or Salesforce tell cannot be read again.
-        let Some((source, read)) = jobs::whole(entity, system) else { continue };
+        let Some((source, read)) = jobs::whole(entity, &system) else { continue };
         let repair = request.repair;
         let found = reconciler.entity(lanes, &entity.name, &source, read, repair).await?;
-        for report in &found {
-            let labels = [("entity", report.entity.clone()), ("target", report.target.clone())];
-            let left = report.differences().saturating_sub(report.repaired);
-            metrics::gauge!(metric_names::RECONCILE_DIFFERENCES, &labels).set(left as f64);
+        lanes.found(found);
+    }
+    // Behind the ledger, which says what the org should show; and parents first.
+    for name in delivered.iter().filter(|name| wanted(name)) {
+        if let Some(org) = org {
+            let found = org.entity(lanes, name, request.repair).await?;
+            lanes.found(vec![found]);
         }
-        lanes.run.lock().unwrap_or_else(PoisonError::into_inner).reports.extend(found);
     }
     Ok(())
 }
@@ -196,6 +222,21 @@ struct Beside {
 }
 
 impl Beside {
+    /// Adds to the run's reports, and tells the metrics.
+    fn found(&self, found: Vec<Report>) {
+        for report in &found {
+            let labels = [("entity", report.entity.clone()), ("target", report.target.clone())];
+            let left = report.differences().saturating_sub(report.repaired);
+            metrics::gauge!(metric_names::RECONCILE_DIFFERENCES, &labels).set(left as f64);
+            if report.edited > 0 {
+                let entity = report.entity.clone();
+                metrics::counter!(metric_names::RECONCILE_EDITED, "entity" => entity)
+                    .increment(report.edited);
+            }
+        }
+        self.run.lock().unwrap_or_else(PoisonError::into_inner).reports.extend(found);
+    }
+
     async fn landed(&mut self) -> Result<Landed> {
         let (answer, answered) = oneshot::channel();
         self.control.send(Control::Land(answer)).await.map_err(|_| gone())?;

@@ -229,12 +229,13 @@ impl Lanes {
         let models_due = Arc::<AtomicBool>::default();
         let (apply, warehouse) =
             open::apply(config, &started, epoch, applied, models_due.clone(), &wanted).await?;
-        let deliver = match &org {
+        let delivery = match &org {
             Some(org) if wanted.deliver => {
                 Some(open::delivery(config, &started, org.clone(), epoch, wanted.once)?)
             }
             Some(_) | None => None,
         };
+        let (deliver, compared) = delivery.unzip();
         let poll = org
             .filter(|_| wanted.poll)
             .map(|org| open::poll(&lane, org, &env, polled, &board, phase.clone()));
@@ -258,8 +259,9 @@ impl Lanes {
             phase: phase.clone(),
         });
         let manifest = Arc::new(started.manifest.clone());
+        let targets = (warehouse, compared);
         let reconcile =
-            open::reconcile(config, &started, &manifest, warehouse, commands.control, &phase)?;
+            open::reconcile(config, &started, targets, commands.control, &board, &phase)?;
         let reconcile = reconcile.map(|open| open(commands.reconciliations));
         let control = commands.control_inbox;
         let inputs = Inputs {

@@ -11,6 +11,8 @@ use crate::reconcile::{Found, HEAD, Report};
 /// Between two looks at a run.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 const PATH: &str = "/api/reconcile";
+/// The target whose report tells what is not delivered yet.
+const LEDGER: &str = "ledger";
 
 /// Runs to the end; gives whether nothing is left wrong.
 ///
@@ -61,7 +63,13 @@ fn table(run: &Run) -> String {
                 );
             }
         }
-        if report.undelivered > 0 {
+        if report.edited > 0 {
+            text += &format!(
+                "{} -> {}: {} of the diverged were edited there; Salesforce does not own these fields\n",
+                report.entity, report.target, report.edited
+            );
+        }
+        if report.undelivered > 0 && report.target == LEDGER {
             text += &format!(
                 "{}: {} rows of the ledger are not delivered yet; see `covenant-runtime status`\n",
                 report.entity, report.undelivered
@@ -71,17 +79,19 @@ fn table(run: &Run) -> String {
     text += match run.clean {
         Some(true) => "clean: every fence was reached, nothing is left wrong\n",
         Some(false) | None => {
-            "differences are left; `--repair` reads the rows again, and restores what the source tells\n"
+            "differences are left; `--repair` reads the rows again, restores what the source tells, and sends again what \
+             Salesforce shows otherwise; records that nobody here knows are left to you\n"
         }
     };
     text
 }
 
-fn kinds(report: &Report) -> [(&'static str, &Found); 5] {
+fn kinds(report: &Report) -> [(&'static str, &Found); 6] {
     [
         ("missing", &report.missing),
         ("extra", &report.extra),
         ("diverged", &report.diverged),
+        ("duplicated", &report.duplicated),
         ("quarantined", &report.quarantined),
         ("unsettled", &report.unsettled),
     ]

@@ -171,7 +171,16 @@ impl MemoryCrm {
         kept.revision = record.revision;
         let name = object.external_id_field.clone();
         kept.fields.insert(name, CrmValue::Text(record.external_id.clone()));
-        kept.fields.extend(record.fields.clone());
+        for (name, value) in &record.fields {
+            // A relationship and the field with its id are one.
+            if let (CrmValue::Null, Some(custom)) = (value, name.strip_suffix("__c")) {
+                kept.fields.remove(&format!("{custom}__r"));
+            }
+            if let (CrmValue::Lookup { .. }, Some(custom)) = (value, name.strip_suffix("__r")) {
+                kept.fields.remove(&format!("{custom}__c"));
+            }
+            kept.fields.insert(name.clone(), value.clone());
+        }
         kept.modified_at_us = modified_at_us;
         RowOutcome::Written { id, created }
     }
@@ -294,7 +303,7 @@ impl Crm for MemoryCrm {
                 Having::Some(field) => filled(record, field),
             })
             .take(PAGE_ROWS)
-            .map(|record| org_record(record, fields))
+            .map(|record| org_record(&state, record, fields))
             .collect();
         answered(fault, found)
     }
@@ -311,7 +320,24 @@ impl Crm for MemoryCrm {
         let one = |id: &String| records.and_then(|records| records.get(id));
         let found = ids
             .iter()
-            .map(|id| one(id).filter(|it| !it.deleted).map(|record| org_record(record, fields)))
+            .map(|id| one(id).filter(|it| !it.deleted))
+            .map(|found| found.map(|record| org_record(&state, record, fields)))
+            .collect();
+        answered(fault, found)
+    }
+
+    async fn holding(
+        &self,
+        object: &CrmObject,
+        external_ids: &[String],
+        fields: &[String],
+    ) -> Result<Vec<OrgRecord>> {
+        let fault = self.begin("crm.holding")?;
+        let state = self.lock();
+        let records = state.objects.get(&object.name).into_iter().flat_map(BTreeMap::values);
+        let found = records
+            .filter(|record| !record.deleted && external_ids.contains(&record.external_id))
+            .map(|record| org_record(&state, record, fields))
             .collect();
         answered(fault, found)
     }
@@ -364,11 +390,51 @@ fn modified(record: &MemoryRecord, fields: &[String]) -> ModifiedRecord {
     }
 }
 
-fn org_record(record: &MemoryRecord, fields: &[String]) -> OrgRecord {
-    OrgRecord { id: record.id.clone(), json: json_of(record, fields) }
+fn org_record(state: &State, record: &MemoryRecord, fields: &[String]) -> OrgRecord {
+    let mut json = object_of(record, fields);
+    json.insert("Covenant_Revision__c".to_owned(), json!(record.revision));
+    for path in fields {
+        if let Some((relationship, name)) = path.split_once('.') {
+            json.remove(path);
+            json.insert(relationship.to_owned(), parent_of(state, record, relationship, name));
+        }
+    }
+    let json = serde_json::Value::Object(json).to_string().into_bytes();
+    OrgRecord { id: record.id.clone(), json }
+}
+
+/// What a lookup shows of a parent: nothing of one that is gone.
+fn parent_of(
+    state: &State,
+    record: &MemoryRecord,
+    relationship: &str,
+    name: &str,
+) -> serde_json::Value {
+    match record.fields.get(relationship) {
+        Some(CrmValue::Lookup { object, external_id, .. })
+            if id_of(state, object, external_id).is_some() =>
+        {
+            json!({ name: external_id })
+        }
+        Some(
+            CrmValue::Null
+            | CrmValue::Bool(_)
+            | CrmValue::Number(_)
+            | CrmValue::Text(_)
+            | CrmValue::Lookup { .. },
+        )
+        | None => serde_json::Value::Null,
+    }
 }
 
 fn json_of(record: &MemoryRecord, fields: &[String]) -> Vec<u8> {
+    serde_json::Value::Object(object_of(record, fields)).to_string().into_bytes()
+}
+
+fn object_of(
+    record: &MemoryRecord,
+    fields: &[String],
+) -> serde_json::Map<String, serde_json::Value> {
     let mut json = serde_json::Map::new();
     json.insert("Id".to_owned(), json!(record.id));
     for name in fields {
@@ -380,7 +446,7 @@ fn json_of(record: &MemoryRecord, fields: &[String]) -> Vec<u8> {
         };
         json.insert(name.clone(), value);
     }
-    serde_json::Value::Object(json).to_string().into_bytes()
+    json
 }
 
 fn missing_parent(state: &State, record: &CrmRecord) -> bool {

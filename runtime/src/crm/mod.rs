@@ -15,7 +15,7 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-pub use self::org::{Having, OrgRecord, PAGE_ROWS, Stamp};
+pub use self::org::{Having, OrgRecord, PAGE_ROWS, Shown, Stamp};
 use crate::error::Result;
 
 /// A value as the CRM takes it. `Debug` shows the kind only: plaintext that a sink reveals passes through here.
@@ -214,6 +214,17 @@ pub trait Crm: Send + Sync {
         fields: &[String],
     ) -> Result<Vec<Option<OrgRecord>>>;
 
+    /// Reads every record that carries one of up to [`MAX_ROWS_PER_CALL`] external ids; all of them, where several share one.
+    ///
+    /// # Errors
+    /// As [`Crm::upsert`].
+    async fn holding(
+        &self,
+        object: &CrmObject,
+        external_ids: &[String],
+        fields: &[String],
+    ) -> Result<Vec<OrgRecord>>;
+
     /// Gives up to [`MAX_ROWS_PER_CALL`] records their external id and changes nothing else; outcomes in request order.
     ///
     /// # Errors
@@ -247,7 +258,7 @@ impl fmt::Debug for ModifiedRecord {
 }
 
 /// Joins the parts of a key in an external id.
-const KEY_SEPARATOR: &str = "|";
+pub(crate) const KEY_SEPARATOR: &str = "|";
 
 /// The external id of a row: the texts of its key, joined by `|`.
 pub fn external_id_of(key: &Key) -> String {

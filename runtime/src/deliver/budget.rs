@@ -1,6 +1,7 @@
 //! The share of the CRM's daily calls that deliveries may use, with hysteresis, so that people keep theirs.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,39 @@ impl Budget {
     }
 }
 
+/// One budget in two hands: the lane that delivers, and who reads the CRM back beside it.
+#[derive(Clone, Debug, Default)]
+pub struct Calls(Arc<Mutex<Budget>>);
+
+impl Calls {
+    /// Goes on with what was used before.
+    pub fn new(budget: Budget) -> Self {
+        Self(Arc::new(Mutex::new(budget)))
+    }
+
+    /// Does something to the budget.
+    pub fn with<T>(&self, act: impl FnOnce(&mut Budget) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes one call for who reads beside the deliveries: none once calls are so scarce that rows would have to gather, or
+    /// that people's part comes near. Deliveries go first.
+    pub fn take_beside(&self, now_us: i64, share: u64, usage: Option<ApiUsage>) -> bool {
+        self.with(|budget| {
+            budget.spend(now_us, 0);
+            let ours =
+                budget.spent().saturating_mul(100) < share.saturating_mul(LINGER_FROM_PERCENT);
+            let people = usage.is_none_or(|usage| {
+                usage.used.saturating_mul(100) < usage.max.saturating_mul(RESUME_PERCENT)
+            });
+            if ours && people {
+                budget.spend(now_us, 1);
+            }
+            ours && people
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,5 +152,17 @@ mod tests {
         assert!(!budget.allows(0, 1000, usage(800)));
         assert!(!budget.allows(0, 1000, usage(760)));
         assert!(budget.allows(0, 1000, usage(749)));
+    }
+
+    #[test]
+    fn who_reads_beside_stops_where_deliveries_would_gather() {
+        let calls = Calls::default();
+        assert!((0..500).all(|_| calls.take_beside(0, 1_000, None)));
+        assert!(!calls.take_beside(0, 1_000, None));
+        assert_eq!(calls.with(|budget| budget.spent()), 500, "a refused call is not counted");
+        assert!(calls.with(|budget| budget.allows(0, 1_000, None)), "deliveries go on");
+        let usage = |used| Some(ApiUsage { used, max: 1_000 });
+        assert!(Calls::default().take_beside(0, 1_000, usage(749)));
+        assert!(!Calls::default().take_beside(0, 1_000, usage(750)));
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod adopt;
 pub mod budget;
+pub mod compare;
 mod gather;
 mod outcome;
 pub mod record;
@@ -25,7 +26,7 @@ use covenant_model::floor::Floor;
 use covenant_model::spec::EntitySpec;
 
 use self::adopt::Adoptions;
-use self::budget::{BUDGET_RECHECK, Budget};
+use self::budget::{BUDGET_RECHECK, Budget, Calls};
 use self::gather::Gather;
 use self::outcome::micros;
 use self::record::{Mapping, Reveal};
@@ -128,7 +129,7 @@ pub struct DeliverLane {
     entities: BTreeMap<String, EntitySpec>,
     /// Parents before children.
     mappings: Vec<Arc<Mapping>>,
-    budget: Budget,
+    budget: Calls,
     /// A ledger that is younger than the pipeline does not know the calls that were given up before it: they may run until
     /// then, microseconds since 1970.
     unknown_calls_until_us: i64,
@@ -149,20 +150,15 @@ impl DeliverLane {
     /// # Errors
     /// `Config` where a sink cannot be mapped or parents form a cycle; those of the ledger.
     pub fn new(mut parts: Parts, entities: &[EntitySpec]) -> Result<Self> {
-        let mut mappings = Vec::new();
-        let mut kept = BTreeMap::new();
-        for entity in entities {
-            if let Some(sink) = &entity.salesforce {
-                mappings.push(Arc::new(Mapping::new(entity, sink)?));
-                kept.insert(entity.name.clone(), entity.clone());
-            }
-        }
+        let delivered = entities.iter().filter(|entity| entity.salesforce.is_some());
+        let kept: BTreeMap<_, _> =
+            delivered.map(|entity| (entity.name.clone(), entity.clone())).collect();
         let budget = match parts.ledger.note(BUDGET_NOTE)? {
             Some(text) => serde_json::from_str(&text).unwrap_or_default(),
             None => Budget::default(),
         };
         let unknown_calls_until_us = unknown_calls(&mut parts)?;
-        let mappings = parents_first(mappings)?;
+        let mappings = mappings(entities)?;
         let adoptions = Adoptions::load(parts.ledger.as_mut(), &mappings, &kept)?;
         Ok(Self {
             unknown_calls_until_us,
@@ -170,7 +166,7 @@ impl DeliverLane {
             adoptions,
             entities: kept,
             parts,
-            budget,
+            budget: Calls::new(budget),
             freshness: BTreeMap::new(),
             chunk: MAX_ROWS_PER_CALL,
             held: BTreeMap::new(),
@@ -191,7 +187,7 @@ impl DeliverLane {
         let adopting = self.adopt(done.folded == 0).await;
         done.adopting = u64::from(matches!(adopting, Ok(true)));
         let now_us = self.parts.env.clock.now_us();
-        let linger = self.budget.linger(now_us, self.parts.daily_share);
+        let linger = self.linger_at(now_us);
         if self.gather.lingers(now_us, linger) {
             self.remember(&done);
             return adopting.map(|_| done);
@@ -311,21 +307,18 @@ impl DeliverLane {
     /// Before every call: the budget. Counts the call.
     fn spend(&mut self) -> Result<()> {
         let now_us = self.parts.env.clock.now_us();
-        if !self.budget.allows(now_us, self.parts.daily_share, self.parts.crm.usage()) {
+        let (share, usage) = (self.parts.daily_share, self.parts.crm.usage());
+        if !self.budget.with(|budget| budget.allows(now_us, share, usage)) {
             let mut error = RuntimeError::new(
                 ErrorKind::Throttled,
                 "delivery",
-                format!(
-                    "{} calls used of our {} a day",
-                    self.budget.spent(),
-                    self.parts.daily_share
-                ),
+                format!("{} calls used of our {} a day", self.calls(), self.parts.daily_share),
                 "It goes on as calls of the last 24 hours expire; raise `share` in project.yaml if it must not wait",
             );
             error.retry_after = Some(BUDGET_RECHECK);
             return Err(error);
         }
-        self.budget.spend(now_us, 1);
+        self.budget.with(|budget| budget.spend(now_us, 1));
         self.gather.last_call_us = Some(now_us);
         Ok(())
     }
@@ -344,11 +337,10 @@ impl DeliverLane {
         if done.written + done.removed + done.refused == 0 {
             return;
         }
-        let kept = serde_json::to_string(&self.budget).map_err(|error| error.to_string()).and_then(
-            |text| {
-                self.parts.ledger.set_note(BUDGET_NOTE, &text).map_err(|error| error.to_string())
-            },
-        );
+        let text = self.budget.with(|budget| serde_json::to_string(budget));
+        let kept = text.map_err(|error| error.to_string()).and_then(|text| {
+            self.parts.ledger.set_note(BUDGET_NOTE, &text).map_err(|error| error.to_string())
+        });
         if let Err(error) = kept {
             tracing::warn!(%error, "the call budget was not kept");
         }
@@ -361,8 +353,11 @@ impl DeliverLane {
 
     /// How long rows wait for others to share a call, as the budget stands.
     pub fn linger(&mut self) -> Duration {
-        let now_us = self.parts.env.clock.now_us();
-        self.budget.linger(now_us, self.parts.daily_share)
+        self.linger_at(self.parts.env.clock.now_us())
+    }
+
+    fn linger_at(&self, now_us: i64) -> Duration {
+        self.budget.with(|budget| budget.linger(now_us, self.parts.daily_share))
     }
 
     /// From commit in the source to delivered, by entity.
@@ -399,7 +394,12 @@ impl DeliverLane {
 
     /// Our calls in the last 24 hours.
     pub fn calls(&self) -> u64 {
-        self.budget.spent()
+        self.budget.with(|budget| budget.spent())
+    }
+
+    /// The call budget, for who reads the CRM beside the lane.
+    pub fn budget(&self) -> Calls {
+        self.budget.clone()
     }
 
     /// The ledger, for the operator's commands and reconciliation.
@@ -420,6 +420,16 @@ fn unknown_calls(parts: &mut Parts) -> Result<i64> {
     };
     parts.ledger.set_note(UNKNOWN_CALLS_NOTE, &until_us.to_string())?;
     Ok(until_us)
+}
+
+/// How each entity with a Salesforce sink is delivered, parents before children.
+///
+/// # Errors
+/// `Config` where a sink cannot be mapped or parents form a cycle.
+pub fn mappings(entities: &[EntitySpec]) -> Result<Vec<Arc<Mapping>>> {
+    let sinks = entities.iter().filter_map(|entity| Some((entity, entity.salesforce.as_ref()?)));
+    let mapped = sinks.map(|(entity, sink)| Mapping::new(entity, sink).map(Arc::new));
+    parents_first(mapped.collect::<Result<_>>()?)
 }
 
 /// Sorts so that every entity stands behind its parents; ties by name.

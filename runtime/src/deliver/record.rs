@@ -99,22 +99,22 @@ pub struct Mapping {
     pub revealed: Vec<String>,
     /// The declared purpose; empty where nothing is revealed.
     pub purpose: String,
-    deleted_field: String,
+    pub(super) deleted_field: String,
     /// How records that were there before are adopted.
     pub adopt: Option<Rules>,
     filter: Option<(Place, AgeFilter)>,
-    fields: Vec<Mapped>,
+    pub(super) fields: Vec<Mapped>,
 }
 
 #[derive(Clone, Debug)]
-struct Mapped {
-    target: String,
+pub(super) struct Mapped {
+    pub(super) target: String,
     /// Parent object and its external id field.
-    lookup: Option<(String, String)>,
+    pub(super) lookup: Option<(String, String)>,
     place: Place,
     name: String,
     class: String,
-    ty: LogicalType,
+    pub(super) ty: LogicalType,
     cipher: bool,
 }
 
@@ -200,7 +200,12 @@ impl Mapping {
 
     /// Whether the row has aged out of what is delivered. A row without the field has not.
     pub fn aged_out(&self, row: &Pending, now_us: i64) -> bool {
-        self.leaves_at_us(row).is_some_and(|at_us| at_us < now_us)
+        self.ages_out(&row.key, &row.state, now_us)
+    }
+
+    /// The same, of a row that nobody is about to send.
+    pub fn ages_out(&self, key: &Key, state: &RowState, now_us: i64) -> bool {
+        self.ages_out_at_us(key, state).is_some_and(|at_us| at_us < now_us)
     }
 
     /// When the row ages out, microseconds since 1970; none: never, as it stands.
@@ -243,7 +248,7 @@ impl Mapping {
             let (name, value) = field.written(plain.as_ref().unwrap_or(stored))?;
             record.fields.insert(name, value);
         }
-        if self.on_delete == OnDelete::Flag || self.on_leave == OnDelete::Flag {
+        if self.flags() {
             record.fields.insert(self.deleted_field.clone(), CrmValue::Bool(false));
         }
         Ok(record)
@@ -257,6 +262,11 @@ impl Mapping {
             Some((object.as_str(), Key(vec![value.clone()])))
         });
         lookups.collect()
+    }
+
+    /// Whether records can be flagged as deleted.
+    pub(super) fn flags(&self) -> bool {
+        self.on_delete == OnDelete::Flag || self.on_leave == OnDelete::Flag
     }
 
     /// What marks the record of a deleted row.
@@ -314,7 +324,7 @@ pub fn digest_of(record: &CrmRecord, sealer: &dyn Sealer) -> Result<Digest> {
 }
 
 /// The field that holds the id behind a relationship: what is set to nothing where there is no parent.
-fn reference_field(relationship: &str) -> String {
+pub(super) fn reference_field(relationship: &str) -> String {
     match relationship.strip_suffix("__r") {
         Some(custom) => format!("{custom}__c"),
         None => format!("{relationship}Id"),

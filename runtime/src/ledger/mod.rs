@@ -10,7 +10,9 @@ mod fold;
 mod format;
 mod held;
 mod leaving;
+mod outcome;
 pub mod sqlite;
+mod standing;
 mod store;
 
 use std::collections::BTreeMap;
@@ -175,6 +177,19 @@ pub struct LedgerRow {
     pub delivered_as: Vec<Key>,
 }
 
+/// How a row and its record stand: for who compares the CRM with the ledger.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    /// The row, as it would be sent.
+    pub row: Pending,
+    /// Where it stands.
+    pub status: Status,
+    /// The highest delivery revision that was ever sent for the record; 0: none was.
+    pub last_revision: u64,
+    /// The row moved to another key, and its record is still to be given that key.
+    pub lends_record: bool,
+}
+
 /// What a landing commit tells.
 #[derive(Clone, Copy, Debug)]
 pub struct Told<'a> {
@@ -255,6 +270,13 @@ pub trait Ledger: Send {
 
     /// One row; none where it is unknown.
     fn row(&mut self, entity: &str, key: &Key) -> Result<Option<LedgerRow>>;
+
+    /// How a row and its record stand; none where the row is unknown.
+    fn standing(&mut self, entity: &str, key: &Key) -> Result<Option<Standing>>;
+
+    /// Puts settled rows in line whose records were found to be other than what was delivered, behind what happens now: the
+    /// last digest is forgotten, so that they are sent again under the next revision. Returns how many.
+    fn redeliver(&mut self, entity: &str, keys: &[Key], now_us: i64) -> Result<u64>;
 
     /// Puts quarantined and parked rows back in line; returns how many.
     fn retry(&mut self, entity: &str) -> Result<u64>;

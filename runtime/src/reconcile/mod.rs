@@ -1,4 +1,4 @@
-//! Source against target: which rows are missing, extra or different. A run proves counts; it never trusts what a lane says of
+//! Source against target, and the CRM itself against what was delivered ([`org`]): which rows are missing, extra or different. A run proves counts; it never trusts what a lane says of
 //! itself.
 //!
 //! ```text
@@ -20,6 +20,7 @@
 //!
 //! Memory: one chunk of each side, and [`run::SUSPECTS_MAX`] keys.
 
+pub mod org;
 pub mod run;
 mod sides;
 
@@ -43,9 +44,9 @@ const KEYS_NAMED: usize = 20;
 pub struct Report {
     /// Entity name.
     pub entity: String,
-    /// `warehouse`, `ledger`
+    /// `warehouse`, `ledger`: compared with the source; `salesforce`: the org itself, compared with the ledger
     pub target: String,
-    /// Rows that the source has.
+    /// Rows that the source has; of Salesforce: rows of which it should show a record.
     pub source_rows: u64,
     /// Rows that the target shows.
     pub target_rows: u64,
@@ -55,6 +56,12 @@ pub struct Report {
     pub extra: Found,
     /// In both, with other contents.
     pub diverged: Found,
+    /// Of those, in Salesforce: edited there since they were delivered.
+    #[serde(default)]
+    pub edited: u64,
+    /// In Salesforce: external ids that several records carry, with the records' ids.
+    #[serde(default)]
+    pub duplicated: Found,
     /// Different, because the newest record of the row was refused and waits in quarantine.
     pub quarantined: Found,
     /// Changed during every look: nothing can be said of them. Not a difference.
@@ -68,7 +75,7 @@ pub struct Report {
 impl Report {
     /// Differences found.
     pub fn differences(&self) -> u64 {
-        self.missing.count + self.extra.count + self.diverged.count
+        self.missing.count + self.extra.count + self.diverged.count + self.duplicated.count
     }
 
     /// Whether nothing is left wrong: quarantined rows are accounted for.
@@ -92,12 +99,13 @@ impl fmt::Display for Report {
         let name = format!("{} -> {}", self.entity, self.target);
         write!(
             f,
-            "{name:<40} {:>10} {:>10} {:>8} {:>6} {:>8} {:>11} {:>9} {:>8}",
+            "{name:<40} {:>10} {:>10} {:>8} {:>6} {:>8} {:>10} {:>11} {:>9} {:>8}",
             self.source_rows,
             self.target_rows,
             self.missing.count,
             self.extra.count,
             self.diverged.count,
+            self.duplicated.count,
             self.quarantined.count,
             self.unsettled.count,
             self.repaired
@@ -106,7 +114,7 @@ impl fmt::Display for Report {
 }
 
 /// Head of a table of [`Report`]s.
-pub const HEAD: &str = "entity -> target                             source     target  missing  extra diverged quarantined \
+pub const HEAD: &str = "entity -> target                             source     target  missing  extra diverged duplicated quarantined \
      unsettled repaired";
 
 /// Keys of one kind.
@@ -120,9 +128,13 @@ pub struct Found {
 
 impl Found {
     fn add(&mut self, key: &Key) {
+        self.name(external_id_of(key));
+    }
+
+    fn name(&mut self, name: String) {
         self.count += 1;
         if self.keys.len() < KEYS_NAMED {
-            self.keys.push(external_id_of(key));
+            self.keys.push(name);
         }
     }
 }

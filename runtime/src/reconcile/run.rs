@@ -25,13 +25,13 @@ const CHUNK_ROWS: usize = 2_000;
 /// Keys that are judged, and repaired, together.
 pub const SUSPECTS_MAX: usize = 1_000;
 /// Looks at a suspect before it counts as unsettled.
-const ROUNDS_MAX: u32 = 10;
+pub(super) const ROUNDS_MAX: u32 = 10;
 /// Between two looks.
-const ROUND_WAIT: Duration = Duration::from_millis(300);
+pub(super) const ROUND_WAIT: Duration = Duration::from_millis(300);
 /// Between two looks at how far a target is.
-const TARGET_LOOK: Duration = Duration::from_millis(50);
+pub(super) const TARGET_LOOK: Duration = Duration::from_millis(50);
 /// How long a target may take to pass a fence, microseconds.
-const TARGET_WAIT_MAX_US: i64 = 600_000_000;
+pub(super) const TARGET_WAIT_MAX_US: i64 = 600_000_000;
 
 /// The running lanes, as a run needs them.
 #[async_trait(?Send)]

@@ -49,13 +49,18 @@ fn entity(entity: &EntitySpec) {
         }
         metrics::gauge!(names::OLDEST_WAITING_SECONDS, "target" => target).set(0.0);
     }
-    let compared =
-        [("warehouse", entity.warehouse.is_some()), ("ledger", entity.salesforce.is_some())];
+    let delivered = entity.salesforce.is_some();
+    let compared = [
+        ("warehouse", entity.warehouse.is_some()),
+        ("ledger", delivered),
+        ("salesforce", delivered),
+    ];
     for (target, _) in compared.into_iter().filter(|(_, bound)| *bound) {
         metrics::gauge!(names::RECONCILE_DIFFERENCES, "entity" => name(), "target" => target)
             .set(0.0);
     }
-    if entity.salesforce.is_some() {
+    if delivered {
+        metrics::counter!(names::RECONCILE_EDITED, "entity" => name()).increment(0);
         for state in ["waiting", "parked", "quarantined"] {
             metrics::gauge!(names::DELIVERY_ROWS, "entity" => name(), "state" => state).set(0.0);
         }

@@ -35,3 +35,5 @@ pub const DELIVERY_ROWS: &str = "covenant_delivery_rows";
 pub const BACKFILL_ROWS: &str = "covenant_backfill_rows";
 /// Differences that the last reconciliation left, by entity and target.
 pub const RECONCILE_DIFFERENCES: &str = "covenant_reconcile_differences";
+/// Records that reconciliations found edited in the CRM, in fields that we own, by entity.
+pub const RECONCILE_EDITED: &str = "covenant_reconcile_edited_total";

@@ -111,6 +111,8 @@ pub struct Status {
     pub backfills: BTreeMap<String, BackfillStatus>,
     /// By name.
     pub models: BTreeMap<String, ModelStatus>,
+    /// The last reconciliation that has ended.
+    pub reconciliation: Option<crate::app::reconcile_task::Run>,
     /// API calls: used and allowed in 24 hours, as the CRM says.
     pub api_calls: Option<(u64, u64)>,
 }

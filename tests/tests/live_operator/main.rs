@@ -4,10 +4,12 @@
 //! |---|---|
 //! | `stage` | source, Salesforce and process in a folder of their own, and commands beside them |
 //! | `gap` | a slot that was dropped: refused, accepted, and nothing stays lost |
+//! | `org` | what somebody did to the Salesforce org is found out and mended, and what nobody knows is left alone |
 //! | `reconcile` | a warehouse that somebody broke is found out, and mended beside live traffic |
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod gap;
+mod org;
 mod reconcile;
 mod stage;

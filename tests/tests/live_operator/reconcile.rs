@@ -52,7 +52,11 @@ async fn a_broken_warehouse_is_found_mended_and_clean_beside_live_traffic() {
 
         let clean = report(&stage, &["reconcile", "--json"], 0).await;
         let all = clean["reports"].as_array().unwrap();
-        assert_eq!(all.len(), 6, "four tables in the warehouse, two in the ledger: {clean}");
+        assert_eq!(
+            all.len(),
+            8,
+            "four tables in the warehouse, two in the ledger, two in Salesforce: {clean}"
+        );
         assert!(all.iter().all(|report| differences(report) == 0), "{clean}");
         let shown = stage.command(&["reconcile", "sales.order"]).await;
         assert!(said(&shown).contains("sales.order -> warehouse"), "{}", said(&shown));

@@ -33,7 +33,7 @@ pub(crate) struct Stage {
     launch: Launch,
     dir: tempfile::TempDir,
     _source: Source,
-    _crm: Crm,
+    pub(crate) crm: Crm,
 }
 
 impl Stage {
@@ -51,7 +51,7 @@ impl Stage {
         let launch = launch(dir.path(), program, &generated, &source, &crm, http);
         let runtime = Runtime::start(launch.clone()).unwrap();
         let api = Api::new(format!("http://{http}")).unwrap();
-        let stage = Self { client, runtime, api, launch, dir, _source: source, _crm: crm };
+        let stage = Self { client, runtime, api, launch, dir, _source: source, crm };
         // Before the first reads have begun there is nothing to wait for, either.
         stage.read_again(&TABLES).await;
         stage
@@ -60,6 +60,12 @@ impl Stage {
     /// Where the process keeps its files.
     pub(crate) fn data(&self) -> PathBuf {
         self.dir.path().join("runtime")
+    }
+
+    /// Where the process listens.
+    pub(crate) fn http(&self) -> &str {
+        let mut set = self.launch.environment.iter();
+        set.find_map(|(name, value)| (name == "COVENANT_HTTP_ADDR").then_some(value)).unwrap()
     }
 
     /// Waits until every backfill is done and all lanes have what is landed.

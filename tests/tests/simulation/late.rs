@@ -155,6 +155,15 @@ impl Crm for LateCrm {
         self.inner.stamp(object, stamps).await
     }
 
+    async fn holding(
+        &self,
+        object: &CrmObject,
+        external_ids: &[String],
+        fields: &[String],
+    ) -> Result<Vec<OrgRecord>> {
+        self.inner.holding(object, external_ids, fields).await
+    }
+
     fn usage(&self) -> Option<ApiUsage> {
         self.inner.usage()
     }

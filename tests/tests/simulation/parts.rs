@@ -21,7 +21,7 @@ use covenant_runtime::landing::{
 };
 use covenant_runtime::ledger::sqlite::SqliteLedger;
 use covenant_runtime::ledger::{
-    Digest, Ledger, LedgerCounts, LedgerRow, Outcome, Pending, Sealer, Told, Work,
+    Digest, Ledger, LedgerCounts, LedgerRow, Outcome, Pending, Sealer, Standing, Told, Work,
 };
 use covenant_tests::under::Under;
 
@@ -154,6 +154,12 @@ impl Ledger for Kept {
     }
     fn row(&mut self, entity: &str, key: &Key) -> Result<Option<LedgerRow>> {
         self.lock().row(entity, key)
+    }
+    fn standing(&mut self, entity: &str, key: &Key) -> Result<Option<Standing>> {
+        self.lock().standing(entity, key)
+    }
+    fn redeliver(&mut self, entity: &str, keys: &[Key], now_us: i64) -> Result<u64> {
+        self.lock().redeliver(entity, keys, now_us)
     }
     fn retry(&mut self, entity: &str) -> Result<u64> {
         self.lock().retry(entity)

@@ -329,6 +329,15 @@ impl Crm for Salesforce {
         self.org_records(object, ids, fields).await
     }
 
+    async fn holding(
+        &self,
+        object: &CrmObject,
+        external_ids: &[String],
+        fields: &[String],
+    ) -> Result<Vec<OrgRecord>> {
+        self.org_holding(object, external_ids, fields).await
+    }
+
     async fn stamp(&self, object: &CrmObject, stamps: &[Stamp]) -> Result<Vec<RowOutcome>> {
         self.org_stamp(object, stamps).await
     }

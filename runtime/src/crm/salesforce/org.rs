@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use super::{Salesforce, bounded, parsed, wire};
+use super::{Salesforce, bounded, parsed, parts, wire};
 use crate::crm::{CrmObject, Having, OrgRecord, PAGE_ROWS, RowOutcome, Stamp};
 use crate::error::Result;
 
@@ -99,6 +99,28 @@ impl Salesforce {
             known.insert(short(&record.id).to_owned(), record);
         }
         Ok(ids.iter().map(|id| known.get(short(id)).cloned()).collect())
+    }
+
+    pub(super) async fn org_holding(
+        &self,
+        object: &CrmObject,
+        external_ids: &[String],
+        fields: &[String],
+    ) -> Result<Vec<OrgRecord>> {
+        bounded(external_ids.len())?;
+        let (name, key) = (&object.name, &object.external_id_field);
+        let columns = with_id(fields).join(", ");
+        let mut found = Vec::new();
+        for part in parts(external_ids) {
+            let list = part.iter().map(|id| wire::literal(id)).collect::<Vec<_>>().join(",");
+            let soql = format!("SELECT {columns} FROM {name} WHERE {key} IN ({list})");
+            self.query(&soql, false, &mut |json| {
+                found.push(record(json)?);
+                Ok(())
+            })
+            .await?;
+        }
+        Ok(found)
     }
 
     pub(super) async fn org_stamp(
