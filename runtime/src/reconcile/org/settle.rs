@@ -153,7 +153,7 @@ impl OrgSide {
                 let found = records.remove(id).unwrap_or_default();
                 let look = match self.judged(work.mapping, after.as_ref(), &found)? {
                     Look::Differs(_) if moved(&before, &after) => Look::InFlight,
-                    look => look,
+                    look @ (Look::Same | Look::InFlight | Look::Refused | Look::Differs(_)) => look,
                 };
                 let records = found.into_iter().map(|record| (record.id, record.revision));
                 let (key, change) = after.map(|(key, standing)| (key, standing.row.change)).unzip();
