@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use covenant_model::spec::{
-    Compatibility, EntityEvolution, FieldEvolution, KeyChange, KeyReuse, MergeRule, OnDelete,
-    OnFail, Protection, Reserved, UnknownMembers,
+    Compare, Compatibility, EntityEvolution, FieldEvolution, KeyChange, KeyReuse, MergeRule,
+    OnDelete, OnFail, Protection, Reserved, Review, UnknownMembers, Unmatched,
 };
 use covenant_model::terms::{ClassTerms, DatasetTerms, Declassify, FieldTerms};
 use covenant_model::value::LogicalType;
@@ -277,8 +277,32 @@ pub struct SinkDecl {
     pub max_removals: Option<u8>,
     /// Purpose.
     pub reveal: Option<String>,
+    /// How records that were there before get their external id.
+    pub adopt: Option<AdoptDecl>,
     /// In the order written.
     pub fields: Vec<MappingDecl>,
+}
+
+/// How records that were there before get their external id.
+#[derive(Clone, Debug)]
+pub struct AdoptDecl {
+    /// Tried in order; the parts of one rule count together.
+    pub rules: Vec<Vec<PartDecl>>,
+    /// What becomes of rows that match nothing.
+    pub unmatched: Unmatched,
+    /// Who reviews.
+    pub review: Review,
+}
+
+/// A value that a record and a row must have in common.
+#[derive(Clone, Debug)]
+pub struct PartDecl {
+    /// Name of the field.
+    pub field: String,
+    /// Salesforce field; none: the one that the field is mapped to.
+    pub target: Option<String>,
+    /// Which differences do not count; none: what the field's type says.
+    pub compare: Option<Compare>,
 }
 
 /// A Salesforce field and what feeds it.

@@ -2,6 +2,7 @@
 //! value, and only without errors: planning and emitting cannot be reached by contracts that do not
 //! hold together.
 
+mod adopt;
 mod bounds;
 mod classes;
 mod declassify;
@@ -108,6 +109,7 @@ const CHECKS: &[fn(&Cx<'_>)] = &[
     pii_models::check,
     model_types::check,
     salesforce::check,
+    adopt::check,
     targets::check,
     sunset::check,
     unique::check,

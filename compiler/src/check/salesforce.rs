@@ -169,7 +169,7 @@ const API_NAME_CHARS_MAX: usize = 40;
 
 /// Letters, digits and single underscores, beginning with a letter, not ending with an underscore;
 /// perhaps a suffix.
-fn is_api_name(name: &str, suffixes: &[&str]) -> bool {
+pub(super) fn is_api_name(name: &str, suffixes: &[&str]) -> bool {
     let bare = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
     bare.len() <= API_NAME_CHARS_MAX
         && bare.starts_with(|first: char| first.is_ascii_alphabetic())

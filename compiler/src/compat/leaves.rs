@@ -154,6 +154,10 @@ fn entity(spec: &EntitySpec) -> Flat {
             inner.remove("text");
             inner.insert("field".to_owned(), id(filter.field).into());
         }
+        if let (Some(adopt), Some(Value::Object(inner))) = (&sink.adopt, one.get_mut("adopt")) {
+            let rules = super::adoption_changed::rules(spec, adopt);
+            inner.insert("rules".to_owned(), rules.into());
+        }
         let fields = sink.fields.iter().map(|mapped| {
             let mut one = json(mapped);
             for derived in ["target", "parent_object"] {

@@ -21,6 +21,7 @@ macro_rules! cases {
     };
 }
 
+mod adoption_changed;
 mod alarm_changed;
 pub mod cases;
 pub mod catalogue;
@@ -205,6 +206,7 @@ pub static RULES: &[&Rule] = &[
     &publication_changed::RULE,
     &delete_changed::RULE,
     &delete_changed::LIMIT,
+    &adoption_changed::RULE,
     &event_identity_changed::RULE,
     &source_added::RULE,
     &sink_moved::RULE,

@@ -6,7 +6,7 @@ use crate::ast::{ExpectDecl, Head, SinkDecl};
 use crate::diagnostic::{Applicability, Diagnostic, Fix, codes};
 use crate::parse::reader::{self, Reader};
 use crate::parse::yaml::Node;
-use crate::parse::{scalars, terms};
+use crate::parse::{adopt, scalars, terms};
 use crate::source::Span;
 
 const COMPATIBILITIES: &[(&str, Compatibility)] = &[
@@ -179,6 +179,7 @@ fn sink(map: &Reader<'_>, name: &str, at: Span, node: &Node) -> Option<SinkDecl>
             .get("max_removals")
             .and_then(|node| scalars::share(map.sink(), node, "max_removals")),
         reveal: inner.text("reveal"),
+        adopt: inner.get("adopt").and_then(|node| adopt::adopt(map, node)),
         fields: inner.get("fields").map(|node| terms::mappings(map, node)).unwrap_or_default(),
     };
     inner.finish();

@@ -2,6 +2,7 @@
 //! gives as much of a tree as can be had, so that the later stages can report what they find in the
 //! same run.
 
+mod adopt;
 mod broken;
 mod common;
 mod entity;

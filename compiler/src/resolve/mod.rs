@@ -1,6 +1,7 @@
 //! [`Ast`] -> [`Ir`]: every name is looked up, defaults are filled in, rules and queries are read.
 //! What cannot be found is reported here; whether what was found makes sense is for the checks.
 
+mod adopt;
 mod entity;
 mod expr;
 mod model;

@@ -56,6 +56,7 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl, sink: &SinkDecl) -> Option
         let field = SalesforceField { target, parent_external_id, parent_object, source, required };
         fields.push(field);
     }
+    let adopt = super::adopt::resolve(cx, decl, sink, &fields);
     Some(SalesforceSink {
         system: sink.name.clone(),
         object: sink.object.clone()?,
@@ -69,7 +70,7 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl, sink: &SinkDecl) -> Option
         parents: parents.into_iter().collect(),
         revision_field: REVISION_FIELD.to_owned(),
         deleted_field: DELETED_FIELD.to_owned(),
-        adopt: None,
+        adopt,
     })
 }
 

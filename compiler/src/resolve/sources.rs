@@ -234,7 +234,7 @@ pub(super) fn sink_shape(cx: &Cx<'_>, span: Span, headline: String) {
     cx.sink.push(
         Diagnostic::new(&codes::SINK_SHAPE, span, headline).help(
             "Snowflake takes `table` and `history`; Salesforce `object`, `external_id`, `fields`, `where`, \
-             `on_delete`, `on_leave`, `max_removals`, `reveal`",
+             `on_delete`, `on_leave`, `max_removals`, `reveal`, `adopt`",
         ),
     );
 }

@@ -39,7 +39,7 @@ static COUNTRY_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.customer",
-    contract_hash: "5db19124deadb015d8b0f6c8821b77623d7b4aa8df76fe1276bac412b93222bc",
+    contract_hash: "d90da41a2b2df41fba02e5481cf1e28acffd7b69f9a0ff9832e8268dee51bda9",
     fields: &[
         table::Field::new("customer_id", table::Ty::text(12)).pattern(&CUSTOMER_ID_FORM),
         table::Field::new("display_name", table::Ty::text(120)),

@@ -120,6 +120,10 @@ async fn check_salesforce(config: &Config, started: &Started, report: &mut Repor
             .iter()
             .map(|field| lookups(&field.target).unwrap_or_else(|| field.target.clone()))
             .collect();
+        // What is compared must be there, too.
+        let compared = sink.adopt.iter().flat_map(|adopt| adopt.rules.iter().flatten());
+        let compared = compared.map(|part| part.target.clone());
+        wanted.extend(compared.filter(|target| !wanted.contains(target)).collect::<Vec<_>>());
         wanted.push(sink.external_id.clone());
         wanted.push(sink.revision_field.clone());
         for field in wanted.iter().filter(|field| !known.contains(*field)) {
@@ -127,7 +131,7 @@ async fn check_salesforce(config: &Config, started: &Started, report: &mut Repor
                 severity: Severity::Error,
                 place: place.clone(),
                 what: format!(
-                    "the contract of {} writes {field}, and the org does not have it",
+                    "the contract of {} uses {field}, and the org does not have it",
                     entity.name
                 ),
                 why: "Every record would be refused".into(),

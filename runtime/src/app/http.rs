@@ -17,6 +17,7 @@ use super::config::Secret;
 use super::reconcile_task::{Desk, ReconcileRequest};
 use crate::backfill::lane::Job;
 use crate::deliver::Releases;
+use crate::deliver::adopt::{AdoptCommand, Desk as Adoptions};
 use crate::landing::{CommitNumber, SourcePosition};
 use crate::replay::ReplayRequest;
 use crate::telemetry::status::Board;
@@ -114,6 +115,8 @@ pub struct Shared {
     pub token: Option<Secret>,
     /// To the delivery lane.
     pub releases: Releases,
+    /// To the delivery lane, about records that people made before us.
+    pub adoptions: Adoptions,
 }
 
 /// Held removals that may go.
@@ -134,6 +137,7 @@ pub fn router(shared: Shared) -> Router {
         .route("/api/reconcile", get(reconciled).post(reconcile))
         .route("/api/quarantine", post(quarantine))
         .route("/api/deliver/release", post(release))
+        .route("/api/adopt", get(adoptions).post(adopt))
         .with_state(shared)
 }
 
@@ -142,11 +146,17 @@ pub fn probes(board: Board) -> Router {
     let ready = move || {
         let board = board.clone();
         async move {
-            if board.snapshot().ready {
-                (StatusCode::OK, "ready\n")
-            } else {
-                (StatusCode::SERVICE_UNAVAILABLE, "not ready: see / or /api/status\n")
+            let status = board.snapshot();
+            if !status.ready {
+                let why = "not ready: see / or /api/status\n".to_owned();
+                return (StatusCode::SERVICE_UNAVAILABLE, why);
             }
+            // Whoever sends traffic here may go on; whoever looks sees what waits for a person.
+            let mut said = "ready\n".to_owned();
+            for adoption in status.adoptions.iter().filter(|it| !it.open || it.waits) {
+                said += &format!("adoption of {}: {}\n", adoption.entity, adoption.state);
+            }
+            (StatusCode::OK, said)
         }
     };
     Router::new().route("/healthz", get(|| async { "alive\n" })).route("/readyz", get(ready))
@@ -215,6 +225,25 @@ async fn release(State(shared): State<Shared>, Json(body): Json<ReleaseRequest>)
     Json(serde_json::json!({ "entity": body.entity, "released": rows })).into_response()
 }
 
+/// Done or begun: a plan is read and applied in steps of the lane, and looked at with GET.
+async fn adopt(State(shared): State<Shared>, Json(body): Json<AdoptCommand>) -> Response {
+    let answered = match shared.adoptions.ask(body) {
+        Ok(answered) => answered,
+        Err(why) => return (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
+    };
+    match tokio::time::timeout(CONTROL_TIMEOUT, answered).await {
+        Ok(Ok(Ok(()))) => adoptions(State(shared)).await,
+        Ok(Ok(Err(why))) => (StatusCode::BAD_REQUEST, format!("{why}\n")).into_response(),
+        Ok(Err(_)) | Err(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "the runtime is stopping or stuck\n").into_response()
+        }
+    }
+}
+
+async fn adoptions(State(shared): State<Shared>) -> Response {
+    Json(shared.adoptions.look()).into_response()
+}
+
 async fn ask(shared: &Shared, command: impl FnOnce(Answer) -> Control) -> Response {
     let (answer, answered) = oneshot::channel();
     if shared.control.try_send(command(answer)).is_err() {
@@ -247,6 +276,7 @@ mod tests {
             metrics: PrometheusBuilder::new().build_recorder().handle(),
             token: token.map(Secret::new),
             releases: Releases::default(),
+            adoptions: Adoptions::default(),
         };
         let guarded = axum::middleware::from_fn_with_state(shared.token.clone(), guard);
         let app = router(shared.clone()).layer(guarded);

@@ -1,14 +1,17 @@
 //! The apply and delivery lanes as things that can be driven, and what they tell the board.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 
 use super::drive::{Lane, Progress};
 use crate::apply::ApplyLane;
 use crate::deliver::DeliverLane;
 use crate::error::Result;
+use crate::ledger::LedgerCounts;
 use crate::telemetry::freshness::Freshness;
 use crate::telemetry::metric_names;
-use crate::telemetry::status::{Board, FreshnessStatus, ModelStatus};
+use crate::telemetry::status::{AdoptionStatus, Board, FreshnessStatus, ModelStatus};
 
 /// Landing -> warehouse.
 pub struct Apply {
@@ -82,6 +85,36 @@ pub struct Deliver {
 const COUNT_EVERY_US: i64 = 1_000_000;
 
 impl Deliver {
+    /// What waits for an adoption, and its metrics.
+    fn adoptions(&mut self, counts: &BTreeMap<String, LedgerCounts>) -> Vec<AdoptionStatus> {
+        if let Err(error) = self.lane.show_adoptions() {
+            tracing::warn!(%error, "adoptions could not be shown");
+        }
+        let mut shown = Vec::new();
+        for standing in self.lane.adoptions() {
+            let rows = counts.get(&standing.entity).copied().unwrap_or_default();
+            // Behind a closed gate everything that waits does so for the adoption.
+            let held = if standing.open { rows.held } else { rows.waiting + rows.held };
+            let waits = standing.waits_for_a_person();
+            let entity = || standing.entity.clone();
+            metrics::gauge!(metric_names::ADOPTION_WAITS, "entity" => entity()).set(if waits {
+                1.0
+            } else {
+                0.0
+            });
+            metrics::gauge!(metric_names::ADOPTION_HELD, "entity" => entity()).set(held as f64);
+            let state = standing.in_words();
+            shown.push(AdoptionStatus {
+                entity: entity(),
+                state,
+                open: standing.open,
+                waits,
+                held,
+            });
+        }
+        shown
+    }
+
     /// Apart from `step`, so that no reference to the ledger lives over an await.
     fn note_folded(&mut self) -> Result<()> {
         self.folded = self.lane.ledger().folded()?.0;
@@ -123,6 +156,7 @@ impl Lane for Deliver {
                 Err(error) => tracing::warn!(%error, "the oldest waiting row was not found"),
             }
         }
+        let adoptions = self.adoptions(&counts);
         let held = self.lane.held();
         let linger = self.lane.linger();
         let folded = self.folded;
@@ -156,6 +190,10 @@ impl Lane for Deliver {
                     held.iter().map(|(object, rows)| format!("{rows} of {object}")).collect();
                 lane.detail += &format!("; removals held by the breaker: {}", waiting.join(", "));
             }
+            for adoption in adoptions.iter().filter(|it| !it.open || it.waits) {
+                lane.detail += &format!("; adoption of {}: {}", adoption.entity, adoption.state);
+            }
+            status.adoptions = adoptions;
             status.held_removals = held;
             status.delivery = counts;
         });

@@ -122,6 +122,7 @@ impl Once {
         loop {
             let status = self.board.snapshot();
             parked(&status)?;
+            unreviewed(&status)?;
             if self.has(&status, commit) {
                 break;
             }
@@ -206,6 +207,16 @@ fn parked(status: &Status) -> Result<()> {
     let Some((name, lane)) = parked else { return Ok(()) };
     let what = format!("{name} is parked: {}", lane.last_error.as_deref().unwrap_or("see the log"));
     Err(RuntimeError::new(ErrorKind::Config, "run", what, "Do what it says, then run again."))
+}
+
+/// Rows behind a plan that nobody has looked at never arrive by themselves.
+fn unreviewed(status: &Status) -> Result<()> {
+    let Some(waits) = status.adoptions.iter().find(|it| !it.open && it.waits) else {
+        return Ok(());
+    };
+    let what = format!("the adoption of {} {}", waits.entity, waits.state);
+    let advice = "Look at it in a running runtime with `covenant-runtime adopt show`, apply its plan, then run again.";
+    Err(RuntimeError::new(ErrorKind::Config, "run", what, advice))
 }
 
 fn gone() -> RuntimeError {

@@ -116,6 +116,7 @@ pub(super) fn delivery(
         call_life: config.call_life.unwrap_or(CALL_LIFE),
     };
     let mut lane = DeliverLane::new(parts, entities)?;
+    lane.attend(started.adoptions.clone())?;
     if at_once {
         lane.drain();
     }

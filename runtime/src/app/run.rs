@@ -94,6 +94,7 @@ pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>, until: Until
         metrics: recorder,
         token: config.http_token.clone(),
         releases: started.releases.clone(),
+        adoptions: started.adoptions.clone(),
     };
     let ingest_token = std::env::var(ingest::TOKEN_ENV).ok();
     let access = Access::of(config.http, ingest_token.as_deref())?;

@@ -10,6 +10,7 @@ use covenant_model::spec::SystemSpec;
 use super::config::Config;
 use crate::capture::Registry;
 use crate::deliver::Releases;
+use crate::deliver::adopt::Desk;
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::keys::audit::FileAudit;
@@ -54,6 +55,8 @@ pub struct Started {
     pub env: Env,
     /// What a person has released, from the API to the delivery lane.
     pub releases: Releases,
+    /// Where adoptions are asked for, between the API and the delivery lane.
+    pub adoptions: Desk,
 }
 
 /// Reads and checks; creates the data folder and, for sandboxes, the key file.
@@ -88,6 +91,7 @@ pub fn start(config: &Config, codecs: Vec<Box<dyn EntityCodec>>, env: Env) -> Re
         store,
         env,
         releases: Releases::default(),
+        adoptions: Desk::default(),
     })
 }
 

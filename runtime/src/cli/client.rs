@@ -74,6 +74,13 @@ pub(super) async fn status(config: &Config, json: bool) -> Result<()> {
     for (name, rows) in members(&status["quarantine_waiting"]) {
         println!("  refused   {name:<28} {rows} wait; see `covenant-runtime quarantine list`");
     }
+    for adoption in status["adoptions"].as_array().into_iter().flatten() {
+        if adoption["open"] == Value::Bool(false) || adoption["waits"] == Value::Bool(true) {
+            let name = text(&adoption["entity"]);
+            println!("  adoption  {name:<28} {}", text(&adoption["state"]));
+            println!("            see `covenant-runtime adopt show {name}`");
+        }
+    }
     for (name, rows) in members(&status["held_removals"]) {
         println!("  held      {name:<28} {rows} removals; see `covenant-runtime deliver release`");
     }

@@ -1,5 +1,6 @@
 //! The command line of the container. Thin: `run` and `doctor` work in this process, the others ask the running runtime.
 
+mod adopt;
 mod client;
 mod reconcile;
 
@@ -105,6 +106,11 @@ enum Command {
         #[command(subcommand)]
         command: Deliver,
     },
+    /// Records that people made in Salesforce before us: matched, reviewed, given their external id
+    Adopt {
+        #[command(subcommand)]
+        command: Adopt,
+    },
     /// Refused records
     Quarantine {
         #[command(subcommand)]
@@ -118,6 +124,61 @@ enum Deliver {
     Release {
         /// `sales.order`
         entity: String,
+    },
+}
+
+#[derive(Subcommand)]
+enum Adopt {
+    /// Read both sides, match them, and show the plan; changes nothing
+    Plan {
+        /// `sales.customer`
+        entity: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The newest plan and what was applied; exit 1 where a person has something to do
+    Show {
+        /// `sales.customer`; all where none is named
+        entity: Option<String>,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stamp the pairs of a plan, and let the entity's rows flow
+    Apply {
+        /// `sales.customer`
+        entity: String,
+        /// The plan's digest, as `plan` and `show` tell it
+        #[arg(long)]
+        plan: String,
+        /// Who, for the record
+        #[arg(long, default_value = "operator")]
+        by: String,
+    },
+    /// Decide which record is a row's where the plan is ambiguous; the next plan has it
+    Pick {
+        /// `sales.customer`
+        entity: String,
+        /// External id of the row
+        row: String,
+        /// Id of the record
+        #[arg(required_unless_present = "new")]
+        record: Option<String>,
+        /// None of them: the row gets a record of its own
+        #[arg(long, conflicts_with = "record")]
+        new: bool,
+        /// Who, for the record
+        #[arg(long, default_value = "operator")]
+        by: String,
+    },
+    /// Under `unmatched: wait`: let rows that match nothing make records
+    Create {
+        /// `sales.customer`
+        entity: String,
+        /// Who, for the record
+        #[arg(long, default_value = "operator")]
+        by: String,
     },
 }
 
@@ -213,6 +274,10 @@ async fn dispatch(command: Command, config: Config, codecs: Vec<Box<dyn EntityCo
         Command::Deliver { command: Deliver::Release { entity } } => {
             let request = ReleaseRequest { entity };
             client::ask(&config, "/api/deliver/release", &request).await.map(|_| OK)
+        }
+        Command::Adopt { command } => {
+            let ended = adopt::run(&config, command).await;
+            ended.map(|settled| if settled { OK } else { FINDINGS })
         }
         Command::Reconcile { entity, repair, json } => {
             let request = ReconcileRequest { entity, repair };

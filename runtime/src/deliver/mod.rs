@@ -195,6 +195,9 @@ impl DeliverLane {
         self.gather.begin();
         let sent = self.send(&mut done).await;
         self.remember(&done);
+        if done.held > 0 {
+            self.show_adoptions()?;
+        }
         sent.and(adopting).map(|_| done)
     }
 

@@ -8,6 +8,8 @@ use crate::ledger::{Outcome, Pending};
 
 /// A parked row is tried again after this time even if no parent was delivered: the parent may have come by another way.
 const PARK_RECHECK: Duration = Duration::from_secs(60);
+/// The same where the parent waits for a person: its delivery releases the row, and this is only in case that is missed.
+const HELD_PARENT_RECHECK: Duration = Duration::from_secs(3_600);
 /// Longest reason that is kept, characters.
 const REASON_CHARS: usize = 300;
 /// Rows in a call once a row of it has failed once; failed twice, it goes alone.
@@ -75,7 +77,7 @@ pub(super) fn held_until_sure(row: &Pending) -> Outcome {
 /// Its parent waits for a person: asking the CRM for it would only cost calls.
 pub(super) fn behind_a_held_parent(object: &str, external_id: &str, now_us: i64) -> Outcome {
     Outcome::Parked {
-        not_before_us: now_us.saturating_add(micros(PARK_RECHECK)),
+        not_before_us: now_us.saturating_add(micros(HELD_PARENT_RECHECK)),
         reason: format!("its {object} waits for its adoption"),
         parents: vec![(object.to_owned(), external_id.to_owned())],
     }

@@ -59,6 +59,10 @@ fn entity(entity: &EntitySpec) {
         metrics::gauge!(names::RECONCILE_DIFFERENCES, "entity" => name(), "target" => target)
             .set(0.0);
     }
+    if entity.salesforce.as_ref().is_some_and(|sink| sink.adopt.is_some()) {
+        metrics::gauge!(names::ADOPTION_WAITS, "entity" => name()).set(0.0);
+        metrics::gauge!(names::ADOPTION_HELD, "entity" => name()).set(0.0);
+    }
     if delivered {
         metrics::counter!(names::RECONCILE_EDITED, "entity" => name()).increment(0);
         for state in ["waiting", "parked", "quarantined"] {

@@ -31,6 +31,10 @@ pub const FRESHNESS_SECONDS: &str = "covenant_freshness_seconds";
 pub const OLDEST_WAITING_SECONDS: &str = "covenant_oldest_waiting_seconds";
 /// Rows waiting, parked and quarantined in the delivery ledger, by entity and state.
 pub const DELIVERY_ROWS: &str = "covenant_delivery_rows";
+/// Whether an adoption waits for a person (1) or not (0), by entity.
+pub const ADOPTION_WAITS: &str = "covenant_adoption_waits";
+/// Rows that wait for their adoption, by entity.
+pub const ADOPTION_HELD: &str = "covenant_adoption_held_rows";
 /// Rows that a backfill has landed, by entity.
 pub const BACKFILL_ROWS: &str = "covenant_backfill_rows";
 /// Differences that the last reconciliation left, by entity and target.

@@ -78,6 +78,21 @@ pub struct ModelStatus {
     pub ran_at_us: i64,
 }
 
+/// An adoption, in short; `/api/adopt` has the plan.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AdoptionStatus {
+    /// Entity.
+    pub entity: String,
+    /// In words.
+    pub state: String,
+    /// Whether rows of the entity are delivered.
+    pub open: bool,
+    /// Whether a person has something to do.
+    pub waits: bool,
+    /// Rows that wait for a person.
+    pub held: u64,
+}
+
 /// Everything.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Status {
@@ -105,6 +120,8 @@ pub struct Status {
     pub quarantine_waiting: BTreeMap<String, u64>,
     /// Delivery ledger, by entity: waiting, parked, quarantined, all.
     pub delivery: BTreeMap<String, crate::ledger::LedgerCounts>,
+    /// Records that people made before us, by entity that adopts.
+    pub adoptions: Vec<AdoptionStatus>,
     /// Removals that the mass-change breaker holds, by entity.
     pub held_removals: BTreeMap<String, u64>,
     /// By job.

@@ -117,4 +117,15 @@ pii:
   country: {id: 2, type: string(2), declassify: {by: bucket}}",
         mended: r"# marts/daily.yaml
   country: {id: 2, type: string(2)}";
+    CANNOT_MATCH = 3092, Error, "adoption that can match nobody",
+        what: "`adopt` matches by a field that a row or a record does not have, or that tells nobody apart.",
+        why: "Records that people made are found by values that they and our rows have in common. What Salesforce itself \
+              tells, a row does not know before it is adopted; a checkbox is the same for half of all.",
+        how: "Match by a field that is delivered, or name the Salesforce field that holds it: `{field: email, in: \
+              Old_Email__c}`.",
+        broken: r"# sales/customer.yaml
+    reveal: service
+    adopt: {match: [tier]}",
+        mended: r"# sales/customer.yaml
+    reveal: service";
 }

@@ -1,6 +1,8 @@
 //! `mapping.json`: which field of which entity stands where in Salesforce.
 
-use covenant_model::spec::{EntitySpec, FieldIx, OnDelete, SalesforceSink, SourceSpec, SystemSpec};
+use covenant_model::spec::{
+    Adoption, EntitySpec, FieldIx, MatchPart, OnDelete, SalesforceSink, SourceSpec, SystemSpec,
+};
 use serde_json::{Map, Value, json};
 
 use super::API_VERSION;
@@ -79,12 +81,21 @@ fn sent(entity: &EntitySpec, sink: &SalesforceSink) -> Value {
         "on_leave": sink.filter.as_ref().map(|_| word(sink.on_leave)),
         "max_removals_percent": sink.max_removals_percent,
         "reveal": sink.reveal,
+        "adopt": sink.adopt.as_ref().map(|adopt| adopted(entity, adopt)),
         "parents": sink.parents,
         "revision_field": sink.revision_field,
         "deleted_field": sink.deleted_field,
         "fields": fields,
         "required": required,
     })
+}
+
+fn adopted(entity: &EntitySpec, adopt: &Adoption) -> Value {
+    let name = |ix: FieldIx| entity.fields.get(ix).map(|field| field.name.as_str());
+    let part = |part: &MatchPart| json!({ "field": name(part.field), "in": part.target, "as": part.compare.word() });
+    let rules: Vec<Vec<Value>> =
+        adopt.rules.iter().map(|rule| rule.iter().map(part).collect()).collect();
+    json!({ "match": rules, "unmatched": adopt.unmatched, "review": adopt.review })
 }
 
 fn word(removal: OnDelete) -> &'static str {

@@ -105,6 +105,25 @@ pub struct Standing {
 }
 
 impl Standing {
+    /// Where it stands, for people.
+    pub fn in_words(&self) -> String {
+        let rows = match self.held {
+            0 => String::new(),
+            held => format!("; {held} rows wait for a person"),
+        };
+        let state = match self.state {
+            State::Loading => "waits until our side is read".to_owned(),
+            State::Planning => format!("matching, {}", self.doing),
+            State::WaitsForReview => "waits for its review".to_owned(),
+            State::Applying => format!("applying, {}", self.doing),
+            State::Adopted => "adopted".to_owned(),
+            State::Failed => {
+                format!("failed, tried again: {}", self.error.as_deref().unwrap_or("see the log"))
+            }
+        };
+        state + &rows
+    }
+
     /// Whether a person has something to do.
     pub fn waits_for_a_person(&self) -> bool {
         self.held > 0 || matches!(self.state, State::WaitsForReview | State::Failed)

@@ -158,6 +158,8 @@ impl Case {
         match (&self.job, &self.plan) {
             (Some(Job::Stamping(_)) | Some(Job::Reading(_, Some(_))), _) => State::Applying,
             (Some(Job::Reading(_, None)), _) => State::Planning,
+            (None, _) if self.remembered.applying.is_some() => State::Applying,
+            (None, _) if self.wanted => State::Planning,
             (None, _) if self.error.is_some() => State::Failed,
             (None, _) if self.remembered.adopted => State::Adopted,
             (None, Some(_)) => State::WaitsForReview,
@@ -201,8 +203,8 @@ impl DeliverLane {
         if self.adoptions.cases.is_empty() {
             return Ok(false);
         }
-        let mut worked = self.hear()?;
         self.look_at_loads(caught_up).await?;
+        let mut worked = self.hear()?;
         let entities: Vec<String> = self.adoptions.cases.keys().cloned().collect();
         for entity in entities {
             let Some(mut case) = self.adoptions.cases.remove(&entity) else { continue };
@@ -249,11 +251,7 @@ impl DeliverLane {
 
     /// After a restart nothing may be left to fold that would tell which tables are still being read.
     async fn look_at_loads(&mut self, caught_up: bool) -> Result<()> {
-        let idle = |case: &Case| case.job.is_none() && !case.remembered.adopted;
-        if self.adoptions.loading.is_some()
-            || !caught_up
-            || !self.adoptions.cases.values().any(idle)
-        {
+        if self.adoptions.loading.is_some() || !caught_up {
             return Ok(());
         }
         let newest = self.parts.landing.newest().await?;
@@ -309,11 +307,12 @@ impl DeliverLane {
         if let Some(approval) = case.remembered.applying.clone().filter(|_| case.plan.is_some()) {
             return reading(Some(approval));
         }
-        if case.wanted {
-            return reading(None);
-        }
+        // What is not all there cannot be matched.
         let loading = self.adoptions.loading.as_ref();
         let loaded = loading.is_some_and(|loading| !loading.contains(&case.mapping.entity));
+        if case.wanted && loaded {
+            return reading(None);
+        }
         let settled =
             case.remembered.adopted || (case.plan.is_some() && case.rules.review == Review::ByHand);
         if settled || !caught_up || !loaded { None } else { reading(None) }
@@ -452,16 +451,7 @@ impl DeliverLane {
         }
         let entity = case.mapping.entity.clone();
         match command {
-            AdoptCommand::Plan { .. } => {
-                let loading = self.adoptions.loading.as_ref();
-                if loading.is_none_or(|loading| loading.contains(&entity)) {
-                    return Ok(Err(
-                        "its table is still being read: what would be matched is not all there"
-                            .into(),
-                    ));
-                }
-                case.wanted = true;
-            }
+            AdoptCommand::Plan { .. } => case.wanted = true,
             AdoptCommand::Apply { plan, by, .. } => {
                 let Some(known) = case.plan.clone() else {
                     return Ok(Err("there is no plan yet: make one with `adopt plan`".into()));
