@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::LOOK,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("it is about records in the org, and the rows are the same"),
     what: "Records that people made in Salesforce before the first delivery are matched, reviewed or left alone in another way.",
     why: "Where it is new, deliveries of the entity wait until a plan is applied. Where it is gone, a row whose record has no \
           external id yet makes a second one.",

@@ -162,6 +162,12 @@ impl Api {
         Err(SandboxError::new(PLACE, what, ""))
     }
 
+    /// What a path tells; none where the runtime does not answer now.
+    pub async fn get(&self, path: &str) -> Option<Value> {
+        let answer = self.http.get(format!("{}{path}", self.base)).send().await.ok()?;
+        answer.error_for_status().ok()?.json().await.ok()
+    }
+
     /// Quarantined records: entity, key where it could be read, rules.
     ///
     /// # Errors

@@ -8,9 +8,11 @@ use tokio::sync::mpsc;
 use tokio_postgres::Client;
 
 use super::api::Quarantined;
+use super::people::People;
 use super::systems::Crm;
 use crate::error::{At, Result, SandboxError};
-use crate::verify::compare::{Expected, FoundRow, compare};
+use crate::verify::adopted::{self, ByHand};
+use crate::verify::compare::{Differences, Expected, FoundRow, compare};
 use crate::verify::expect::{self, PlainRow};
 use crate::verify::freshness::{Seen, in_crm, in_warehouse};
 use crate::verify::report::{Line, Report};
@@ -38,6 +40,8 @@ pub struct Evidence<'a> {
     pub unseal: Arc<dyn Unseal + Send + Sync>,
     /// What stands in quarantine.
     pub quarantine: &'a [Quarantined],
+    /// What people made in Salesforce before.
+    pub people: &'a People,
     /// When landing commits became visible.
     pub seen: &'a Seen,
 }
@@ -79,7 +83,11 @@ pub async fn report(evidence: &Evidence<'_>) -> Result<Report> {
             };
             let found = crm::rows(sink, records, &parents);
             let told = evidence.told;
-            let differences = compare(&in_salesforce, found, |key| gone(told, &entity, key));
+            let mut differences = compare(&in_salesforce, found, |key| gone(told, &entity, key));
+            if sink.object == CRM_SINKS[0].object {
+                let made = doubles(evidence, records, &mut differences).await?;
+                report.findings.extend(made);
+            }
             let modified = crm::modified(records, sink.external_id);
             report.lines.push(crm_line(sink, told, differences, &modified));
         }
@@ -90,6 +98,20 @@ pub async fn report(evidence: &Evidence<'_>) -> Result<Report> {
         report.notes.extend(found?.notes);
     }
     Ok(report)
+}
+
+/// Customers who are there twice, because an account that a person made was not adopted.
+async fn doubles(
+    evidence: &Evidence<'_>,
+    accounts: &[crm::Record],
+    differences: &mut Differences,
+) -> Result<Vec<String>> {
+    let known = adopted::Known::read(evidence.source).await?;
+    let made = evidence.people.made.iter();
+    let by_hand: Vec<ByHand<'_>> =
+        made.map(|made| ByHand { id: &made.id, name: &made.name, of: &made.of }).collect();
+    let external_id = CRM_SINKS[0].external_id;
+    Ok(adopted::check(accounts, &known, &by_hand, external_id, differences))
 }
 
 /// What the warehouse holds of one entity; at last, notes.
@@ -155,7 +177,7 @@ fn warehouse_line(
 fn crm_line(
     sink: &CrmSink,
     told: &Told,
-    differences: crate::verify::compare::Differences,
+    differences: Differences,
     modified: &BTreeMap<String, i64>,
 ) -> Line {
     let table = sink.entity.table.map_or("", |table| table.name);

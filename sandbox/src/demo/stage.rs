@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::accidents;
 use super::api::{Api, Quarantined};
 use super::options::Options;
+use super::people::{self, People};
 use super::proof::{Evidence, report, warehouse_file};
 use super::runtime::{Launch, Runtime};
 use super::screen::Screen;
@@ -67,9 +68,11 @@ pub async fn run(options: Options) -> Result<bool> {
     let size = Size::of_orders(options.orders);
     let mut maker = Maker::new(options.seed, size);
     let loaded = load_history(&source, &mut maker, &screen).await?;
+    let people = people::before_us(&source.connect().await?, &crm).await?;
+    screen.say(&format!("people have made {} accounts by hand before", people.made.len()));
     let stage = open_stage(options, screen, source, crm, &dir).await?;
     let finished = tokio::select! {
-        finished = play(&stage, maker, &loaded, &dir) => finished,
+        finished = play(&stage, maker, &loaded, &people, &dir) => finished,
         ended = supervised(&stage) => Err(ended),
     };
     stage.follower.abort();
@@ -165,14 +168,23 @@ async fn supervised(stage: &Stage) -> SandboxError {
     stage.runtime.failed("it keeps ending by itself")
 }
 
-async fn play(stage: &Stage, maker: Maker, loaded: &Loaded, dir: &Path) -> Result<Report> {
+async fn play(
+    stage: &Stage,
+    maker: Maker,
+    loaded: &Loaded,
+    people: &People,
+    dir: &Path,
+) -> Result<Report> {
     watch::ready(&stage.api, &stage.runtime, READY_BOUND).await?;
     let client = stage.source.connect().await?;
     let times = first_kill(stage).await?;
     // As in life: the shop does not wait until its history has been copied. What it does now must not wait either.
     stage.screen.say("the history is on its way to the warehouse and to Salesforce, and the shop opens beside it");
     let path = dir.join("shop-log.ndjson");
-    business(stage, maker, loaded, &path, times).await?;
+    tokio::try_join!(
+        business(stage, maker, loaded, people, &path, times),
+        people::settle(&stage.api, &stage.crm, &stage.screen),
+    )?;
     stage.screen.say("the shop is closed; waiting until everything has arrived");
     let open = stage.screen.bar("still open", 0);
     watch::quiet(&client, &stage.watched, LISTEN_AT_LEAST, QUIET_BOUND, &open).await?;
@@ -190,6 +202,7 @@ async fn play(stage: &Stage, maker: Maker, loaded: &Loaded, dir: &Path) -> Resul
         crm: &stage.crm,
         unseal: Arc::new(unseal),
         quarantine: &quarantine,
+        people,
         seen: &stage.watched.seen(),
     };
     let mut report = report(&evidence).await?;
@@ -218,6 +231,7 @@ async fn business(
     stage: &Stage,
     maker: Maker,
     loaded: &Loaded,
+    people: &People,
     path: &Path,
     kills: Vec<(Duration, Duration)>,
 ) -> Result<()> {
@@ -225,7 +239,8 @@ async fn business(
     let length = Duration::from_secs(options.seconds);
     let log = Arc::new(ShopLog::create(path)?);
     let sender = Sender::start(stage.api.events_url(), Arc::clone(&log))?;
-    let world = World::after(loaded, maker.size());
+    let mut world = World::after(loaded, maker.size());
+    world.untouchable.extend(people.customers().map(str::to_owned));
     let client = stage.source.connect().await?;
     let mut shop = Shop::new(client, maker, world, log, sender, stage.crm.managers());
     let acts = plan(options.seed, length, options.rate);

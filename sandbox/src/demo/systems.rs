@@ -177,6 +177,31 @@ impl Crm {
         self.simulator.stats()
     }
 
+    /// A person makes a record; returns its id.
+    ///
+    /// # Errors
+    /// Where the org refuses.
+    pub async fn make(&self, object: &str, fields: &Value) -> Result<String> {
+        const PLACE: &str = "salesforce simulator";
+        let url = format!("{}/records/{object}", self.simulator.admin_url);
+        let answer = self.http.post(url).json(fields).send().await.at(PLACE, "no answer", "")?;
+        let answer = answer.error_for_status().at(PLACE, "a record was refused", "")?;
+        let made: Value = answer.json().await.at(PLACE, "an answer cannot be read", "")?;
+        made["id"].as_str().map(str::to_owned).ok_or_else(|| {
+            SandboxError::new(PLACE, "a record was made, and its id was not told", "")
+        })
+    }
+
+    /// A person deletes a record. One that is gone already is as well.
+    ///
+    /// # Errors
+    /// Where the org does not answer.
+    pub async fn remove(&self, object: &str, id: &str) -> Result<()> {
+        let url = format!("{}/records/{object}/{id}", self.simulator.admin_url);
+        self.http.delete(url).send().await.at("salesforce simulator", "no answer", "")?;
+        Ok(())
+    }
+
     /// What account managers use.
     pub fn managers(&self) -> Managers {
         Managers { http: self.http.clone(), admin: self.simulator.admin_url.clone() }

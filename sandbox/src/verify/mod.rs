@@ -11,12 +11,14 @@
 //! | [`sealed`] | personal data in plain, by the key file of the sandbox |
 //! | [`crm`] | the records of the simulator's dump |
 //! | [`compare`] | lost, duplicated, diverged, resurrected |
+//! | [`adopted`] | accounts that people made before: no customer is there twice |
 //! | [`freshness`] | from commit to visible, by our own clock |
 //! | [`report`] | the table at the end |
 //!
 //! Deliberately absent: the compiler, the manifest, and the runtime but for its key file: personal data can only be compared
 //! in plain.
 
+pub mod adopted;
 pub mod compare;
 pub mod crm;
 pub mod expect;

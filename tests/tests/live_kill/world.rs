@@ -209,6 +209,7 @@ async fn judge(
         crm: &stage.crm,
         unseal: Arc::new(KeyFile::open(&stage.dir.join("sandbox.key")).map_err(told)?),
         quarantine: &quarantine,
+        people: &covenant_sandbox::demo::people::People::default(),
         seen: &stage.watched.seen(),
     };
     let report = report(&evidence).await.map_err(told)?;
