@@ -30,7 +30,7 @@ bench: setup ## the figures of docs/performance.md
 scoreboard: ## breaks found, missed and false alarms, ours and the peer's: docs/scoreboard.md
 	@scripts/scoreboard
 
-fuzz: ## inputs that break the compiler; TIME=60 seconds a target
+fuzz: ## inputs that break the compiler; TIME=60 seconds a part
 	@scripts/fuzz $(TIME)
 
 generate: setup ## regenerate generated/ from contracts/

@@ -15,7 +15,7 @@ use covenant_compiler::compat::{self, Finding, Grade, Migration, Mirror, RULES};
 use covenant_compiler::migrate::{self, Target};
 use covenant_compiler::plan::Plan;
 use covenant_compiler::source::SourceSet;
-use covenant_compiler::{compile, driver};
+use covenant_compiler::{compile, driver, report};
 use covenant_model::spec::Compatibility;
 
 /// Rules without cases, and why.
@@ -294,6 +294,41 @@ fn contracts_that_are_known_in_the_same_words_are_read_the_same() {
             assert_eq!(like.ast.spans.get(path), old.ast.spans.get(path), "{what}");
         }
     }
+}
+
+/// Whoever is named as broken is shown, at a place in the contracts where it is declared.
+#[test]
+fn every_consumer_has_its_place() {
+    let base = base();
+    let (mut shown, mut wrong) = (0u32, Vec::new());
+    for rule in RULES {
+        for case in cases::parse(rule.cases).unwrap() {
+            let side = |new| compile(SourceSet::new(cases::apply(&base, &case, new).unwrap()));
+            let (old, new) = (side(false), side(true));
+            let found = compat::diff(old.plan.as_ref().unwrap(), new.plan.as_ref().unwrap());
+            let report = report::changes::report(&found, &old, &new, "old");
+            for entry in &report.findings {
+                for one in &entry.consumers {
+                    shown += 1;
+                    let text = one.place.as_ref().map(|place| {
+                        report.sources.text(place).get(place.start..place.end).unwrap_or("")
+                    });
+                    if text.is_none_or(|text| text.trim().is_empty()) {
+                        let (kind, name) = (&one.kind, &one.name);
+                        wrong.push(format!("{} {}: {kind} {name}", entry.code, case.title));
+                    }
+                }
+            }
+            for one in flat(&found).iter().flat_map(|one| &one.consumers) {
+                let sources = if one.side == compat::Side::Old { &old } else { &new };
+                if !one.name.is_empty() && sources.ast.spans.value(&one.path).is_none() {
+                    wrong.push(format!("{} {}: no span at {}", rule.code, case.title, one.path));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {shown}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(shown > 300, "only {shown} consumers were ever named");
 }
 
 /// Rules whose row says that stored data moves, of which no case asks for a step, and why.

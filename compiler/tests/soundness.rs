@@ -1,9 +1,10 @@
 //! Soundness of the breaking rules, hunted: random contracts, one to three random edits, random records. Whenever the comparison
 //! calls a change compatible under `backward`, every record that was valid is valid, and folds to the same row; under `forward` the same with
-//! the sides swapped. A contract compared with itself gives nothing, and `full` is the union of both. That
-//! swapping the sides swaps the modes is looked at in `cases.rs`, over the case files.
+//! the sides swapped. What holds between the two directions is hunted in `soundness/mirrors.rs`, and looked at over the
+//! case files in `cases.rs`.
 //!
-//! `COVENANT_FUZZ_CASES=n` tries n pairs instead of a few hundred, `COVENANT_FUZZ_SEED=n` one pair again.
+//! `COVENANT_FUZZ_SECONDS=n` goes on for n seconds a test from a seed of its own, `COVENANT_FUZZ_CASES=n` tries n pairs
+//! instead of a few hundred, `COVENANT_FUZZ_SEED=n` one pair again.
 
 #![allow(
     clippy::unwrap_used,
@@ -13,10 +14,13 @@
 
 #[path = "soundness/contracts.rs"]
 mod contracts;
+#[path = "soundness/mirrors.rs"]
+mod mirrors;
 #[path = "soundness/mutations.rs"]
 mod mutations;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant, SystemTime};
 
 use contracts::{Contract, PROJECT};
 use covenant_compiler::compat::{self, Finding, Grade};
@@ -44,6 +48,20 @@ const SHOWN_MAX: usize = 12;
 
 fn variable(name: &str) -> Option<u64> {
     std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// Seeds of a test, as many as it is to try.
+fn seeds(few: u64) -> Box<dyn Iterator<Item = u64>> {
+    if let Some(seed) = variable("COVENANT_FUZZ_SEED") {
+        return Box::new(std::iter::once(seed));
+    }
+    let Some(seconds) = variable("COVENANT_FUZZ_SECONDS") else {
+        return Box::new(0..variable("COVENANT_FUZZ_CASES").unwrap_or(few));
+    };
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let (started, first) = (Instant::now(), now.as_secs() << 20);
+    println!("from seed {first} on");
+    Box::new((first..).take_while(move |_| started.elapsed() < Duration::from_secs(seconds)))
 }
 
 fn plan(contract: &Contract, version: &str) -> Option<Plan> {
@@ -174,12 +192,10 @@ fn record(dice: &mut StdRng, roles: Roles<'_>, sheets: &[Sheet], at: u32) -> Opt
 
 #[test]
 fn what_is_called_compatible_is() {
-    let cases = variable("COVENANT_FUZZ_CASES").unwrap_or(CASES);
     let only = variable("COVENANT_FUZZ_SEED");
-    let seeds = only.map_or(0..cases, |seed| seed..seed + 1);
     let (mut compared, mut judged, mut unsound, mut missed) =
         (0u32, 0u32, Vec::new(), BTreeMap::new());
-    for seed in seeds {
+    for seed in seeds(CASES) {
         let Some(case) = case(seed) else { continue };
         compared += 1;
         for (promise, direction) in [
@@ -212,28 +228,6 @@ fn what_is_called_compatible_is() {
     println!("{compared} pairs, {judged} judgements of compatible");
     assert!(only.is_some() || compared > 30, "only {compared} pairs held together");
     assert!(only.is_some() || judged > 20, "only {judged} judgements said compatible");
-}
-
-#[test]
-fn the_same_contract_gives_nothing() {
-    for seed in 0..60 {
-        let Some(case) = case(seed) else { continue };
-        for promise in [Compatibility::Backward, Compatibility::Forward, Compatibility::Full] {
-            let found = findings(&case.old, &case.old, promise);
-            assert!(found.is_empty(), "seed {seed}: {:?}", errors(&found));
-        }
-    }
-}
-
-#[test]
-fn full_is_the_union_of_both() {
-    for seed in 0..200 {
-        let Some(case) = case(seed) else { continue };
-        let of = |promise| errors(&findings(&case.old, &case.new, promise));
-        let both: BTreeSet<_> =
-            of(Compatibility::Backward).union(&of(Compatibility::Forward)).cloned().collect();
-        assert_eq!(of(Compatibility::Full), both, "seed {seed}:\n{}", case.change());
-    }
 }
 
 /// Most errors that records can show are shown by one; what is doubted for want of one is rare.

@@ -1,7 +1,8 @@
 //! The interpreter that runs witnesses, and the generated Rust, on the same records: valid ones, broken ones, and ones that are no
 //! records at all. They must give the same cells or the same violations, word for word, and fold to the same rows.
 //!
-//! `COVENANT_FUZZ_CASES=n` runs n records per source instead of the usual few hundred.
+//! `COVENANT_FUZZ_CASES=n` runs n records per source instead of the usual few hundred, `COVENANT_FUZZ_SECONDS=n` goes on
+//! for n seconds with others in every run.
 
 #![allow(clippy::unwrap_used)] // a test fails where it unwraps
 
@@ -28,6 +29,7 @@ mod told;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
 
 use acme_pipeline::{
     sales_customer, sales_order, sales_order_event, sales_order_line, stock_inventory_level,
@@ -49,9 +51,31 @@ const CASES: u32 = 400;
 /// Changes that are folded together.
 const FOLDED: usize = 24;
 
-fn cases() -> u32 {
-    let set = std::env::var("COVENANT_FUZZ_CASES").ok();
-    set.and_then(|text| text.parse().ok()).unwrap_or(CASES)
+fn variable(name: &str) -> Option<u32> {
+    std::env::var(name).ok().and_then(|text| text.parse().ok())
+}
+
+/// Numbers of the records of one source, of as many sources as there are.
+fn records(sources: u32) -> Box<dyn Iterator<Item = u32>> {
+    match variable("COVENANT_FUZZ_SECONDS") {
+        None => Box::new(1..=variable("COVENANT_FUZZ_CASES").unwrap_or(CASES)),
+        Some(seconds) => {
+            let (started, share) =
+                (Instant::now(), Duration::from_secs(seconds.into()) / sources.max(1));
+            Box::new((1..=u32::MAX).take_while(move |at| *at <= CASES || started.elapsed() < share))
+        }
+    }
+}
+
+/// What makes the records of a long run others than those of the last one.
+fn salt() -> String {
+    match variable("COVENANT_FUZZ_SECONDS") {
+        None => String::new(),
+        Some(_) => {
+            let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+            format!("/{}", now.as_secs())
+        }
+    }
 }
 
 type Fold = fn(&mut RowState, &Change) -> bool;
@@ -128,28 +152,36 @@ fn tuple(told: &Told) -> (Vec<&str>, Vec<PgDatum<'_>>) {
 #[test]
 fn both_read_every_record_alike_and_fold_alike() {
     let specs = specs();
+    let sources = specs.iter().map(|spec| spec.sources.len()).sum::<usize>();
+    let sources = u32::try_from(sources).unwrap();
     for (codec, fold) in GENERATED {
         let spec = specs.iter().find(|spec| spec.name == codec.entity()).unwrap();
         assert_eq!(spec.contract_hash, codec.contract_hash(), "{}", spec.name);
         interpret::with(spec, |interpreter| {
             for source in spec.sources.keys() {
-                compare(codec, fold, interpreter, source);
+                compare(codec, fold, interpreter, (source, sources));
             }
         })
         .unwrap();
     }
 }
 
-fn compare(codec: &dyn EntityCodec, fold: Fold, interpreter: Interpreter<'_>, source: &str) {
+fn compare(
+    codec: &dyn EntityCodec,
+    fold: Fold,
+    interpreter: Interpreter<'_>,
+    (source, sources): (&str, u32),
+) {
     let spec = interpreter.spec();
     let form = form_of(&spec.sources[source]);
     let pools = told::pools(interpreter, source, form);
     let sheet = sheet(Roles { writer: interpreter, reader: interpreter }, source).unwrap();
-    let mut dice = Dice::seeded(&spec.name, source);
+    let mut dice = Dice::seeded(&spec.name, &format!("{source}{}", salt()));
     let (mut accepted, mut refused) = (0u32, BTreeMap::<String, u32>::new());
     let mut sequence = Vec::new();
-    for case in 0..cases() {
-        let at = case + 1;
+    let mut tried = 0;
+    for at in records(sources) {
+        tried = at;
         let told = match dice.below(3) {
             0 => told::valid(&mut dice, interpreter, &sheet, at),
             _ => told::record(&mut dice, source, form, &pools, at),
@@ -178,7 +210,7 @@ fn compare(codec: &dyn EntityCodec, fold: Fold, interpreter: Interpreter<'_>, so
         }
     }
     folds_alike(fold, interpreter, &sequence);
-    assert!(accepted > cases() / 20, "{}: only {accepted} records were valid", spec.name);
+    assert!(accepted > tried / 20, "{}: only {accepted} records were valid", spec.name);
     assert!(refused.len() > 3, "{}: few rules were ever broken: {refused:?}", spec.name);
 }
 

@@ -9,7 +9,7 @@ pub(super) static RULE: Rule = Rule {
     code: "DCM233",
     slug: "alarm-changed",
     direction: Direction::Changes,
-    mirror: Mirror::Own,
+    mirror: Mirror::Uneven("DCM233", "nobody misses an alarm that was not there"),
     modes: Modes::LOOK,
     consumers: &[People],
     migration: Migration::None,
