@@ -97,6 +97,11 @@ fn entity_spec(entity: EntityIr) -> EntitySpec {
     spec
 }
 
+/// Derives the merge groups of an entity anew.
+pub(crate) fn group(spec: &mut EntitySpec) {
+    groups::derive(spec);
+}
+
 fn model_spec(model: ModelIr) -> ModelSpec {
     let mut spec = model.spec;
     let key_fields = spec.fields.iter().filter(|field| spec.key.contains(&field.name));

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use covenant_model::spec::{Compatibility, EntitySpec, FieldSpec, ModelSpec, WarehouseSink};
+use covenant_model::spec::{
+    Compatibility, EntitySpec, FieldSpec, ModelSpec, Protection, WarehouseSink,
+};
 use serde::Serialize;
 
 use super::finding::{Hop, Platform};
@@ -137,9 +139,12 @@ impl<'a> Bound<'a> {
         Some(self.stored(sink, place(sink), how))
     }
 
-    /// The column of a field.
+    /// The column of a field. What is dropped has none.
     pub(super) fn column(self, field: &FieldSpec, how: &str) -> Option<Consumer> {
         let sink = self.entity.warehouse.as_ref()?;
+        if field.pii.as_ref().is_some_and(|pii| pii.protect == Protection::Drop) {
+            return None;
+        }
         Some(self.stored(sink, format!("{}.{}", place(sink), field.name), how))
     }
 

@@ -1,6 +1,6 @@
 //! Null and missing mean something else, or a field joins or leaves its group.
 
-use covenant_model::spec::FieldSpec;
+use covenant_model::spec::{EntitySpec, SourceSpec};
 
 use super::prelude::*;
 
@@ -31,9 +31,21 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
     }
     let mut broken = vec![pair.entity.after().validator("reads a missing value differently")];
     broken.extend(pair.entity.after().column(pair.new, "is guarded by another number"));
+    if pair.old.nullable == pair.new.nullable && polled(pair.entity.old, pair.old) {
+        // Salesforce says nothing of what it has not: a missing member is read alike either way.
+        broken.clear();
+    }
     let what = if pair.new.optional { "may now be left out" } else { "is now always told" };
     let headline = format!("{} {what}", pair.shown());
     let help = "raise the revision and replay landing";
     let finding = pair.finding(&RULE, "optional", headline, broken, help);
     findings.push(finding.claiming([pair.leaf("nullable")]));
+}
+
+/// Whether Salesforce alone tells the field.
+fn polled(entity: &EntitySpec, field: &FieldSpec) -> bool {
+    field
+        .from
+        .keys()
+        .all(|source| matches!(entity.sources.get(source), Some(SourceSpec::Salesforce { .. })))
 }

@@ -85,6 +85,8 @@ pub struct Witness {
     pub source: Option<String>,
     /// One record, or changes in the order in which they arrive; the rows that a query reads.
     pub changes: Vec<serde_json::Value>,
+    /// Whether it is only the part of a record that the finding is about: other changes let no whole record pass on both sides.
+    pub part: bool,
     /// Members of the records that make the difference; empty where all of it does.
     pub decisive: Vec<String>,
     /// Members of the records that hold personal data: their values are made up by type.

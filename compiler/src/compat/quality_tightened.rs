@@ -1,6 +1,7 @@
 //! A quality rule that refuses records is new or different.
 
-use covenant_model::spec::{OnFail, QualityRule};
+use covenant_model::expr::Expr;
+use covenant_model::spec::{EntitySpec, OnFail, QualityRule};
 
 use super::leaves::meaning;
 use super::prelude::*;
@@ -39,15 +40,31 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
             Some(_) => continue,
         };
         let headline = format!("quality rule {} of {} {what}", rule.name, pair.new.name);
-        let broken = vec![pair.after().validator("refuses records that were valid")];
+        let known = pair.old.quality.iter().any(|old| {
+            old.on_fail == OnFail::Quarantine
+                && meaning(pair.old, &old.expect) == meaning(pair.new, &rule.expect)
+        });
+        let mut broken = vec![pair.after().validator("refuses records that were valid")];
+        if known || never_breaks(pair.old, pair.new, &rule.expect) {
+            // Asked before under another name, or by the declaration of the field.
+            broken.clear();
+        }
         let help = "let it alarm for a while first: `on_fail: alarm`";
         let mut finding = pair.finding(&RULE, &below, headline, broken, help).claiming(claims);
         if old.is_none() {
             finding = finding.old_at(Some(pair.old.name.clone()));
-        } else if old.is_some_and(|old| old.on_fail == OnFail::Quarantine) {
+        } else if !known && old.is_some_and(|old| old.on_fail == OnFail::Quarantine) {
             // Whether another expression refuses more or less is not decided: both may be.
             finding = finding.always(Grade::Error);
         }
         findings.push(finding);
     }
+}
+
+/// `a IS NOT NULL` of a field that every old record carries.
+fn never_breaks(old: &EntitySpec, new: &EntitySpec, expect: &Expr) -> bool {
+    let Expr::Not(inner) = expect else { return false };
+    let Expr::IsNull(ix) = &**inner else { return false };
+    let before = id_of(new, *ix).and_then(|id| field_of_id(old, id));
+    before.is_some_and(|field| !field.nullable && !field.optional)
 }

@@ -93,7 +93,7 @@ fn sheet_of(
     let slots = roles.writer.source(source)?.members.iter().map(slot);
     let mut slots: Vec<Slot> = slots.collect::<Option<_>>()?;
     let is_closed = |of: Interpreter<'_>| of.source(source).is_some_and(|source| source.closed);
-    if is_closed(roles.reader) && !is_closed(roles.writer) {
+    if form == Form::Event && !is_closed(roles.writer) {
         slots.push(stranger());
     }
     Some(Sheet { source: source.to_owned(), form, slots })
@@ -374,7 +374,7 @@ impl Slot {
     fn usual(&self, at: u32) -> Choice {
         if self.role != Role::Plain {
             let own = Some(envelope(self.role, at));
-            if self.valid.contains(&own) {
+            if self.fields.is_empty() || self.valid.contains(&own) {
                 return own;
             }
         }

@@ -6,12 +6,12 @@ use covenant_model::spec::{Compatibility, EntitySpec, FieldSpec};
 use serde_json::{Value, json};
 
 use super::compose::{self, Sheet};
-use super::search::{Focus, Pair, search_on, sheets};
+use super::search::{Focus, Pair, search, search_alone, search_on, sheets};
 use super::sql::search::How;
 use super::sql::value::Sql;
 use super::sql::{self, Answer};
 use super::told::{Act, Told};
-use super::{Direction, Row, Verdicts, delivery, interpret, limits, statement};
+use super::{Direction, Row, Verdicts, delivery, interpret, limits, reduced, statement};
 use crate::compat::{ConsumerKind, Finding, Grade, Outcome, Rule, Witness, WitnessKind};
 use crate::plan::{self, Plan};
 
@@ -83,6 +83,7 @@ fn delivery_of(old: &Plan, new: &Plan, finding: &Finding) -> Option<Witness> {
         kind: delivery::Delivered::KIND,
         source: found.told.first().map(|told| told.source.clone()),
         changes: found.told.iter().map(|told| change(told, found.told.len() > 1)).collect(),
+        part: false,
         decisive,
         personal,
         sql: None,
@@ -111,6 +112,7 @@ fn query_of(old: &Plan, new: &Plan, finding: &Finding) -> Option<Witness> {
         kind: WitnessKind::Query,
         source: None,
         changes: rows.collect(),
+        part: false,
         decisive: Vec::new(),
         personal: Vec::new(),
         sql: None,
@@ -133,11 +135,11 @@ fn object(names: &[String], row: &[Sql]) -> Value {
 /// Whether records could show a finding that somebody should look at.
 fn is_asked(finding: &Finding) -> bool {
     let records = match finding.rule.witness {
-        WitnessKind::Record | WitnessKind::Sequence | WitnessKind::Limit => true,
-        WitnessKind::Delivery
-        | WitnessKind::Query
-        | WitnessKind::Statement
-        | WitnessKind::None(_) => false,
+        WitnessKind::Record
+        | WitnessKind::Sequence
+        | WitnessKind::Limit
+        | WitnessKind::Statement => true,
+        WitnessKind::Delivery | WitnessKind::Query | WitnessKind::None(_) => false,
     };
     records && finding.grade != Grade::Info && finding.witness.is_none()
 }
@@ -184,25 +186,19 @@ fn witnesses(old: &EntitySpec, new: &EntitySpec, findings: &[&Finding]) -> Vec<O
         let mut known: BTreeMap<Direction, Vec<Sheet>> = BTreeMap::new();
         let mut one = |finding: &&Finding| {
             let focus = focus_of(old, new, finding);
-            let mut tried = directions(old.compatibility, finding.rule);
-            if !rests_on_records(finding) {
-                // Tables hurt whichever way the two part; that they do is seen from the other side too.
-                let both = [Direction::Backward, Direction::Forward];
-                let more: Vec<Direction> =
-                    both.into_iter().filter(|direction| !tried.contains(direction)).collect();
-                tried.extend(more);
-            }
-            tried.into_iter().find_map(|direction| {
-                let mut of = known.remove(&direction);
+            let tried = tried(old.compatibility, finding);
+            let whole = tried.iter().find_map(|direction| {
+                let mut of = known.remove(direction);
                 if of.is_none() {
                     let other = known.values().next().map(Vec::as_slice).unwrap_or_default();
-                    of = Some(sheets(pair, direction, other));
+                    of = Some(sheets(pair, *direction, other));
                 }
                 let of = of.unwrap_or_default();
-                let found = search_on(pair, direction, &focus, &of);
-                known.insert(direction, of);
+                let found = search_on(pair, *direction, &focus, &of);
+                known.insert(*direction, of);
                 Some(witness_of(found?, (old, new), &focus))
-            })
+            });
+            whole.or_else(|| part(old, new, &focus, &tried))
         };
         findings.iter().map(&mut one).collect()
     };
@@ -210,6 +206,36 @@ fn witnesses(old: &EntitySpec, new: &EntitySpec, findings: &[&Finding]) -> Vec<O
     let none = || findings.iter().map(|_| None).collect();
     let found = interpret::with(old, |old| interpret::with(new, |new| all(Pair { old, new })));
     found.and_then(|found| found).unwrap_or_else(|_| none())
+}
+
+/// Part of a record, where other changes let none pass whole: both contracts are cut down to what the finding is about.
+fn part(old: &EntitySpec, new: &EntitySpec, focus: &Focus, tried: &[Direction]) -> Option<Witness> {
+    let (before, after) = reduced::reduced(old, new, focus)?;
+    let found = interpret::with(&before, |old| {
+        interpret::with(&after, |new| {
+            let pair = Pair { old, new };
+            let rows = tried.iter().find_map(|direction| search(pair, *direction, focus));
+            rows.or_else(|| {
+                tried.iter().find_map(|direction| search_alone(pair, *direction, focus))
+            })
+        })
+    });
+    let row = found.ok()?.ok()??;
+    Some(Witness { part: true, ..witness_of(row, (&before, &after), focus) })
+}
+
+/// In which directions a witness of a finding is looked for, in order.
+fn tried(promise: Compatibility, finding: &Finding) -> Vec<Direction> {
+    let mut tried = directions(promise, finding.rule);
+    if !rests_on_records(finding) {
+        // Tables hurt whichever way the two part; that they do is seen from the other side too.
+        for direction in [Direction::Backward, Direction::Forward] {
+            if !tried.contains(&direction) {
+                tried.push(direction);
+            }
+        }
+    }
+    tried
 }
 
 /// The directions in which the rule can be an error under the promise, then the other.
@@ -280,7 +306,7 @@ fn witness_of(row: Row, (before, after): (&EntitySpec, &EntitySpec), focus: &Foc
     };
     let kind = if several { WitnessKind::Sequence } else { WitnessKind::Record };
     let (sql, confirmed) = (None, true);
-    Witness { kind, source, changes, decisive, personal, sql, old, new, confirmed }
+    Witness { kind, source, changes, part: false, decisive, personal, sql, old, new, confirmed }
 }
 
 /// Ids of the fields that make the difference.

@@ -202,6 +202,7 @@ fn shown_as(field: &str, value: serde_json::Value, old: Outcome, new: Outcome) -
         kind: WitnessKind::Limit,
         source: None,
         changes: vec![json!({ field: value })],
+        part: false,
         decisive: vec![field.to_owned()],
         personal: Vec::new(),
         sql: None,

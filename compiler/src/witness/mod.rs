@@ -9,6 +9,7 @@
 //! | [`values`] | the values at the edges of what fields allow |
 //! | [`compose`] | records made of such values, so that quality rules hold |
 //! | [`search`] | records on which two contracts part |
+//! | `reduced` | contracts cut down to what one finding is about |
 //! | [`shown`] | witnesses as people read them |
 //! | [`sql`] | queries of models on a few rows, and rows on which two queries part |
 //! | [`limits`] | values that a column of one side holds and of the other does not |
@@ -25,6 +26,7 @@ pub mod fold;
 pub mod interpret;
 pub mod language;
 pub mod limits;
+mod reduced;
 pub mod search;
 pub mod shown;
 pub mod sql;

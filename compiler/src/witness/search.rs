@@ -89,7 +89,12 @@ pub(super) fn search_on(
         .or_else(|| search.plain(sheets))
         .or_else(|| search.rule(sheets))
         .or_else(|| search.neighbours(sheets))
-        .or_else(|| field.and_then(|id| search.alone(sheets, id)))
+}
+
+/// One member of a record alone: what is left where no record passes on both sides.
+pub(super) fn search_alone(pair: Pair<'_>, direction: Direction, focus: &Focus) -> Option<Row> {
+    let search = Search { pair, direction, roles: roles(pair, direction), focus };
+    search.alone(&sheets(pair, direction, &[]), focus.field()?)
 }
 
 struct Search<'s, 'c> {
@@ -350,10 +355,10 @@ impl Search<'_, '_> {
         let concerned = match (&difference, self.focus.field()) {
             (_, None) => *self.focus == Focus::Entity,
             (Difference::Fields(ids), Some(id)) => ids.contains(&id),
-            (Difference::Keys, Some(id)) => {
+            // Who owns the key says whether a row is there.
+            (Difference::Keys | Difference::Alive, Some(id)) => {
                 [old_spec, new_spec].iter().any(|spec| ids(spec, &spec.key).contains(&id))
             }
-            (Difference::Alive, Some(_)) => false,
         };
         concerned.then(|| super::shown::differing(&difference, (old_spec, old), (new_spec, new)))
     }

@@ -78,6 +78,7 @@ pub fn witness(old: &Plan, new: &Plan, finding: &Finding) -> Option<Witness> {
                 kind: WitnessKind::Statement,
                 source: None,
                 changes: Vec::new(),
+                part: false,
                 decisive: Vec::new(),
                 personal: Vec::new(),
                 sql: Some(statement.sql()),

@@ -21,6 +21,8 @@ const DAYS: (i128, i128) = (-719_162, 2_932_896);
 /// A UUID of version 4 that nobody has drawn.
 const PLAIN_UUID: u128 = 0x0000_0000_0000_4000_8000_0000_0000_0001;
 const PLAIN_MAIL: &str = "witness@example.invalid";
+/// For short columns.
+const SHORT_MAILS: [&str; 3] = ["x@y.zz", "x@y.z", "x@y"];
 
 /// The n-th second of 2000, as RFC 3339 writes it.
 pub(super) fn nth_instant(nth: u32) -> String {
@@ -228,6 +230,7 @@ fn texts(writer: Declared<'_>, sides: &[Declared<'_>]) -> Vec<String> {
     if sides.iter().any(|side| side.field.format.is_some()) {
         found.push(PLAIN_MAIL.to_owned());
         found.extend((1..3).map(|nth| format!("witness-{nth}@example.invalid")));
+        found.extend(SHORT_MAILS.map(str::to_owned));
     }
     for side in sides {
         found.extend(literals(*side).into_iter().filter_map(|literal| match literal {
