@@ -7,8 +7,15 @@
 )]
 
 mod common;
+#[path = "scoreboard/corpus.rs"]
+#[allow(dead_code, reason = "the scoreboard reads the truth of the pairs, too")]
+mod corpus;
 
 use common::Project;
+use covenant_compiler::compat::{self, Finding, Migration};
+use covenant_compiler::plan::Plan;
+use covenant_compiler::source::SourceSet;
+use covenant_compiler::{compile, migrate};
 
 const ORDER: &str = "contracts/sales/order.yaml";
 
@@ -49,4 +56,40 @@ fn a_finding_shows_the_very_statements() {
             assert!(text.contains(line) || text.contains(&escaped), "{format}: {line}: {text}");
         }
     }
+}
+
+fn plan(files: &[(String, String)], title: &str) -> Plan {
+    let compiled = compile(SourceSet::new(files.to_vec()));
+    compiled.plan.unwrap_or_else(|| panic!("{title} does not hold together"))
+}
+
+fn moves(finding: &&Finding) -> bool {
+    match finding.migration {
+        Migration::Inplace | Migration::Precheck | Migration::Backfill | Migration::Rebuild => true,
+        Migration::None | Migration::Impossible => false,
+    }
+}
+
+/// Of every pair of the scoreboard, composed ones too: what moves stored data shows how, and every step hangs somewhere.
+#[test]
+fn composed_changes_show_every_step_and_miss_none() {
+    let mut wrong = Vec::new();
+    // The cases of single rules are tried with their rules.
+    for pair in corpus::pairs().into_iter().filter(|pair| pair.set != corpus::Set::Rules) {
+        let (old, new) = (plan(&pair.old, &pair.title), plan(&pair.new, &pair.title));
+        let mut found = compat::diff(&old, &new);
+        let loose = migrate::attach(&old, &new, &mut found).unwrap();
+        wrong.extend(loose.iter().map(|step| {
+            format!("{}: nobody shows {} {}: {}", pair.title, step.code, step.subject, step.what)
+        }));
+        for finding in found.iter().filter(|one| one.steps.is_empty()) {
+            for one in finding.all().into_iter().filter(moves) {
+                wrong.push(format!(
+                    "{}: {} {} has no steps",
+                    pair.title, one.rule.code, one.subject
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
 }

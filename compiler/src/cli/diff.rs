@@ -93,8 +93,16 @@ fn changes_of(
         };
         if let Some(before) = &side.old.plan {
             witness::confirm(before, after, found.iter_mut().filter(of_side));
-            migrate::attach(before, after, found.iter_mut().filter(of_side))
+            let loose = migrate::attach(before, after, found.iter_mut().filter(of_side))
                 .map_err(|error| internal(&InternalError(error.to_string())))?;
+            // Against older versions, and beside what could not be read, only some of the findings are told.
+            if let Some(step) = loose.first()
+                && label.is_none()
+                && side.left_out.is_empty()
+            {
+                let why = format!("no finding explains step {} of the migration", step.number);
+                return Err(internal(&InternalError(format!("{why}: {}", step.what))));
+            }
         }
     }
     let older: Vec<(&str, &Compiled)> = older.iter().map(|(name, one)| (*name, &one.old)).collect();

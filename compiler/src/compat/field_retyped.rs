@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use covenant_model::spec::ModelField;
+use covenant_model::columns::LandingType;
+use covenant_model::spec::{FieldSpec, ModelField};
 use covenant_model::value::LogicalType;
 
 use super::prelude::*;
+use crate::physical;
 
 pub(super) static UNRELATED: Rule = Rule {
     code: "DCW030",
@@ -219,7 +221,18 @@ fn judge(pair: FieldPair<'_>, findings: &mut Vec<Finding>, wanted: Relation, rul
             "add a new field with a new id, feed both, move the consumers, remove the old one"
         }
     };
-    findings.push(found(pair, rule, broken, help));
+    let here = wanted == Relation::Wider && stored_alike(pair);
+    findings.push(found(pair, rule, broken, help).untouched(here));
+}
+
+/// Whether no table and no Salesforce field shows that a type takes more: texts stand in VARCHAR without a length.
+fn stored_alike(pair: FieldPair<'_>) -> bool {
+    let tables = LandingType::of(&pair.old.ty) == LandingType::of(&pair.new.ty);
+    let org = |field: &FieldSpec| physical::of(physical::Platform::Salesforce, field);
+    let delivered = pair.entity.new.salesforce.iter().flat_map(|sink| &sink.fields);
+    let mapped =
+        delivered.filter(|one| id_of(pair.entity.new, one.source) == Some(pair.new.id)).count() > 0;
+    tables && (!mapped || org(pair.old) == org(pair.new))
 }
 
 fn rekeyed(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {

@@ -34,8 +34,11 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
     let broken = pair.stored("mixes both units");
     let broken = if both { broken } else { mildly(broken) };
     let after = pair.entity.after();
-    findings.push(
-        pair.finding(&RULE, "unit", headline, broken, "add a new field in the new unit")
-            .via(after.lineage(&pair.new.name)),
-    );
+    let mut finding =
+        pair.finding(&RULE, "unit", headline, broken, "add a new field in the new unit");
+    if !both {
+        // The numbers stay as they are; only the words beside them follow.
+        finding.migration = Migration::Inplace;
+    }
+    findings.push(finding.via(after.lineage(&pair.new.name)));
 }

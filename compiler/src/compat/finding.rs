@@ -265,6 +265,14 @@ impl Finding {
         self
     }
 
+    /// Here nothing that is stored has to follow.
+    pub(super) fn untouched(mut self, here: bool) -> Self {
+        if here {
+            self.migration = Migration::None;
+        }
+        self
+    }
+
     /// Stands whoever is bound: personal data, and promises about promises.
     pub(super) fn always(mut self, grade: Grade) -> Self {
         self.grade = grade;

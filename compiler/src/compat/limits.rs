@@ -11,7 +11,7 @@ const COMPARED_PRECISION: u8 = 38;
 
 /// How two sets of values relate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
+pub(crate) enum Order {
     /// The same.
     Same,
     /// The new one is part of the old one.
@@ -26,9 +26,9 @@ pub(super) enum Order {
 
 /// A limit that changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Limit {
+pub(crate) struct Limit {
     /// `min`, `max`, `pattern`, `format`.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     before: Option<String>,
     after: Option<String>,
 }
@@ -51,7 +51,7 @@ pub(super) fn told(limits: &[Limit]) -> String {
 
 /// Limits of `new` that accept less than those of `old`. A limit that means something else
 /// altogether is not among them.
-pub(super) fn stricter(old: &FieldSpec, new: &FieldSpec) -> Vec<Limit> {
+pub(crate) fn stricter(old: &FieldSpec, new: &FieldSpec) -> Vec<Limit> {
     let mut found = Vec::new();
     let mut push = |name, before: &Option<String>, after: &Option<String>| {
         found.push(Limit { name, before: before.clone(), after: after.clone() });
@@ -77,7 +77,7 @@ pub(super) fn stricter(old: &FieldSpec, new: &FieldSpec) -> Vec<Limit> {
 }
 
 /// How the patterns of two fields relate, among texts of the lengths that both allow.
-pub(super) fn patterns(old: &FieldSpec, new: &FieldSpec) -> Order {
+pub(crate) fn patterns(old: &FieldSpec, new: &FieldSpec) -> Order {
     if old.pattern == new.pattern {
         return Order::Same;
     }

@@ -69,7 +69,7 @@ mod key_order_changed;
 mod key_reuse_changed;
 mod leaves;
 mod lifecycle;
-mod limits;
+pub(crate) mod limits;
 mod locality_changed;
 mod lookup_changed;
 mod merge_rule_changed;

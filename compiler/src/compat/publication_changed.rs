@@ -40,8 +40,10 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
         let Some(first) = claims.first().cloned() else { continue };
         let headline = format!("system {name} is read through another publication or slot");
         let broken = readers(sides, name);
+        let unread = broken.is_empty();
         findings.push(
             Finding::new(&RULE, Compatibility::Full, first, headline, broken, RULE.how)
+                .untouched(unread)
                 .claiming(claims),
         );
     }

@@ -9,7 +9,7 @@ pub(super) static RULE: Rule = Rule {
     mirror: Mirror::Uneven("DCS130", "a field that is fed from now on has nothing to lose"),
     modes: Modes::INFO,
     consumers: &[],
-    migration: Migration::None,
+    migration: Migration::Backfill,
     witness: WitnessKind::None("nobody depends on what was not there"),
     what: "A Salesforce field is fed that was not fed before.",
     why: "Nobody: `deploy` makes the field, and the next change of a row fills it.",

@@ -8,13 +8,19 @@ use crate::plan::Plan;
 /// Prefix of the subject of a step of the org: `salesforce/Order__c.Status__c`.
 const ORG: &str = "salesforce/";
 
-/// How well a finding explains a step. The best ones get it, all of them: two findings about one
-/// field are both mended by its ALTER.
+/// How well a finding explains a step. All that are [`Fit::Near`] or better get it, or else the best: two findings about
+/// one field are both mended by its ALTER.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Fit {
+    /// The finding is about the same contract.
+    Contract,
+    /// The finding is about something around the subject or inside it, and moves nothing itself.
+    Beside,
     /// The finding is about something around the subject, and moves stored data.
     Around,
-    /// The finding is about something inside the subject, or names the step's code.
+    /// The finding names the step's code, and is about the same contract.
+    Named,
+    /// The finding is about something inside the subject, and moves stored data.
     Near,
     /// The same subject, or the field of the org that breaks.
     Same,
@@ -23,7 +29,8 @@ enum Fit {
 }
 
 /// Gives every finding of the change from `old` to `new` its steps. Effects are mended with their
-/// cause: their steps are the cause's.
+/// cause: their steps are the cause's. Returns the steps that no finding explains: where the findings are
+/// all that the change means there is none, or the compiler has a bug.
 ///
 /// # Errors
 /// Where a target cannot express the contracts.
@@ -31,22 +38,28 @@ pub fn attach<'f>(
     old: &Plan,
     new: &Plan,
     findings: impl IntoIterator<Item = &'f mut Finding>,
-) -> Result<(), EmitError> {
+) -> Result<Vec<Step>, EmitError> {
     let mut findings: Vec<&mut Finding> = findings.into_iter().collect();
-    let moves = |finding: &&mut Finding| finding.all().iter().any(|one| stored(one));
-    if !findings.iter().any(moves) {
-        return Ok(());
+    let mut loose = Vec::new();
+    if findings.is_empty() {
+        return Ok(loose);
     }
     for step in steps(old, new, &Target::ALL)? {
         let fits: Vec<Option<Fit>> = findings
             .iter()
             .map(|finding| finding.all().into_iter().filter_map(|one| fit(one, &step)).max())
             .collect();
-        let Some(best) = fits.iter().flatten().max().copied() else { continue };
-        let chosen = findings.iter_mut().zip(fits).filter(|(_, fit)| *fit == Some(best));
+        let Some(best) = fits.iter().flatten().max().copied() else {
+            loose.push(step);
+            continue;
+        };
+        let least = best.min(Fit::Near);
+        let chosen = findings.iter_mut().zip(fits).filter(|(_, fit)| {
+            fit.is_some_and(|fit| fit >= least && (fit == best || least == Fit::Near))
+        });
         chosen.for_each(|(finding, _)| finding.steps.push(shown(&step)));
     }
-    Ok(())
+    Ok(loose)
 }
 
 fn stored(finding: &Finding) -> bool {
@@ -61,28 +74,46 @@ fn stored(finding: &Finding) -> bool {
 }
 
 fn fit(finding: &Finding, step: &Step) -> Option<Fit> {
-    if let Some(member) = step.subject.strip_prefix(ORG) {
-        let breaks = |kind| kind == ConsumerKind::SalesforceMapping;
-        let named = finding.consumers.iter().any(|one| breaks(one.kind) && one.name == member);
-        return named.then_some(Fit::Same);
-    }
     let code = finding.rule.code == step.code;
+    let because = step.because.iter().map(String::as_str);
+    let found = because.chain([step.subject.as_str()]).filter_map(|at| at_path(finding, at, code));
+    let best = found.max();
+    let Some(member) = step.subject.strip_prefix(ORG) else { return best };
+    let breaks = |kind| kind == ConsumerKind::SalesforceMapping;
+    let named = finding.consumers.iter().any(|one| breaks(one.kind) && one.name == member);
+    best.max(named.then_some(Fit::Same))
+}
+
+/// How well a finding explains a step that is about `at`.
+fn at_path(finding: &Finding, at: &str, code: bool) -> Option<Fit> {
     let paths = [Some(&finding.subject), finding.old_path.as_ref(), finding.new_path.as_ref()];
     let paths = || paths.iter().flatten().map(|path| path.as_str());
-    if paths().any(|path| path == step.subject) {
-        return if code { Some(Fit::Exact) } else { stored(finding).then_some(Fit::Same) };
+    let stored = stored(finding);
+    if paths().any(|path| path == at) {
+        return Some(match (code, stored) {
+            (true, _) => Fit::Exact,
+            (false, true) => Fit::Same,
+            (false, false) => Fit::Beside,
+        });
     }
     let inside = |outer: &str, inner: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
     };
     let contract = |path: &str| path.split('/').next().unwrap_or_default().to_owned();
-    let same_contract = paths().any(|path| contract(path) == contract(&step.subject));
-    if (code && same_contract)
-        || (stored(finding) && paths().any(|path| inside(&step.subject, path)))
-    {
-        return Some(Fit::Near);
+    let same_contract = paths().any(|path| contract(path) == contract(at));
+    let (within, around) =
+        (paths().any(|path| inside(at, path)), paths().any(|path| inside(path, at)));
+    if stored && within {
+        Some(Fit::Near)
+    } else if code && same_contract {
+        Some(Fit::Named)
+    } else if stored && around {
+        Some(Fit::Around)
+    } else if within || around {
+        Some(Fit::Beside)
+    } else {
+        same_contract.then_some(Fit::Contract)
     }
-    (stored(finding) && paths().any(|path| inside(path, &step.subject))).then_some(Fit::Around)
 }
 
 fn shown(step: &Step) -> MigrationStep {

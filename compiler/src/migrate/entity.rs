@@ -32,6 +32,7 @@ pub(super) fn changed(old: &EntitySpec, new: &EntitySpec, dialect: Dialect) -> V
     };
     let both = Both { old, new, before, after, dialect };
     let mut steps = Vec::new();
+    both.renamed(&mut steps);
     if both.key_changed() {
         both.rekeyed(&mut steps);
         both.compatibility_view(&[], &mut steps);
@@ -340,11 +341,54 @@ impl Both<'_> {
                 unknown.join(", ")
             ));
         }
-        let mut step = self.step(Phase::Change, "DCM260", "/groups", what);
+        let places = self.regrouped().map(|field| format!("{}/fields/{field}", self.new.name));
+        let mut step = self.step(Phase::Change, "DCM260", "/groups", what).because(places);
         for table in self.tables() {
             step = step.sql(format!("UPDATE {table} SET {}", set.join(", ")));
         }
         Some(step.undo("restore the guards from a copy of the tables, or replay landing"))
+    }
+
+    /// Fields that are guarded otherwise than before.
+    fn regrouped(&self) -> impl Iterator<Item = &str> {
+        let guarded = |entity: &EntitySpec, field: &FieldSpec| {
+            let group = field.group.and_then(|at| entity.groups.get(at))?;
+            let owners: Vec<String> = field.from.keys().cloned().collect();
+            Some((group.name.clone(), group.rule, owners))
+        };
+        self.new.fields.iter().filter_map(move |field| {
+            let before = self.old.fields.iter().find(|before| before.id == field.id)?;
+            let same = guarded(self.old, before) == guarded(self.new, field)
+                && before.ty == field.ty
+                && !guards::counts_otherwise(self.old, before, self.new, field);
+            (!same).then_some(field.name.as_str())
+        })
+    }
+
+    /// What the ledgers of the warehouse call the entity. The log of applied commits keeps what it said at the time.
+    fn renamed(&self, steps: &mut Vec<Step>) {
+        if self.old.name == self.new.name {
+            return;
+        }
+        let call = |from: &str, to: &str| {
+            format!(
+                "UPDATE COVENANT.FLOORS SET entity = {} WHERE entity = {}",
+                text_literal(to),
+                text_literal(from)
+            )
+        };
+        let (was, is) = (&self.old.name, &self.new.name);
+        let what =
+            format!("call the floors of {was} those of {is}: deletes below them stay deletes");
+        let step = self.step(Phase::Change, "DCW002", "/formerly", what);
+        steps.push(step.sql(call(was, is)).undo(call(is, was)));
+        let what = format!("drop the work tables of {was}: the new tables make those of {is}");
+        let mut step = self.step(Phase::Destructive, "DCW002", "/formerly", what);
+        let folded = (self.dialect == Dialect::DuckDb).then_some(&self.before.folded);
+        for table in [Some(&self.before.batch), folded].into_iter().flatten() {
+            step = step.sql(format!("DROP TABLE IF EXISTS {table}"));
+        }
+        steps.push(step.undo("the old `2-schema` makes them: they are empty between commits"));
     }
 
     /// Rows that hold a symbol by its former name.

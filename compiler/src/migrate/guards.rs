@@ -66,7 +66,8 @@ pub(super) fn guard(
     let stored = successor.map_or_else(|| name(old, from), |at| name(new, at));
     let same_column = successor == Some(at);
     let now = fields.iter().find(|field| field.id == first.id)?;
-    let recount = recounted(first, now, was.rule, group.rule);
+    let recount =
+        recounted(first, now, was.rule, group.rule, counts_otherwise(old, first, new, now));
     if was.rule == group.rule && !recount {
         return Some(if same_column { Guard::Kept } else { Guard::From(stored) });
     }
@@ -90,10 +91,30 @@ pub(super) fn guard(
     })
 }
 
+/// Whether corrections of a field are counted by another field.
+pub(super) fn counts_otherwise(
+    old: &EntitySpec,
+    before: &FieldSpec,
+    new: &EntitySpec,
+    after: &FieldSpec,
+) -> bool {
+    let counter = |entity: &EntitySpec, field: &FieldSpec| {
+        field.generation.and_then(|ix| entity.fields.get(ix)).map(|field| field.id)
+    };
+    counter(old, before) != counter(new, after)
+}
+
 /// Whether the same value has another number now.
-fn recounted(old: &FieldSpec, new: &FieldSpec, was: MergeRule, is: MergeRule) -> bool {
+fn recounted(
+    old: &FieldSpec,
+    new: &FieldSpec,
+    was: MergeRule,
+    is: MergeRule,
+    recorrected: bool,
+) -> bool {
     match (was, is) {
         (MergeRule::Ranked, MergeRule::Ranked) => match (&old.ty, &new.ty) {
+            (LogicalType::Enum { .. }, LogicalType::Enum { .. }) if recorrected => true,
             (LogicalType::Enum { symbols: old }, LogicalType::Enum { symbols }) => {
                 let names = &new.evolution.renamed;
                 let now = |symbol: &String| names.get(symbol).cloned().unwrap_or(symbol.clone());

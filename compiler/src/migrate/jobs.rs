@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use covenant_model::columns::of_field;
-use covenant_model::spec::{EntitySpec, SourceSpec, UnknownMembers};
+use covenant_model::spec::{EntitySpec, FieldSpec, SourceSpec, UnknownMembers};
 
 use super::guards::{self, Guard};
-use super::{Phase, Step, Target};
+use super::{Phase, Step, Target, ask, deliver};
 use crate::emit::sql::Dialect;
 use crate::physical::{Alter, Column, Platform, alter, of_logical};
 use crate::plan::Plan;
@@ -20,7 +20,13 @@ pub(super) fn steps(old: &Plan, new: &Plan) -> Vec<Step> {
                 steps.extend(backfills(after, None, "DCW003", &after.name, &why));
             }
             Some(before) if before == after => {}
-            Some(before) => steps.extend(changed(before, after)),
+            Some(before) => {
+                steps.extend(changed(before, after));
+                steps.extend(renamed(before, after));
+                steps.extend(rederived(before, after));
+                steps.extend(deliver::again(before, after));
+                steps.extend(ask::untold(before, after));
+            }
         }
     }
     steps
@@ -70,9 +76,93 @@ fn changed(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
             let why = format!("{} comes from elsewhere now", field.name);
             steps.extend(backfills(new, Some(&sources), "DCS136", &subject, &why));
         }
+        for (code, attribute, why) in meant_otherwise(before, field) {
+            let subject = format!("{subject}/{attribute}");
+            steps.extend(backfills(new, Some(&sources), code, &subject, &why));
+        }
     }
     steps.extend(tables_moved(old, new));
     steps.extend(rules(old, new));
+    steps
+}
+
+/// What keeps its column and its type, and yet holds values that the new contract means otherwise.
+fn meant_otherwise(old: &FieldSpec, new: &FieldSpec) -> Vec<(&'static str, &'static str, String)> {
+    let mut all = Vec::new();
+    let name = &new.name;
+    if let (Some(was), Some(is)) = (&old.unit, &new.unit)
+        && was != is
+    {
+        all.push(("DCW054", "unit", format!("stored values of {name} are in {was}, not in {is}")));
+    }
+    if old.evolution.default != new.evolution.default {
+        let why = format!("rows may hold what stood for a missing {name} before");
+        all.push(("DCW022", "default", why));
+    }
+    let open = |field: &FieldSpec| field.nullable || field.optional;
+    if open(old) && !open(new) {
+        let why = format!("rows may lack {name}, which is filled at the source first");
+        all.push(("DCW021", "nullable", why));
+    }
+    all
+}
+
+/// The ledger of delivery seals every row together with the entity's name, so it begins anew under another one.
+fn renamed(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
+    if old.name == new.name || new.salesforce.is_none() {
+        return Vec::new();
+    }
+    let tables: Vec<&str> = new
+        .sources
+        .iter()
+        .filter(|(_, source)| !matches!(source, SourceSpec::Stream { .. }))
+        .map(|(name, _)| name.as_str())
+        .collect();
+    let why = format!(
+        "the ledger of delivery knows no {}: it is filled, and records are found by their external id",
+        new.name
+    );
+    backfills(new, Some(&tables), "DCW002", &format!("{}/formerly", new.name), &why)
+}
+
+/// What only the landed changes say: derived again, each wins over its own old result.
+fn rederived(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
+    let mut steps = Vec::new();
+    let mut push = |code, below: String, why: String, command: String| {
+        let what = if command.contains(" reconcile ") {
+            format!("compare with the sources: {why}")
+        } else {
+            format!("{why}: derive what was landed again")
+        };
+        let step =
+            Step::new(Target::Jobs, Phase::After, code, &format!("{}/{below}", new.name), what);
+        steps.push(step.sql(command).undo("nothing to take back: it is the same join"));
+    };
+    if old.key_reuse != new.key_reuse {
+        let why = "what was kept of deleted rows follows the old rule".to_owned();
+        push("DCM261", "key_reuse".to_owned(), why, deliver::command(&new.name));
+    }
+    for field in &new.fields {
+        let Some(before) = old.fields.iter().find(|before| before.id == field.id) else { continue };
+        let is_key = |entity: &EntitySpec, id: u32| {
+            entity.key.iter().any(|ix| entity.fields.get(*ix).is_some_and(|one| one.id == id))
+        };
+        if guards::counts_otherwise(old, before, new, field) && before.merge == field.merge {
+            let why = format!("corrections of {} are counted by something else", field.name);
+            let below = format!("fields/{}/generation", field.name);
+            push("DCM263", below, why, deliver::command(&new.name));
+        }
+        let same_kind = std::mem::discriminant(&before.ty) == std::mem::discriminant(&field.ty);
+        if is_key(old, field.id) && is_key(new, field.id) && !same_kind {
+            let why =
+                format!("the same {} may be written in another way as {}", field.name, field.ty);
+            let below = format!("fields/{}/type", field.name);
+            push("DCM203", below.clone(), why, deliver::command(&new.name));
+            let why = "rows under keys that no source has any more are deleted".to_owned();
+            let repair = format!("covenant-runtime reconcile {} --repair", new.name);
+            push("DCM203", below, why, repair);
+        }
+    }
     steps
 }
 

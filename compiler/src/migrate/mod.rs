@@ -8,9 +8,12 @@
 //! their rule get guards that stand for the version or the value that is stored, so that a late change is refused or
 //! taken exactly as before.
 
+mod ask;
 mod attach;
 mod columns;
+mod deliver;
 mod entity;
+mod governed;
 mod guards;
 mod jobs;
 mod model;
@@ -64,6 +67,8 @@ impl Target {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
+    /// Before anything changes, on the old tables: questions, each of which must give 0.
+    Ask,
     /// With the runtime stopped, before the new one starts.
     Change,
     /// Once the new tables and views are there.
@@ -85,6 +90,9 @@ pub struct Step {
     pub code: &'static str,
     /// `sales.order/fields/total`: what changed.
     pub subject: String,
+    /// Other places of the contracts that it serves: findings about them show it.
+    #[serde(skip)]
+    pub because: Vec<String>,
     /// What the step does.
     pub what: String,
     /// A query that must give 0 before the step may run.
@@ -98,8 +106,13 @@ pub struct Step {
 impl Step {
     fn new(target: Target, phase: Phase, code: &'static str, subject: &str, what: String) -> Self {
         let subject = subject.to_owned();
-        let (precheck, statements, undo) = (None, Vec::new(), None);
-        Self { number: 0, target, phase, code, subject, what, precheck, statements, undo }
+        let (because, precheck, statements, undo) = (Vec::new(), None, Vec::new(), None);
+        Self { number: 0, target, phase, code, subject, because, what, precheck, statements, undo }
+    }
+
+    fn because(mut self, places: impl IntoIterator<Item = String>) -> Self {
+        self.because.extend(places);
+        self
     }
 
     fn sql(mut self, statement: impl Into<String>) -> Self {
@@ -162,7 +175,13 @@ fn warehouse(old: &Plan, new: &Plan, dialect: Dialect) -> Vec<Step> {
         match new.successor(before) {
             // Most contracts of a change are the same on both sides: nothing is worked out for them.
             Some(after) if before == after => {}
-            Some(after) => steps.extend(entity::changed(before, after, dialect)),
+            Some(after) => {
+                steps.extend(ask::steps(before, after, dialect));
+                steps.extend(entity::changed(before, after, dialect));
+                if dialect == Dialect::Snowflake {
+                    steps.extend(governed::entity(before, after));
+                }
+            }
             None => steps.extend(entity::removed(before, dialect)),
         }
     }

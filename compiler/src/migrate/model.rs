@@ -4,7 +4,7 @@ use covenant_model::columns::LandingType;
 use covenant_model::spec::ModelSpec;
 
 use super::columns::{Change, Stored};
-use super::{Phase, Step, target_of};
+use super::{Phase, Step, governed, target_of};
 use crate::emit::sql::{Dialect, text_literal};
 use crate::plan::Plan;
 
@@ -23,6 +23,14 @@ pub(super) fn steps(old: &Plan, new: &Plan, dialect: Dialect) -> Vec<Step> {
                 );
             }
         }
+    }
+    for after in new.models.iter().filter(|one| old.models.iter().all(|was| was.name != one.name)) {
+        let what = format!(
+            "create {}: the new tables do, and the first run fills it",
+            table(after, dialect)
+        );
+        let step = Step::new(target_of(dialect), Phase::Change, "DCM229", &after.name, what);
+        steps.push(step.undo(format!("DROP TABLE {}", table(after, dialect))));
     }
     steps
 }
@@ -73,7 +81,7 @@ fn changed(old: &ModelSpec, new: &ModelSpec, dialect: Dialect) -> Vec<Step> {
                 .sql(format!("DROP TABLE IF EXISTS {from}")),
         );
     }
-    if !steps.is_empty() || old.query != new.query {
+    if !steps.is_empty() || means_otherwise(old, new) {
         // A run is due when its inputs have passed the commit of the last one.
         let what = "have the model run again, whatever its inputs did".to_owned();
         steps.push(
@@ -84,6 +92,46 @@ fn changed(old: &ModelSpec, new: &ModelSpec, dialect: Dialect) -> Vec<Step> {
                 ))
                 .undo("nothing to take back: a run replaces the rows"),
         );
+    }
+    if from == to && dialect == Dialect::Snowflake {
+        steps.extend(governed::model(old, new, &to));
+        steps.extend(nullable(old, new, &to));
+    }
+    steps
+}
+
+/// Whether a run under the new contract says something else than the rows that are there.
+fn means_otherwise(old: &ModelSpec, new: &ModelSpec) -> bool {
+    let columns = |model: &ModelSpec| -> Vec<_> {
+        let meant = |field: &covenant_model::spec::ModelField| {
+            (field.id, field.unit.clone(), field.declassify, field.nullable)
+        };
+        model.fields.iter().map(meant).collect()
+    };
+    old.query != new.query || old.key != new.key || columns(old) != columns(new)
+}
+
+/// Only Snowflake's tables of models say which columns are never null.
+fn nullable(old: &ModelSpec, new: &ModelSpec, table: &str) -> Vec<Step> {
+    let mut steps = Vec::new();
+    for field in &new.fields {
+        let before = old.fields.iter().find(|before| before.id == field.id);
+        let Some(before) = before.filter(|before| before.nullable != field.nullable) else {
+            continue;
+        };
+        let name = Dialect::Snowflake.ident(&field.name);
+        let alter = |what| format!("ALTER TABLE {table} ALTER COLUMN {name} {what} NOT NULL");
+        let subject = format!("{}/fields/{}/nullable", new.name, field.name);
+        let step =
+            |phase, what| Step::new(target_of(Dialect::Snowflake), phase, "DCM227", &subject, what);
+        steps.push(if before.nullable {
+            let what = format!("let {name} no longer be null, once the model has run again");
+            let step = step(Phase::After, what).sql(alter("SET")).undo(alter("DROP"));
+            let nulls = format!("SELECT count(*) FROM {table} WHERE {name} IS NULL");
+            Step { precheck: Some(nulls), ..step }
+        } else {
+            step(Phase::Change, format!("let {name} be null")).sql(alter("DROP")).undo(alter("SET"))
+        });
     }
     steps
 }

@@ -57,18 +57,27 @@ fn step(old: &Plan, new: &Plan, system: &str, path: &str, text: &str, existed: b
             columns.iter().map(|one| format!("{}.{}", one.table, one.column)).collect();
         names.join(", ")
     };
-    let (had, has): (BTreeSet<_>, BTreeSet<_>) = (was.iter().collect(), is.iter().collect());
-    let more: Vec<&Published<'_>> = is.iter().filter(|one| !had.contains(one)).collect();
-    let less: Vec<&Published<'_>> = was.iter().filter(|one| !has.contains(one)).collect();
+    // For which field a column is read does not change what is published.
+    let key =
+        |one: &Published<'_>| (one.schema.to_owned(), one.table.to_owned(), one.column.to_owned());
+    let all = |columns: &[Published<'_>]| columns.iter().map(key).collect::<BTreeSet<_>>();
+    let (had, has) = (all(&was), all(&is));
+    let more: Vec<&Published<'_>> = is.iter().filter(|one| !had.contains(&key(one))).collect();
+    let less: Vec<&Published<'_>> = was.iter().filter(|one| !has.contains(&key(one))).collect();
     let mut what = format!("run {path}");
     if !more.is_empty() {
         what.push_str(&format!("; now also {}", named(more.clone())));
     }
     if !less.is_empty() {
-        what.push_str(&format!("; no longer {}", named(less)));
+        what.push_str(&format!("; no longer {}", named(less.clone())));
     }
     let subject = format!("project/systems/{system}");
-    let mut step = Step::new(Target::Postgres, Phase::Change, "DCS101", &subject, what);
+    let places = more.iter().chain(&less).map(|one| {
+        let (entity, field) = one.place;
+        format!("{entity}/fields/{field}")
+    });
+    let step = Step::new(Target::Postgres, Phase::Change, "DCS101", &subject, what);
+    let mut step = step.because(places).because(readers(old, system)).because(readers(new, system));
     step.precheck = (!more.is_empty()).then(|| missing(&more));
     step.statements = statements(text);
     let undo =
@@ -117,11 +126,26 @@ fn statements(text: &str) -> Vec<String> {
     all
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug)]
 struct Published<'a> {
     schema: &'a str,
     table: &'a str,
     column: &'a str,
+    /// Entity and field that it is read for.
+    place: (&'a str, &'a str),
+}
+
+/// `sales.order/sources/store` of every entity that is read from the system.
+fn readers(plan: &Plan, wanted: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for entity in &plan.entities {
+        for (source, spec) in &entity.sources {
+            if matches!(spec, SourceSpec::Postgres { system, .. } if system == wanted) {
+                all.push(format!("{}/sources/{source}", entity.name));
+            }
+        }
+    }
+    all
 }
 
 fn published<'a>(plan: &'a Plan, wanted: &str) -> Vec<Published<'a>> {
@@ -135,8 +159,14 @@ fn of_entity<'a>(entity: &'a EntitySpec, wanted: &str) -> Vec<Published<'a>> {
         if system != wanted {
             continue;
         }
-        let columns = entity.fields.iter().filter_map(|field| field.from.get(source));
-        all.extend(columns.map(|column| Published { schema, table, column }));
+        let columns =
+            entity.fields.iter().filter_map(|field| Some((field, field.from.get(source)?)));
+        all.extend(columns.map(|(field, column)| Published {
+            schema,
+            table,
+            column,
+            place: (&entity.name, &field.name),
+        }));
     }
     all
 }

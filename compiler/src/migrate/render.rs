@@ -63,7 +63,7 @@ fn overview(out: &mut String, migration: &Migration, allowed: bool) -> std::fmt:
     writeln!(
         out,
         "\n{} steps, {destructive} of them destructive{}.\n\n\
-         Order: stop the runtime; per system `1-change`, then `2-schema` where there is one, then `3-after`; start the\n\
+         Order: `0-ask` (it changes nothing); stop the runtime; per system `1-change`, then `2-schema` where there is one, then `3-after`; start the\n\
          new runtime; run the jobs; when nobody needs what was set aside any more, `4-destructive`. Every precheck must\n\
          give 0.",
         migration.steps.len(),
@@ -126,6 +126,7 @@ pub fn tree(migration: &Migration, allow_destructive: bool) -> Result<OutputTree
             continue;
         }
         let name = match phase {
+            Phase::Ask => "0-ask",
             Phase::Change => "1-change",
             Phase::After => "3-after",
             Phase::Destructive => "4-destructive",
@@ -174,8 +175,12 @@ fn sql(target: Target, steps: &[&Step]) -> String {
         if let Some(query) = &step.precheck {
             let asked = match target {
                 Target::Duckdb => format!(
-                    "SELECT CASE WHEN ({query}) > 0 THEN error('step {}: values would be lost') END",
-                    step.number
+                    "SELECT CASE WHEN ({query}) > 0 THEN error('step {}: {}') END",
+                    step.number,
+                    match step.phase {
+                        Phase::Ask => "the new contract refuses rows that are stored",
+                        Phase::Change | Phase::After | Phase::Destructive => "values would be lost",
+                    }
                 ),
                 Target::Postgres | Target::Salesforce | Target::Snowflake | Target::Jobs => {
                     let _ = writeln!(out, "-- must give 0:");

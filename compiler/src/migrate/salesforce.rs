@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use covenant_model::spec::FieldSpec;
+use covenant_model::spec::{FieldSpec, SourceSpec};
 
 use super::{Phase, Step, Target};
 use crate::emit::{EmitError, salesforce};
@@ -23,22 +23,21 @@ pub(super) fn steps(old: &Plan, new: &Plan) -> Result<Vec<Step>, EmitError> {
     let mut steps = Vec::new();
     for (path, text) in after.iter().filter(|(path, _)| path.starts_with(METADATA)) {
         let Some(member) = member(path) else { continue };
-        match before.get(path) {
-            Some(same) if same == text => {}
-            Some(_) => steps.push(changed(&member, was.get(&member.name), is.get(&member.name))),
-            None => {
-                let step =
-                    step(&member, Phase::Change, code_of(&member, "DCW014"), "deploy", "new");
-                steps.push(step.undo(format!("delete {} {}", member.kind, member.name)));
-            }
-        }
+        let step = match before.get(path) {
+            Some(same) if same == text => continue,
+            Some(_) => changed(&member, was.get(&member.name), is.get(&member.name)),
+            None => step(&member, Phase::Change, code_of(&member, "DCW014"), "deploy", "new")
+                .undo(format!("delete {} {}", member.kind, member.name)),
+        };
+        steps.push(step.because(places(old, &member)).because(places(new, &member)));
     }
     for (path, _) in before.iter().filter(|(path, _)| path.starts_with(METADATA)) {
         if after.get(path).is_none()
             && let Some(member) = member(path)
         {
             let why = "no contract delivers to it or reads it any more; its values go with it";
-            steps.push(step(&member, Phase::Destructive, "DCS130", "delete", why));
+            let step = step(&member, Phase::Destructive, "DCS130", "delete", why);
+            steps.push(step.because(places(old, &member)).because(places(new, &member)));
         }
     }
     Ok(steps)
@@ -50,6 +49,45 @@ pub(super) struct Member {
     pub(super) kind: &'static str,
     /// `Order__c.Status__c`
     pub(super) name: String,
+}
+
+/// Where the contracts ask for a component.
+fn places(plan: &Plan, member: &Member) -> Vec<String> {
+    let (object, name) = member.name.split_once('.').unwrap_or((&member.name, ""));
+    let mut all = Vec::new();
+    for entity in &plan.entities {
+        let sink = entity.salesforce.iter().filter(|sink| {
+            // A permission set is about all of them.
+            sink.object == object || member.kind == "PermissionSet"
+        });
+        for sink in sink {
+            let at = format!("{}/sinks/{}", entity.name, sink.system);
+            let stem = |target: &str| target.strip_suffix("__r").map(|stem| format!("{stem}__c"));
+            let mapped = sink.fields.iter().find(|mapped| {
+                mapped.target == name || stem(&mapped.target).as_deref() == Some(name)
+            });
+            if let Some(mapped) = mapped {
+                all.push(format!("{at}/fields/{}", mapped.target));
+                let field = entity.fields.get(mapped.source);
+                all.extend(field.map(|field| format!("{}/fields/{}", entity.name, field.name)));
+            } else {
+                all.push(at);
+            }
+        }
+        for (source, spec) in &entity.sources {
+            let SourceSpec::Salesforce { object: read, .. } = spec else { continue };
+            if read != object && member.kind != "PlatformEventChannelMember" {
+                continue;
+            }
+            let told = entity
+                .fields
+                .iter()
+                .filter(|field| field.from.get(source).is_some_and(|told| told == name));
+            all.extend(told.map(|field| format!("{}/fields/{}", entity.name, field.name)));
+            all.push(format!("{}/sources/{source}", entity.name));
+        }
+    }
+    all
 }
 
 /// What a file of the SFDX source format holds [salesforce §3].

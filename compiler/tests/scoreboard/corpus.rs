@@ -47,7 +47,7 @@ pub(crate) struct Pair {
 }
 
 /// Every pair, in a fixed order.
-pub(super) fn pairs() -> Vec<Pair> {
+pub(crate) fn pairs() -> Vec<Pair> {
     let mut all = of_rules();
     all.extend(own());
     all

@@ -34,6 +34,8 @@ pub(crate) struct TableColumn {
     pub(crate) mask: Option<&'static str>,
     /// Policy, tag and comment, as they follow the column where analysts read it. Snowflake only.
     pub(crate) governed: String,
+    /// The comment of it, bare.
+    pub(crate) about: String,
     /// The aggregate that takes the one value that is not null.
     pub(crate) highest: &'static str,
 }
@@ -54,6 +56,7 @@ impl TableColumn {
             pii: None,
             mask: None,
             governed: String::new(),
+            about: String::new(),
             highest: if ty == LandingType::Bool { "BOOLOR_AGG" } else { "MAX" },
         }
     }
@@ -71,7 +74,8 @@ impl TableColumn {
         if !about.is_empty() {
             governed.push_str(&format!(" COMMENT {}", text_literal(&single_line(about))));
         }
-        Self { pii: pii.map(|pii| pii.class.clone()), mask, governed, ..self }
+        let about = about.to_owned();
+        Self { pii: pii.map(|pii| pii.class.clone()), mask, governed, about, ..self }
     }
 }
 

@@ -84,7 +84,8 @@ fn inexpressible(model: &ModelSpec, target: &'static str, why: String) -> EmitEr
     EmitError::Inexpressible { target, what: format!("{}.query", model.name), why }
 }
 
-fn column(field: &covenant_model::spec::ModelField, dialect: Dialect) -> TableColumn {
+/// A column of a model's table.
+pub(crate) fn column(field: &covenant_model::spec::ModelField, dialect: Dialect) -> TableColumn {
     let id = i32::try_from(field.id).unwrap_or(i32::MAX);
     let ty = LandingType::of(&field.ty);
     let column = TableColumn::new(&field.name, ty, id, dialect);
