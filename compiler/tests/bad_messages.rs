@@ -21,13 +21,7 @@ struct Bad {
     should: &'static str,
 }
 
-const LEDGER: &[Bad] = &[Bad {
-    file: "sales/order.yaml",
-    from: "  crm:\n    object: Order__c",
-    to: "  crm:\n  object: Order__c",
-    says: "a second `: ` on the line, or another indentation",
-    should: "point at `object`, which is not indented below `crm`; the parser stumbles a line later",
-}];
+const LEDGER: &[Bad] = &[];
 
 #[test]
 fn the_ledger_is_true() {

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use covenant_model::spec::{EntitySpec, FieldIx, FieldSpec, MergeRule, SourceSpec, UnknownMembers};
-use covenant_model::value::{LogicalType, decimal_from_text};
+use covenant_model::value::LogicalType;
 
+use super::bounds::bound;
 use super::{Cx, finding, is_key};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::ir::EntityIr;
@@ -131,7 +132,7 @@ fn value(field: &FieldSpec, text: &str) -> Result<(), String> {
     match &field.ty {
         LogicalType::Bool if matches!(text, "true" | "false") => Ok(()),
         LogicalType::Int32 | LogicalType::Int64 | LogicalType::Decimal { .. } => {
-            let Some(number) = number(&field.ty, text) else { return wrong() };
+            let Some(number) = bound(&field.ty, text) else { return wrong() };
             let bound = |text: &Option<String>| number_of(&field.ty, text);
             if bound(&field.min).is_some_and(|min| number < min) {
                 return Err("it is below `min`".to_owned());
@@ -168,25 +169,7 @@ fn value(field: &FieldSpec, text: &str) -> Result<(), String> {
 }
 
 fn number_of(ty: &LogicalType, text: &Option<String>) -> Option<i128> {
-    number(ty, text.as_deref()?)
-}
-
-fn number(ty: &LogicalType, text: &str) -> Option<i128> {
-    match ty {
-        LogicalType::Int32 => text.parse::<i32>().ok().map(i128::from),
-        LogicalType::Int64 => text.parse::<i64>().ok().map(i128::from),
-        LogicalType::Decimal { precision, scale } => {
-            decimal_from_text(text, *precision, *scale).ok()
-        }
-        LogicalType::Bool
-        | LogicalType::String { .. }
-        | LogicalType::Uuid
-        | LogicalType::Date
-        | LogicalType::Timestamp
-        | LogicalType::Enum { .. }
-        | LogicalType::Json
-        | LogicalType::Bytes => None,
-    }
+    bound(ty, text.as_deref()?)
 }
 
 /// Whether a pattern takes a whole text. One that cannot be read has been reported, one that is too large is left to the

@@ -1,7 +1,7 @@
 //! A sunset is a day, and only what goes has one. What goes is not read anew.
 
 use covenant_model::spec::ModelField;
-use covenant_model::terms::Status;
+use covenant_model::terms::{DatasetTerms, FieldTerms, Status};
 use jiff::civil::Date;
 
 use super::{Cx, finding};
@@ -11,11 +11,7 @@ use crate::source::Span;
 pub(super) fn check(cx: &Cx<'_>) {
     for entity in &cx.ir.entities {
         let spec = &entity.spec;
-        sunset(cx, &spec.name, spec.terms.status, spec.terms.sunset.as_deref());
-        for field in &spec.fields {
-            let path = format!("{}/fields/{}", spec.name, field.name);
-            sunset(cx, &path, field.terms.status, field.terms.sunset.as_deref());
-        }
+        sunsets(cx, &spec.name, &spec.terms, spec.fields.iter().map(|one| (&one.name, &one.terms)));
         if spec.terms.status == Status::Active {
             references(cx, spec);
             mappings(cx, spec);
@@ -23,14 +19,24 @@ pub(super) fn check(cx: &Cx<'_>) {
     }
     for model in &cx.ir.models {
         let spec = &model.spec;
-        sunset(cx, &spec.name, spec.terms.status, spec.terms.sunset.as_deref());
-        for field in &spec.fields {
-            let path = format!("{}/fields/{}", spec.name, field.name);
-            sunset(cx, &path, field.terms.status, field.terms.sunset.as_deref());
-        }
+        sunsets(cx, &spec.name, &spec.terms, spec.fields.iter().map(|one| (&one.name, &one.terms)));
         if spec.terms.status == Status::Active {
             inputs(cx, spec);
         }
+    }
+}
+
+/// Of a dataset and of its fields.
+fn sunsets<'a>(
+    cx: &Cx<'_>,
+    dataset: &str,
+    terms: &DatasetTerms,
+    fields: impl Iterator<Item = (&'a String, &'a FieldTerms)>,
+) {
+    sunset(cx, dataset, terms.status, terms.sunset.as_deref());
+    for (name, terms) in fields {
+        let path = format!("{dataset}/fields/{name}");
+        sunset(cx, &path, terms.status, terms.sunset.as_deref());
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the YAML parser says, in words that name the mistake.
 
 use crate::diagnostic::{Applicability, Diagnostic, Edit, Fix, codes};
+use crate::parse::indent;
 use crate::parse::yaml::DEPTH_MAX;
 use crate::source::{FileId, SourceFile, Span};
 
@@ -28,15 +29,18 @@ pub(super) fn finding(file: FileId, source: &SourceFile, at: usize, said: &str) 
         .label(opened, "opened here")
         .help(format!("close it with `{close}`, or quote texts that hold `: `, `,` or brackets"));
     }
+    if said.contains("quoted scalar") || said.contains("quote") {
+        return new("not YAML: a quote is not closed, or something stands behind a closed one")
+            .help("close the quote, or write a quote inside the text twice");
+    }
+    if let Some(found) = indent::finding(file, source, at) {
+        return found;
+    }
     if said.contains("mapping values are not allowed") {
         return new(
             "not YAML: a second `: ` on the line, or another indentation than the lines around it",
         )
         .help("quote texts that hold `: `, and indent what belongs together alike");
-    }
-    if said.contains("quoted scalar") || said.contains("quote") {
-        return new("not YAML: a quote is not closed, or something stands behind a closed one")
-            .help("close the quote, or write a quote inside the text twice");
     }
     new(&format!("not YAML: {said}")).help(
         "indent with spaces, and quote texts that hold `: `, `#`, `{`, `[` or a leading `@`, `%`, `*`, `&`",

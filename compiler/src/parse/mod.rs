@@ -7,6 +7,7 @@ mod broken;
 mod common;
 mod entity;
 mod fields;
+mod indent;
 mod known;
 mod model;
 mod plain;
@@ -126,16 +127,23 @@ fn document(ast: &mut Ast, id: FileId, source: &SourceFile, mut node: Node, sink
         .find(|entry| matches!(entry.key.as_str(), "entity" | "model" | PROJECT | WAIVERS));
     let Some(kind) = kind else {
         let first = entries.first().map(|entry| entry.key_span);
-        let near = entries.iter().find_map(|entry| {
-            crate::diagnostic::nearest(&entry.key, ["entity", "model", PROJECT, WAIVERS])
-        });
+        let kinds = ["entity", "model", PROJECT, WAIVERS];
+        let near = entries
+            .iter()
+            .find_map(|entry| Some((entry, crate::diagnostic::nearest(&entry.key, kinds)?)));
         let finding = Diagnostic::new(
             &codes::NO_KIND,
-            first.unwrap_or(Span::file_start(id)),
+            near.map(|(entry, _)| entry.key_span).or(first).unwrap_or(Span::file_start(id)),
             format!("{} declares no entity, model or project", source.path),
         );
         let finding = match near {
-            Some(near) => finding.help(format!("did you mean `{near}`?")),
+            Some((entry, _)) => {
+                // What refers to it is left alone.
+                if let Kind::Scalar { text, .. } = &entry.value.kind {
+                    ast.unreadable.push(text.clone());
+                }
+                finding.suggest_at(entry.key_span, &entry.key, kinds)
+            }
             None => finding.help(
                 "begin with `entity: <area>.<name>`, `model: <area>.<name>` or `project: <name>`",
             ),

@@ -7,6 +7,11 @@ use crate::diagnostic::{Applicability, Diagnostic, Fix, Sink, codes};
 use crate::parse::yaml::{Entry, Kind, Node};
 use crate::source::Span;
 
+/// Edits between a key and what was written for it.
+const EDITS_MAX: usize = 2;
+/// Shorter keys are near each other.
+const MISSPELLED_CHARS_MIN: usize = 5;
+
 /// A map being read. Keys that nobody asked for are reported by [`Reader::finish`].
 pub(super) struct Reader<'a> {
     sink: &'a Sink,
@@ -54,7 +59,8 @@ impl<'a> Reader<'a> {
     /// The value of a key that must be there.
     pub(super) fn need(&self, key: &'static str) -> Option<&'a Node> {
         let found = self.get(key);
-        if found.is_none() && !self.entries.iter().any(|entry| entry.key == key) {
+        let there = self.entries.iter().any(|entry| entry.key == key);
+        if found.is_none() && !there && self.misspelled(key).is_none() {
             self.sink.push(
                 Diagnostic::new(
                     &codes::MISSING_KEY,
@@ -100,7 +106,20 @@ impl<'a> Reader<'a> {
 
     /// A flag; false where there is none.
     pub(super) fn flag(&self, key: &'static str) -> bool {
-        self.get(key).and_then(|node| flag(self.sink, node, key)).unwrap_or(false)
+        let told = self.get(key).and_then(|node| flag(self.sink, node, key));
+        // A misspelled one is reported, and counts, so that nothing follows from it.
+        told.or_else(|| flag(&Sink::default(), self.misspelled(key)?, key)).unwrap_or(false)
+    }
+
+    /// The value of a key that is hardly another one than this, which is not there.
+    fn misspelled(&self, key: &str) -> Option<&'a Node> {
+        if key.len() < MISSPELLED_CHARS_MIN || self.entries.iter().any(|entry| entry.key == key) {
+            return None;
+        }
+        let near = |entry: &&Entry| strsim::damerau_levenshtein(&entry.key, key) <= EDITS_MAX;
+        let asked = self.asked.borrow();
+        let mut unknown = self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str()));
+        unknown.find(near).map(|entry| &entry.value)
     }
 
     /// One of a few words, where there is one.
@@ -229,6 +248,9 @@ pub(super) fn word<T: Copy>(
     let value = words.iter().find(|(word, _)| *word == found).map(|(_, value)| *value);
     if value.is_none() {
         let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        // Read as what was meant, so that nothing follows from it.
+        let meant = crate::diagnostic::nearest(&found, known.iter().copied());
+        let meant = words.iter().find(|(word, _)| Some(*word) == meant);
         sink.push(
             Diagnostic::new(
                 &codes::UNKNOWN_WORD,
@@ -238,6 +260,7 @@ pub(super) fn word<T: Copy>(
             .suggest_at(node.span, &found, known.iter().copied())
             .why(format!("it is one of: {}", known.join(", "))),
         );
+        return meant.map(|(_, value)| *value);
     }
     value
 }

@@ -50,15 +50,22 @@ struct Wrong {
     code: &'static Code,
     headline: String,
     suggestion: Option<String>,
+    /// The word, where it is one, and its place in the text of the rule.
+    at: Option<sqlparser::tokenizer::Span>,
 }
 
 impl Wrong {
     fn syntax(headline: impl Into<String>) -> Self {
-        Self { code: &codes::BAD_EXPRESSION, headline: headline.into(), suggestion: None }
+        Self { code: &codes::BAD_EXPRESSION, headline: headline.into(), suggestion: None, at: None }
     }
 
     fn ty(headline: impl Into<String>) -> Self {
-        Self { code: &codes::EXPRESSION_TYPE, headline: headline.into(), suggestion: None }
+        Self {
+            code: &codes::EXPRESSION_TYPE,
+            headline: headline.into(),
+            suggestion: None,
+            at: None,
+        }
     }
 }
 
@@ -79,7 +86,8 @@ pub(super) fn resolve(
                 cx.sink.push(finding);
                 return None;
             }
-            let finding = Diagnostic::new(wrong.code, cx.at(path), wrong.headline).why(
+            let span = wrong.at.and_then(|at| word(cx, cx.at(path), at)).unwrap_or(cx.at(path));
+            let finding = Diagnostic::new(wrong.code, span, wrong.headline).why(
                 "a rule is checked in Rust at capture and as SQL in the warehouse, and must mean the same in both",
             );
             cx.sink.push(match wrong.suggestion {
@@ -93,6 +101,16 @@ pub(super) fn resolve(
 
 /// Comparisons with their signs in another order, and what was meant.
 const TURNED: [(&str, &str); 3] = [("=<", "<="), ("=>", ">="), ("><", "<>")];
+
+/// Where a word of a rule stands in the file.
+fn word(cx: &Cx<'_>, rule: Span, at: sqlparser::tokenizer::Span) -> Option<Span> {
+    let source = cx.sources.get(rule.file)?;
+    let place = |at: sqlparser::tokenizer::Location| {
+        crate::parse::position_in_text(source, rule, at.line, at.column)
+    };
+    let (start, end) = (place(at.start)?, place(at.end)?);
+    (start < end && end <= rule.end).then_some(Span { file: rule.file, start, end })
+}
 
 /// What is said of a rule where the signs of a comparison stand in another order.
 fn turned(cx: &Cx<'_>, rule: Span) -> Option<Diagnostic> {
@@ -181,6 +199,7 @@ impl Reading<'_> {
                 fields.iter().map(|field| field.name.as_str()),
             )
             .map(str::to_owned),
+            at: Some(name.span),
         })
     }
 
@@ -335,6 +354,7 @@ fn symbol(symbols: &[String], expr: &Expr) -> Result<(), Wrong> {
             headline: format!("`{text}` is none of {}", symbols.join(", ")),
             suggestion: crate::diagnostic::nearest(text, symbols.iter().map(String::as_str))
                 .map(str::to_owned),
+            at: None,
         }),
         Expr::Text(_)
         | Expr::Field(_)

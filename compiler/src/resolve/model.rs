@@ -10,7 +10,7 @@ use covenant_model::value::LogicalType;
 use super::query::{self, Column, Output};
 use super::{Cx, entity, sources};
 use crate::ast::{FieldDecl, ModelDecl};
-use crate::diagnostic::{Diagnostic, codes};
+use crate::diagnostic::{Applicability, Diagnostic, Fix, codes};
 use crate::ir::{EntityIr, ModelIr};
 
 pub(super) fn resolve(
@@ -153,7 +153,24 @@ fn outputs(cx: &Cx<'_>, model: &str, outputs: &[Output], fields: &[FieldDecl]) -
         .help("declare the fields in the order of the query's columns");
     if let Some(output) = outputs.get(at) {
         finding = finding.label(output.span, "the query's column");
+        finding = finding.fix(misspelled(output, &found, declared.get(at), &declared));
     }
     cx.sink.push(finding);
     false
+}
+
+/// A column that is named like the field but for a letter or two, and like no other.
+fn misspelled(
+    output: &Output,
+    found: &[&str],
+    field: Option<&&str>,
+    declared: &[&str],
+) -> Option<Fix> {
+    /// Edits between the two names.
+    const EDITS_MAX: usize = 2;
+    let (name, field) = (output.name.as_str(), *field?);
+    let near = strsim::damerau_levenshtein(name, field) <= EDITS_MAX;
+    let other = declared.contains(&name) || found.contains(&field);
+    let title = format!("name the column `{field}`");
+    (near && !other).then(|| Fix::replace(Applicability::Unsafe, title, output.span, field))
 }

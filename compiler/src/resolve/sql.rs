@@ -1,6 +1,11 @@
 //! SQL of contracts on its way into the parser. What would become a tree too deep to walk is refused before
 //! there is a tree: the parser bounds its own brackets, and nothing bounds `a + a + a + ...`.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the words and signs of SQL are many and grow; only what parts a text is looked at"
+)]
+
 use sqlparser::dialect::GenericDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -40,7 +45,24 @@ pub(super) fn parser<'a>(
         let most = format!("a part of it has more than {PART_WORDS_MAX} words and signs");
         return refuse(format!("{most} at Line: {line}, Column: {column}"));
     }
+    if let Some(far) = needless_comma(&tokens) {
+        let (line, column) = (far.span.start.line, far.span.start.column);
+        return refuse(format!("a comma too many at Line: {line}, Column: {column}"));
+    }
     Ok(Parser::new(dialect).with_tokens_with_locations(tokens))
+}
+
+/// The FROM that follows a comma: this parser lets it pass, and not every system does.
+fn needless_comma(tokens: &[TokenWithSpan]) -> Option<&TokenWithSpan> {
+    let mut words = tokens.iter().filter(|one| !matches!(one.token, Token::Whitespace(_)));
+    let mut comma = false;
+    words.find(|one| {
+        let from = matches!(&one.token, Token::Word(word) if word.keyword == Keyword::FROM);
+        from && std::mem::replace(&mut comma, false) || {
+            comma = one.token == Token::Comma;
+            false
+        }
+    })
 }
 
 fn is_set(token: &Token) -> bool {
