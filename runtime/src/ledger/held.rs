@@ -77,10 +77,14 @@ pub(super) fn look_again(connection: &Connection, entity: &str) -> Result<()> {
     Ok(())
 }
 
-/// How many wait.
+/// How many wait: those that were about to be sent, and those of which it is known that they will.
 pub(super) fn count(connection: &Connection, entity: &str) -> Result<u64> {
     let count: i64 = connection
-        .prepare_cached("SELECT count(*) FROM rows WHERE entity = ?1 AND status = ?2")
+        .prepare_cached(
+            "SELECT (SELECT count(*) FROM rows WHERE entity = ?1 AND status = ?2) \
+             + (SELECT count(*) FROM held JOIN rows ON rows.entity = held.entity AND rows.key = held.key \
+                WHERE held.entity = ?1 AND rows.alive = 1 AND rows.sent = 0 AND rows.status != ?2)",
+        )
         .map_err(storage)?
         .query_row(params![entity, status_number(Status::Held)], |row| row.get(0))
         .map_err(storage)?;
