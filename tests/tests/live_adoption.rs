@@ -126,6 +126,19 @@ impl Stage {
         reqwest::get(format!("{}{path}", self.api.base())).await.unwrap().text().await.unwrap()
     }
 
+    /// What a path says, once it says that: pages are told once a second.
+    async fn eventually(&self, path: &str, wanted: impl Fn(&str) -> bool) -> String {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let text = self.text_of(path).await;
+            if wanted(&text) {
+                return text;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{path}: {text}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     async fn accounts(&self) -> Vec<serde_json::Map<String, Value>> {
         self.crm.dump(&CRM_SINKS[0]).await.unwrap()
     }
@@ -150,12 +163,14 @@ async fn a_person_adopts_what_was_there_before_and_nobody_is_doubled() {
         "{shown}"
     );
     assert!(!shown.contains('@') && !shown.contains("+49"), "{shown}");
-    assert!(
-        stage.text_of("/readyz").await.contains("adoption of sales.customer: waits for its review")
-    );
-    let metrics = stage.text_of("/metrics").await;
-    assert!(metrics.contains("covenant_adoption_waits{entity=\"sales.customer\"} 1"), "{metrics}");
-    assert!(metrics.contains("covenant_adoption_held_rows{entity=\"sales.customer\"} 200"));
+    let waiting = "adoption of sales.customer: waits for its review";
+    stage.eventually("/readyz", |text| text.starts_with("ready") && text.contains(waiting)).await;
+    for line in [
+        "covenant_adoption_waits{entity=\"sales.customer\"} 1",
+        "covenant_adoption_held_rows{entity=\"sales.customer\"} 200",
+    ] {
+        stage.eventually("/metrics", |text| text.contains(line)).await;
+    }
     assert!(stage.says(&["status"], 0).await.contains("adopt show sales.customer"));
     let records = stage.accounts().await;
     assert!(records.iter().all(|it| it[CUSTOMER_ID].is_null()), "something was written");
@@ -195,7 +210,7 @@ async fn a_person_adopts_what_was_there_before_and_nobody_is_doubled() {
     stage.says(&["adopt", "apply", ENTITY, "--plan", &digest(&standing), "--by", "Ann"], 0).await;
     stage.adoption("rows are held", |it| it["held"] == 0 && it["state"] == "adopted").await;
     stage.says(&["adopt", "show", ENTITY], 0).await;
-    assert_eq!(stage.text_of("/readyz").await, "ready\n");
+    stage.eventually("/readyz", |text| text == "ready\n").await;
     nobody_is_doubled(&stage).await;
     let audit = std::fs::read_to_string(stage.dir.path().join("runtime/audit.jsonl")).unwrap();
     let by_ann = audit.lines().filter(|line| line.contains("\"who\":\"Ann\"")).count();
