@@ -277,6 +277,7 @@ impl CaptureTask {
                 self.mark(Mark::Transaction { xid, commit }).await?;
                 self.mark(Mark::Passed(transaction.end)).await
             }
+            StreamItem::Part(part) => self.lane.accept_part(&system, &part),
             StreamItem::Passed(lsn) => {
                 self.lane.accept_passed(&system, lsn)?;
                 self.mark(Mark::Passed(lsn)).await

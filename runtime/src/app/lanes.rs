@@ -167,6 +167,7 @@ impl Lane for Deliver {
                 ("waiting", rows.waiting),
                 ("parked", rows.parked),
                 ("quarantined", rows.quarantined),
+                ("incomplete", rows.incomplete),
             ];
             for (state, count) in states {
                 let entity = entity.clone();

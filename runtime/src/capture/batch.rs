@@ -23,7 +23,8 @@ pub const IDLE_COMMIT: Duration = Duration::from_secs(10);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct BatchSeq(pub u64);
 
-/// When a batch is landed. A transaction is never split, so one batch may exceed these by one transaction.
+/// When a batch is landed. What the source delivers as one is never split, so one batch may exceed these by one transaction, or
+/// by one part of a transaction that is too large to be held whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Changes and refused records.

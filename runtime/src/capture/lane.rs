@@ -23,7 +23,7 @@ use crate::env::Clock;
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::keys::protector::Protector;
 use crate::landing::{CommitNumber, Derivation, Epoch, Landing, LandingCommit, SourcePosition};
-use crate::source::{Relation, RowOp, Transaction};
+use crate::source::{Relation, RowChange, RowOp, Transaction, TransactionPart};
 
 /// Bytes that a change costs beside its source's bytes.
 const CHANGE_OVERHEAD_BYTES: usize = 128;
@@ -218,7 +218,34 @@ impl CaptureLane {
         if self.accepted(system) >= transaction.end {
             return Ok(());
         }
-        let derived = self.derive_all(system, incarnation, transaction);
+        let (at, time_us) = (transaction.commit, transaction.committed_at_us);
+        self.accept_changes(system, (incarnation, at, time_us), &transaction.changes)?;
+        self.pass(system, transaction.end)
+    }
+
+    /// Some changes of a transaction that is too large to be held whole. The source's position stays: where the transaction's end
+    /// does not come, all of it is told again, with the same versions (`docs/decisions/0010`).
+    ///
+    /// # Errors
+    /// As [`CaptureLane::accept_transaction`].
+    pub fn accept_part(&mut self, system: &str, part: &TransactionPart) -> Result<()> {
+        let incarnation = self.postgres(system)?;
+        self.receive(system, part.commit)?;
+        // Positions are ends of transactions: beyond its commit record, the whole of it was accepted.
+        if self.accepted(system) > part.commit {
+            return Ok(());
+        }
+        self.accept_changes(system, (incarnation, part.commit, part.committed_at_us), &part.changes)
+    }
+
+    /// Changes of one transaction: all of them, or none.
+    fn accept_changes(
+        &mut self,
+        system: &str,
+        at: (Incarnation, Lsn, i64),
+        changes: &[RowChange],
+    ) -> Result<()> {
+        let derived = self.derive_all(system, at, changes);
         let (whole, bytes) = match derived {
             Ok(derived) => derived,
             Err(error) => {
@@ -228,26 +255,26 @@ impl CaptureLane {
         };
         self.withheld.accepted();
         self.take(whole, bytes);
-        self.pass(system, transaction.end)
+        Ok(())
     }
 
-    /// All changes of a transaction, and the bytes that they came in.
+    /// Changes of a transaction, and the bytes that they came in.
     fn derive_all(
         &mut self,
         system: &str,
-        incarnation: Incarnation,
-        transaction: &Transaction,
+        (incarnation, commit, committed_at_us): (Incarnation, Lsn, i64),
+        changes: &[RowChange],
     ) -> Result<(Derived, usize)> {
         let mut whole = Derived::default();
         let mut bytes = 0;
-        for change in &transaction.changes {
+        for change in changes {
             let row = RowInput {
                 relation: &change.relation,
                 op: &change.op,
                 incarnation,
-                lsn: transaction.commit,
+                lsn: commit,
                 ordinal: change.ordinal,
-                committed_at_us: transaction.committed_at_us,
+                committed_at_us,
             };
             bytes += bytes_of(&change.op);
             self.derive_row(system, &change.relation, None, &row, &mut whole)?;

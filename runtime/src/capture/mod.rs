@@ -48,6 +48,8 @@ mod floor_tests;
 #[cfg(test)]
 mod lane_tests;
 #[cfg(test)]
+mod parts_tests;
+#[cfg(test)]
 pub(crate) mod test_support;
 #[cfg(test)]
 mod withheld_tests;

@@ -6,6 +6,7 @@ use covenant_model::value::Value;
 use covenant_model::version::{Guard, Incarnation, Lsn, Position, Revision, Version};
 
 use super::CaptureLane;
+use super::rederive::Again;
 use super::test_support::*;
 use super::withheld::{WITHHELD_BYTES, Withheld};
 use crate::crm::external_id_of;
@@ -179,4 +180,36 @@ fn beyond_its_bound_the_oldest_is_given_up_and_counted() {
     withheld.give(&mut changes);
     let given: Vec<bool> = changes.iter().map(|(_, c)| c.state.groups[0].is_some()).collect();
     assert_eq!(given, [false, true]);
+}
+
+/// A correction of the contract derives the valid row again: what the refused one lent it is older than the row, and must stay
+/// so, or it would win over what was told between the two by another way.
+#[tokio::test]
+async fn a_lent_value_that_is_derived_again_stays_as_old_as_the_refused_row() {
+    let landing = MemoryLanding::new();
+    let mut first = lane(&landing).await;
+    tell(&mut first, 20, RowOp::Insert { new: row("C1", "1", Some("old")) }).await;
+    tell(&mut first, 30, update(row("C1", "many", Some("lent")))).await;
+    tell(&mut first, 40, update(row("C1", "3", None))).await;
+    drop(first);
+    let mut corrected = crate::testing::entities();
+    corrected.iter_mut().for_each(|entity| entity.contract_hash = "corrected".to_owned());
+    let second = lane_of(corrected, &landing).await.unwrap();
+    let entity = second.registry().position_of("shop.customer").unwrap();
+    let all = landed(&landing).await;
+    let valid = *all.of("shop.customer").last().unwrap();
+    let again = match second.deriver().landed_again(entity, valid).unwrap() {
+        Again::Derived(again) => again,
+        other @ (Again::Stands | Again::Refused(_)) => panic!("{other:?}"),
+    };
+    let at = |change: &Change, group: usize| change.state.groups[group].as_ref().unwrap().guard;
+    assert_eq!(at(&again, 0), Guard::latest(again.version), "its own values are of the row");
+    assert_eq!(again.version.parts().2, Revision(1));
+    let refused = Version::new(Incarnation::FIRST, Position::streamed(Lsn(29), 1), Revision(1));
+    assert_eq!(
+        at(&again, NOTES_GROUP),
+        Guard::latest(refused),
+        "the lent one is of the refused row"
+    );
+    assert!(at(&again, NOTES_GROUP) > at(valid, NOTES_GROUP), "and wins over its old result");
 }

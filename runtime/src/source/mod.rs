@@ -148,11 +148,25 @@ pub struct Transaction {
     pub changes: Vec<RowChange>,
 }
 
+/// Some changes of a committed transaction that is too large to be held in memory; more of it follow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionPart {
+    /// Where the commit record starts: orders transactions.
+    pub commit: Lsn,
+    /// Microseconds since 1970.
+    pub committed_at_us: i64,
+    /// In order; the ordinals go on through all parts.
+    pub changes: Vec<RowChange>,
+}
+
 /// What a replication stream delivers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StreamItem {
-    /// A committed transaction.
+    /// A committed transaction; its last changes where parts of it came before.
     Transaction(Transaction),
+    /// The next changes of a transaction that is too large. **It moves no position**: the last of it does, and whoever begins
+    /// anew before that hears all of it again.
+    Part(TransactionPart),
     /// The server has nothing for us up to here, and no transaction is open on the wire.
     Passed(Lsn),
 }

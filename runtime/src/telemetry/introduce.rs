@@ -65,7 +65,7 @@ fn entity(entity: &EntitySpec) {
     }
     if delivered {
         metrics::counter!(names::RECONCILE_EDITED, "entity" => name()).increment(0);
-        for state in ["waiting", "parked", "quarantined"] {
+        for state in ["waiting", "parked", "quarantined", "incomplete"] {
             metrics::gauge!(names::DELIVERY_ROWS, "entity" => name(), "state" => state).set(0.0);
         }
     }

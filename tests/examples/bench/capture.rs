@@ -131,6 +131,10 @@ pub(crate) fn lane_part(slot: &str, changes: u64) -> Result<Measured, Failure> {
                     lane.accept_transaction(SYSTEM, &transaction)?;
                     seen += transaction.changes.len() as u64;
                 }
+                StreamItem::Part(part) => {
+                    lane.accept_part(SYSTEM, &part)?;
+                    seen += part.changes.len() as u64;
+                }
                 StreamItem::Passed(to) => lane.accept_passed(SYSTEM, to)?,
             }
             if commit_is_due(&lane) {

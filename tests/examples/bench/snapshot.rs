@@ -153,6 +153,7 @@ async fn ready(
                 lane.observe_transaction(transaction.xid, transaction.commit);
                 lane.passed(transaction.end);
             }
+            StreamItem::Part(_) => {}
             StreamItem::Passed(lsn) => lane.passed(lsn),
         }
     }

@@ -18,7 +18,7 @@ use tokio_postgres::Client;
 /// A small shop: the commands count, not the rows.
 const SIZE: Size = Size { orders: 300, customers: 40, articles: 30 };
 /// Longest wait for anything.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Entities that are read from tables.
 const TABLES: [&str; 4] =
     ["sales.customer", "sales.order", "sales.order_line", "stock.inventory_level"];

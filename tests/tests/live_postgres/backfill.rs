@@ -139,6 +139,7 @@ fn observe(lane: &mut BackfillLane, item: &StreamItem) {
             lane.observe_transaction(transaction.xid, transaction.commit);
             lane.passed(transaction.end);
         }
+        StreamItem::Part(_) => {}
         StreamItem::Passed(lsn) => lane.passed(*lsn),
     }
 }
@@ -237,7 +238,9 @@ async fn a_commit_that_is_streamed_before_it_is_visible_is_not_lost() {
     while tracker.position() < chunk.read_at {
         match item(&mut opened.stream).await {
             StreamItem::Passed(lsn) => tracker.passed(lsn),
-            StreamItem::Transaction(other) => panic!("unexpected: {other:?}"),
+            other @ (StreamItem::Transaction(_) | StreamItem::Part(_)) => {
+                panic!("unexpected: {other:?}")
+            }
         }
     }
     let change = Position::streamed(streamed.commit, streamed.changes[0].ordinal);

@@ -14,7 +14,7 @@ use covenant_runtime::source::postgres::gap::accept;
 use covenant_runtime::source::postgres::lineage::Start;
 use covenant_runtime::source::postgres::reader::PostgresReader;
 use covenant_runtime::source::postgres::stream::{StreamSettings, inspect, open};
-use covenant_runtime::source::{ChangeStream, StreamItem, TableReader};
+use covenant_runtime::source::{ChangeStream, RowChange, RowOp, StreamItem, TableReader};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -123,7 +123,9 @@ async fn an_idle_stream_moves_on_and_the_slot_with_it() {
         match item(&mut opened.stream).await {
             StreamItem::Passed(lsn) if lsn >= target => break lsn,
             StreamItem::Passed(_) => {}
-            StreamItem::Transaction(other) => panic!("unexpected {other:?}"),
+            other @ (StreamItem::Transaction(_) | StreamItem::Part(_)) => {
+                panic!("unexpected {other:?}")
+            }
         }
     };
     opened.stream.acknowledge(Acknowledged(reached)).await.unwrap();
@@ -240,21 +242,58 @@ async fn refusals_are_named_and_show_no_password() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_beyond_the_bound_is_refused_by_name() {
+async fn a_transaction_beyond_the_bound_comes_in_parts_and_again_whole_after_a_cut() {
+    const ROWS: u32 = 2_000;
     let db = Database::new("bound", TABLE).await;
     let mut settings = db.settings();
     settings.transaction_bytes = 64 * 1024;
     let mut opened = open(&db.endpoint(), &settings, None, &SystemClock).await.unwrap();
-    db.run("INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, 2000) i").await;
-    let error = loop {
-        match tokio::time::timeout(PATIENCE, opened.stream.next()).await.unwrap() {
-            Ok(StreamItem::Passed(_)) => {}
-            Ok(StreamItem::Transaction(_)) => panic!("it was larger than the bound"),
-            Err(error) => break error,
+    let start = opened.position.clone();
+    db.run(&format!("INSERT INTO t SELECT i, repeat('x', 100) FROM generate_series(1, {ROWS}) i"))
+        .await;
+    let mut ordinals = Vec::new();
+    while ordinals.len() < 1_000 {
+        match item(&mut opened.stream).await {
+            StreamItem::Part(part) => {
+                let bytes: usize = part.changes.iter().map(bytes_of).sum();
+                assert!(bytes < 2 * settings.transaction_bytes, "memory is bounded: {bytes}");
+                ordinals.extend(part.changes.iter().map(|change| change.ordinal));
+            }
+            StreamItem::Passed(_) => assert!(ordinals.is_empty(), "passed within a transaction"),
+            StreamItem::Transaction(whole) => panic!("it is larger than the bound: {whole:?}"),
+        }
+    }
+    let beyond = Acknowledged(Lsn(end_of(&start).0 + 1));
+    assert!(opened.stream.acknowledge(beyond).await.is_err(), "a part may not be acknowledged");
+    drop(opened);
+
+    let mut opened = open(&db.endpoint(), &settings, Some(&start), &SystemClock).await.unwrap();
+    let (mut again, mut parts) = (Vec::new(), 0);
+    let end = loop {
+        match item(&mut opened.stream).await {
+            StreamItem::Part(part) => {
+                again.extend(part.changes.iter().map(|change| change.ordinal));
+                parts += 1;
+            }
+            StreamItem::Passed(_) => {}
+            StreamItem::Transaction(last) => {
+                again.extend(last.changes.iter().map(|change| change.ordinal));
+                break last.end;
+            }
         }
     };
-    assert_eq!(error.kind, ErrorKind::Rejected);
-    assert!(error.to_string().contains("65536"), "{error}");
+    assert!(parts > 3, "{parts} parts");
+    assert_eq!(again, (1..=ROWS).collect::<Vec<_>>(), "all of it, in order, once");
+    assert!(again.starts_with(&ordinals), "the same changes have the same ordinals");
+    opened.stream.acknowledge(Acknowledged(end)).await.unwrap();
+}
+
+fn bytes_of(change: &RowChange) -> usize {
+    match &change.op {
+        RowOp::Insert { new } | RowOp::Update { new, .. } => new.bytes.len(),
+        RowOp::Delete { old } => old.bytes.len(),
+        RowOp::Truncate => 0,
+    }
 }
 
 /// The server's patience in seconds, more than twice what a status takes; ours is two and a half times as long.
@@ -383,7 +422,9 @@ async fn a_session_that_the_server_ends_is_unavailable_and_can_be_opened_again()
     let error = loop {
         match tokio::time::timeout(PATIENCE, opened.stream.next()).await.unwrap() {
             Ok(StreamItem::Passed(_)) => {}
-            Ok(StreamItem::Transaction(other)) => panic!("unexpected {other:?}"),
+            Ok(other @ (StreamItem::Transaction(_) | StreamItem::Part(_))) => {
+                panic!("unexpected {other:?}")
+            }
             Err(error) => break error,
         }
     };

@@ -76,6 +76,7 @@ pub(crate) async fn transaction(stream: &mut dyn ChangeStream) -> Transaction {
     loop {
         match item(stream).await {
             StreamItem::Transaction(transaction) => return transaction,
+            StreamItem::Part(part) => panic!("unexpected: {part:?}"),
             StreamItem::Passed(_) => {}
         }
     }

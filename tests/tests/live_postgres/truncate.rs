@@ -71,6 +71,7 @@ impl Pipeline {
                 self.capture.accept_transaction(STORE, transaction).unwrap();
                 self.backfill.passed(transaction.end);
             }
+            StreamItem::Part(part) => self.capture.accept_part(STORE, part).unwrap(),
             StreamItem::Passed(to) => {
                 self.capture.accept_passed(STORE, *to).unwrap();
                 self.backfill.passed(*to);

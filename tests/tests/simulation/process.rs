@@ -11,7 +11,7 @@ use covenant_runtime::keys::seams::DeliveryReveal;
 use covenant_runtime::landing::SourcePosition;
 use covenant_runtime::replay::{PortionLimits, ReplayJob, ReplayLane, ReplayRequest};
 use covenant_runtime::source::poll::PollLane;
-use covenant_runtime::source::{DatumAt, RowOp, StreamItem, Transaction};
+use covenant_runtime::source::{DatumAt, RowOp, StreamItem, Transaction, TransactionPart};
 use covenant_runtime::warehouse::memory::MemoryWarehouse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -43,6 +43,8 @@ pub(crate) struct Process {
     pub(crate) poll: PollLane,
     /// Where the replication stream stands.
     pub(crate) stream_at: Lsn,
+    /// Changes of the transaction there that came already, in parts.
+    told: usize,
     /// Events of batches whose durability their producer waits for.
     pub(crate) waiting: Vec<(BatchSeq, Vec<usize>)>,
 }
@@ -91,6 +93,7 @@ impl Process {
             deliver: None,
             poll,
             stream_at: Lsn(0),
+            told: 0,
             waiting: Vec::new(),
         };
         process.open_stream(world);
@@ -101,6 +104,10 @@ impl Process {
     pub(crate) fn open_stream(&mut self, world: &World) {
         let durable = self.capture.progress(STORE).map_or(Lsn(0), |at| at.durable().0);
         self.stream_at = durable.max(world.server.lock().confirmed);
+        if self.told > 0 {
+            world.count("a transaction that came in parts begins anew");
+        }
+        self.told = 0;
     }
 
     /// Opens what is not open yet.
@@ -140,6 +147,7 @@ impl Process {
     pub(crate) fn pull(&mut self, world: &World) -> Result<bool> {
         let next = world.server.lock().next_item(self.stream_at);
         let Some((item, at)) = next else { return Ok(false) };
+        let Some(item) = self.part(world, item)? else { return Ok(true) };
         match &item {
             StreamItem::Transaction(transaction) => {
                 self.notice(world, transaction);
@@ -151,13 +159,32 @@ impl Process {
                 }
                 self.backfill.passed(transaction.end);
             }
+            StreamItem::Part(part) => self.capture.accept_part(STORE, part)?,
             StreamItem::Passed(to) => {
                 self.capture.accept_passed(STORE, *to)?;
                 self.backfill.passed(*to);
             }
         }
+        self.told = 0;
         self.stream_at = at;
         Ok(true)
+    }
+
+    /// Some transactions are too large for this instance: it takes their next changes, and has none left for now. Else the item
+    /// without the changes that came already.
+    fn part(&mut self, world: &World, item: StreamItem) -> Result<Option<StreamItem>> {
+        let StreamItem::Transaction(mut rest) = item else { return Ok(Some(item)) };
+        rest.changes.drain(..self.told);
+        if rest.changes.len() < 2 || !world.dice.once_in(3) {
+            return Ok(Some(StreamItem::Transaction(rest)));
+        }
+        rest.changes.truncate(rest.changes.len() / 2);
+        self.told += rest.changes.len();
+        world.count("a transaction that came in parts");
+        let (commit, committed_at_us) = (rest.commit, rest.committed_at_us);
+        let part = TransactionPart { commit, committed_at_us, changes: rest.changes };
+        self.capture.accept_part(STORE, &part)?;
+        Ok(None)
     }
 
     fn notice(&self, world: &World, transaction: &Transaction) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Every situation that some seed must have brought about.
-pub(crate) const WANTED: [&str; 25] = [
+pub(crate) const WANTED: [&str; 27] = [
     "a failed step that heals",
     "a call that executed late",
     "a change was derived again",
@@ -21,6 +21,8 @@ pub(crate) const WANTED: [&str; 25] = [
     "a removal",
     "a row of a table read",
     "a start that failed",
+    "a transaction that came in parts",
+    "a transaction that came in parts begins anew",
     "a truncation",
     "an event that came again",
     "an item of the stream that came again",

@@ -1,4 +1,4 @@
-//! Puts messages together to whole transactions.
+//! Puts messages together to whole transactions, or to parts of those that are too large for memory.
 //!
 //! **Ordinals** are a function of the log alone (never of contracts or of what was landed before), so that a transaction that
 //! is delivered again gives every change the same version: each change takes one, an update with an old tuple takes two,
@@ -10,9 +10,11 @@ use std::sync::Arc;
 use covenant_model::version::Lsn;
 
 use super::pgoutput::{DecodeError, Message};
-use crate::source::{DatumAt, Relation, RowChange, RowOp, Transaction, Tuple};
+use crate::source::{
+    DatumAt, Relation, RowChange, RowOp, StreamItem, Transaction, TransactionPart, Tuple,
+};
 
-/// Largest transaction that is held in memory, in bytes as [`Assembler`] counts them, where the operator says nothing.
+/// Largest transaction that is handed out whole, in bytes as [`Assembler`] counts them. A larger one comes in parts of this size.
 pub const TRANSACTION_BYTES: usize = 256 * 1024 * 1024;
 
 /// What a change costs beside its message and its datums, in bytes.
@@ -50,14 +52,6 @@ pub enum AssembleError {
         /// In the tuple.
         found: usize,
     },
-    /// Larger than the bound.
-    #[error("transaction {xid} is larger than the {limit} bytes that may be held in memory")]
-    TooLarge {
-        /// Its id.
-        xid: u32,
-        /// The bound.
-        limit: usize,
-    },
 }
 
 /// Holds at most one open transaction, and the description of every table seen.
@@ -72,13 +66,14 @@ pub struct Assembler {
 struct Open {
     xid: u32,
     commit: Lsn,
+    committed_at_us: i64,
     changes: Vec<RowChange>,
     next_ordinal: u32,
     bytes: usize,
 }
 
 impl Assembler {
-    /// Holds transactions of up to `limit` bytes.
+    /// Holds up to `limit` bytes of a transaction, and one change more.
     pub fn new(limit: usize) -> Self {
         Self { relations: HashMap::new(), open: None, limit }
     }
@@ -88,15 +83,30 @@ impl Assembler {
         self.open.is_some()
     }
 
-    /// Takes a message; gives the transaction that it ends.
+    /// Takes a message; gives the transaction that it ends, or the part before it where the bound is reached.
     ///
     /// # Errors
     /// See [`AssembleError`]; the stream must be opened again.
-    pub fn push(&mut self, message: Message) -> Result<Option<Transaction>, AssembleError> {
+    pub fn push(&mut self, message: Message) -> Result<Option<StreamItem>, AssembleError> {
+        let part = match &message {
+            Message::Insert { .. }
+            | Message::Update { .. }
+            | Message::Delete { .. }
+            | Message::Truncate { .. } => self.full(),
+            Message::Begin { .. }
+            | Message::Commit { .. }
+            | Message::Relation { .. }
+            | Message::Origin
+            | Message::Type
+            | Message::Emitted => None,
+        };
         match message {
-            Message::Begin { commit, xid, committed_at_us: _ } => self.begin(xid, commit)?,
+            Message::Begin { commit, xid, committed_at_us } => {
+                self.begin(xid, commit, committed_at_us)?;
+            }
             Message::Commit { commit, end, committed_at_us } => {
-                return self.commit(commit, end, committed_at_us).map(Some);
+                let whole = self.commit(commit, end, committed_at_us)?;
+                return Ok(Some(StreamItem::Transaction(whole)));
             }
             Message::Relation { oid, relation } => {
                 self.relations.insert(oid, Arc::new(relation));
@@ -123,14 +133,33 @@ impl Assembler {
             }
             Message::Origin | Message::Type | Message::Emitted => {}
         }
-        Ok(None)
+        Ok(part.map(StreamItem::Part))
     }
 
-    fn begin(&mut self, xid: u32, commit: Lsn) -> Result<(), AssembleError> {
+    /// What is held of the open transaction, once it has reached the bound. Before a change and not behind it: so the end of a
+    /// transaction always has something left to tell.
+    fn full(&mut self) -> Option<TransactionPart> {
+        let open = self.open.as_mut().filter(|open| open.bytes >= self.limit)?;
+        open.bytes = 0;
+        Some(TransactionPart {
+            commit: open.commit,
+            committed_at_us: open.committed_at_us,
+            changes: std::mem::take(&mut open.changes),
+        })
+    }
+
+    fn begin(&mut self, xid: u32, commit: Lsn, committed_at_us: i64) -> Result<(), AssembleError> {
         if self.open.is_some() {
             return Err(AssembleError::Order { what: "the begin of a transaction within another" });
         }
-        self.open = Some(Open { xid, commit, changes: Vec::new(), next_ordinal: 1, bytes: 0 });
+        self.open = Some(Open {
+            xid,
+            commit,
+            committed_at_us,
+            changes: Vec::new(),
+            next_ordinal: 1,
+            bytes: 0,
+        });
         Ok(())
     }
 
@@ -169,9 +198,6 @@ impl Assembler {
         for tuple in first.into_iter().chain(second) {
             check_columns(&relation, tuple)?;
             open.bytes += tuple.datums.len() * size_of::<DatumAt>();
-        }
-        if open.bytes > self.limit {
-            return Err(AssembleError::TooLarge { xid: open.xid, limit: self.limit });
         }
         let ordinal = open.next_ordinal;
         open.next_ordinal = ordinal.saturating_add(ordinals);

@@ -18,7 +18,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Begins at `start`; holds transactions of up to `limit` bytes.
+    /// Begins at `start`; holds up to `limit` bytes of a transaction.
     pub fn new(start: Lsn, limit: usize) -> Self {
         Self { assembler: Assembler::new(limit), delivered: start }
     }
@@ -53,7 +53,11 @@ impl Feed {
                 return Err(AssembleError::Order { what: "a stop that was not asked for" });
             }
         };
-        let Some(transaction) = self.assembler.push(message)? else { return Ok(None) };
+        let transaction = match self.assembler.push(message)? {
+            Some(StreamItem::Transaction(transaction)) => transaction,
+            // Nothing is delivered before the transaction's end: a part moves no position.
+            part @ (None | Some(StreamItem::Part(_) | StreamItem::Passed(_))) => return Ok(part),
+        };
         self.delivered = self.delivered.max(transaction.end);
         if transaction.changes.is_empty() {
             // only messages: nothing to land, but the stream has passed it

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::assemble::{AssembleError, Assembler};
 use super::pgoutput::{DecodeError, EPOCH_2000_US, Message, OldTuple, decode};
-use crate::source::{DatumAt, Relation, RowOp, Tuple};
+use crate::source::{DatumAt, Relation, RowOp, StreamItem, Tuple};
 
 #[derive(Clone, Debug)]
 enum Datum {
@@ -184,19 +184,22 @@ fn what_is_unknown_is_refused_not_skipped() {
 fn feed(assembler: &mut Assembler, messages: &[Bytes]) -> Result<Vec<String>, AssembleError> {
     let mut shown = Vec::new();
     for message in messages {
-        if let Some(transaction) = assembler.push(decode(message)?)? {
-            let changes = transaction.changes.iter().map(|change| {
-                let op = match &change.op {
-                    RowOp::Insert { .. } => "insert",
-                    RowOp::Update { old: None, .. } => "update",
-                    RowOp::Update { old: Some(_), .. } => "move",
-                    RowOp::Delete { .. } => "delete",
-                    RowOp::Truncate => "truncate",
-                };
-                format!("{op} {}", change.ordinal)
-            });
-            shown.push(format!("{}: {}", transaction.xid, changes.collect::<Vec<_>>().join(", ")));
-        }
+        let (name, changes) = match assembler.push(decode(message)?)? {
+            Some(StreamItem::Transaction(whole)) => (whole.xid.to_string(), whole.changes),
+            Some(StreamItem::Part(part)) => (format!("part at {}", part.commit.0), part.changes),
+            None | Some(StreamItem::Passed(_)) => continue,
+        };
+        let changes = changes.iter().map(|change| {
+            let op = match &change.op {
+                RowOp::Insert { .. } => "insert",
+                RowOp::Update { old: None, .. } => "update",
+                RowOp::Update { old: Some(_), .. } => "move",
+                RowOp::Delete { .. } => "delete",
+                RowOp::Truncate => "truncate",
+            };
+            format!("{op} {}", change.ordinal)
+        });
+        shown.push(format!("{name}: {}", changes.collect::<Vec<_>>().join(", ")));
     }
     Ok(shown)
 }
@@ -246,13 +249,24 @@ fn messages_out_of_order_are_refused() {
 }
 
 #[test]
-fn memory_is_bounded() {
+fn what_is_too_large_comes_in_parts_with_the_ordinals_of_the_whole() {
     let large: &[Datum] = &[Datum::Text(vec![b'x'; 1_000])];
-    let mut assembler = Assembler::new(10_000);
     let mut messages = vec![begin(1, 6), relation(4, &[("id", true, 23)])];
-    messages.extend((0..20).map(|_| change(b'I', 4, &[(b'N', large)])));
-    let error = feed(&mut assembler, &messages).unwrap_err();
-    assert_eq!(error, AssembleError::TooLarge { xid: 6, limit: 10_000 });
+    messages.extend((0..7).map(|_| change(b'I', 4, &[(b'N', large)])));
+    messages.push(commit(1));
+    messages.extend([begin(9, 7), change(b'I', 4, &[(b'N', large)]), commit(9)]);
+    let mut bounded = Assembler::new(3_000);
+    assert_eq!(
+        feed(&mut bounded, &messages).unwrap(),
+        [
+            "part at 1: insert 1, insert 2, insert 3",
+            "part at 1: insert 4, insert 5, insert 6",
+            "6: insert 7",
+            "7: insert 1"
+        ]
+    );
+    let mut whole = Assembler::new(1 << 20);
+    assert_eq!(feed(&mut whole, &messages).unwrap().len(), 2);
 }
 
 fn any_datum() -> impl Strategy<Value = Datum> {

@@ -46,7 +46,7 @@ pub struct StreamSettings {
     pub slot: String,
     /// Name of the publication.
     pub publication: String,
-    /// Largest transaction held in memory, in bytes.
+    /// Largest transaction that is handed out whole, in bytes; and the largest message.
     pub transaction_bytes: usize,
     /// See [`SENDER_TIMEOUT`].
     pub sender_timeout: Duration,
@@ -308,10 +308,6 @@ impl PostgresStream {
 
     fn broken(&self, error: &AssembleError) -> RuntimeError {
         let (kind, advice) = match error {
-            AssembleError::TooLarge { .. } => (
-                ErrorKind::Rejected,
-                "Raise the transaction bound of this source if the machine has the memory; until then the slot keeps the log",
-            ),
             AssembleError::Decode(_)
             | AssembleError::Order { .. }
             | AssembleError::NoRelation { .. }
