@@ -93,7 +93,7 @@ impl Faults for Script {
     }
     fn row(&self, _: &str, _: &str) -> bool {
         let every = self.locked.load(Ordering::Relaxed);
-        every > 0 && self.rows.fetch_add(1, Ordering::Relaxed) % every == 0
+        every > 0 && self.rows.fetch_add(1, Ordering::Relaxed).is_multiple_of(every)
     }
 }
 

@@ -18,7 +18,9 @@ pub(super) fn findings(context: &Context, compiled: &Compiled) -> Outcome {
     match emit(context, &report, Severity::Info) {
         // What was not read is not judged, whatever `--fail-on` says.
         Outcome::Fine | Outcome::Findings if compiled.sources.flawed() => Outcome::Unreadable,
-        outcome => outcome,
+        outcome @ (Outcome::Fine | Outcome::Findings | Outcome::Unreadable | Outcome::Internal) => {
+            outcome
+        }
     }
 }
 
@@ -26,7 +28,7 @@ pub(super) fn findings(context: &Context, compiled: &Compiled) -> Outcome {
 pub(super) fn stopped(context: &Context, compiled: &Compiled) -> Outcome {
     match findings(context, compiled) {
         Outcome::Fine => Outcome::Findings,
-        outcome => outcome,
+        outcome @ (Outcome::Findings | Outcome::Unreadable | Outcome::Internal) => outcome,
     }
 }
 

@@ -64,7 +64,7 @@ impl Reading<'_> {
                     && word.value.len() >= WORD_CHARS_MIN
                     // `o.form` is a column, and `AS form` a name that somebody chose.
                     && !at.checked_sub(1).is_some_and(|before| names(tokens, before))
-                    && !tokens.get(at + 1).is_some_and(|next| next.token == Token::Period);
+                    && tokens.get(at + 1).is_none_or(|next| next.token != Token::Period);
                 let upper = word.value.to_uppercase();
                 let near = CLAUSES
                     .into_iter()
