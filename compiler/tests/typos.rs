@@ -251,7 +251,8 @@ fn judged(typo: &Typo) -> Result<(), String> {
     };
     let source = compiled.sources.get(found.span.file).unwrap();
     let there = source.text.get(found.span.start..found.span.end).unwrap();
-    let texts = [&found.help[..], &found.why, &[found.headline.clone()]].concat().join("\n");
+    let texts =
+        [&found.help[..], &found.why, std::slice::from_ref(&found.headline)].concat().join("\n");
     let told = (found.code.to_string(), source.path.as_str());
     if told != (code.to_owned(), file) || (!marked.is_empty() && there != marked) {
         return Err(format!("{told:?} at {there:?}: {texts}"));

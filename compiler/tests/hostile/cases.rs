@@ -75,7 +75,7 @@ fn link(_: &Project, _: &str, _: &str) -> bool {
 fn forbid(project: &Project, path: &str) -> bool {
     use std::os::unix::fs::PermissionsExt;
     let path = project.path(path);
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o0)).unwrap();
     std::fs::File::open(path).is_err()
 }
 
