@@ -32,7 +32,7 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
         let Some(class) = raised(pair.old.pii.as_ref(), pair.new.pii.as_ref()) else { continue };
         let after = pair.entity.after();
         let mut broken: Vec<Consumer> =
-            after.column(pair.new, "holds unprotected rows").into_iter().collect();
+            after.column(pair.old, "holds unprotected rows").into_iter().collect();
         broken.extend(after.mappings(pair.new, "holds it as it was"));
         broken.extend(after.models(&pair.new.name, "reads what is protected now"));
         let headline = format!("{} is personal data now: {class}", pair.shown());
@@ -45,7 +45,12 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
             Some(leaf_of_field(model, column.id, "pii"))
         });
         let models: Vec<String> = models.collect();
-        let finding = pair.finding(&RULE, "pii", headline, broken, help);
+        // What was dropped and is dropped stands nowhere.
+        let nowhere = broken.is_empty();
+        let mut finding = pair.finding(&RULE, "pii", headline, broken, help).untouched(nowhere);
+        if nowhere {
+            finding = finding.always(Grade::Info);
+        }
         findings.push(finding.cascading(models).via(hops));
     }
     for pair in sides.models() {
