@@ -14,6 +14,7 @@ pub mod compat;
 pub mod diagnostic;
 pub mod driver;
 pub mod emit;
+pub mod interop;
 pub mod ir;
 pub mod migrate;
 pub mod parse;

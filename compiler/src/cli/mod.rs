@@ -5,6 +5,7 @@ mod commands;
 mod diff;
 mod dump;
 mod explain;
+mod export;
 mod fix;
 mod migrate;
 mod output;
@@ -190,6 +191,15 @@ enum Command {
     /// Says how stored data gets from older contracts to these: numbered steps per system. `--output`
     /// names a folder for the plan and the files that run; without it the plan is printed.
     Migrate(migrate::Arguments),
+    /// Writes the contracts in the words of another standard.
+    Export {
+        /// Which one.
+        #[arg(value_enum)]
+        standard: crate::interop::Standard,
+        /// The folder that its files go to; other files there stay.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Says what a code means and what to do; without a code lists them all.
     Explain {
         /// For example CV3005.
@@ -229,9 +239,11 @@ impl Command {
             Self::Build { .. } => report::Command::Build,
             Self::Diff { .. } => report::Command::Diff,
             Self::Fix { .. } => report::Command::Fix,
-            Self::Waive { .. } | Self::Migrate(_) | Self::Explain { .. } | Self::Dump { .. } => {
-                report::Command::Other
-            }
+            Self::Waive { .. }
+            | Self::Migrate(_)
+            | Self::Export { .. }
+            | Self::Explain { .. }
+            | Self::Dump { .. } => report::Command::Other,
         }
     }
 }
@@ -267,6 +279,7 @@ fn run(context: &Context, command: Command) -> Outcome {
             diff::waive(context, diff::Waive { fingerprint, code, reason, owner, until, against })
         }
         Command::Migrate(arguments) => migrate::migrate(context, &arguments),
+        Command::Export { standard, out } => export::export(context, standard, &out),
         Command::Explain { code } => explain::explain(code.as_deref()),
         Command::Dump { stage, json } => dump::dump(context, stage, json),
     }

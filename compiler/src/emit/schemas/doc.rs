@@ -4,7 +4,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 
 /// A JSON or YAML document.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Doc {
+pub(crate) enum Doc {
     /// Boolean.
     Flag(bool),
     /// Whole number.
@@ -21,12 +21,12 @@ pub(super) enum Doc {
 
 impl Doc {
     /// An object without members.
-    pub(super) fn map() -> Self {
+    pub(crate) fn map() -> Self {
         Self::Map(Vec::new())
     }
 
     /// Adds a member.
-    pub(super) fn with(mut self, name: &str, value: impl Into<Doc>) -> Self {
+    pub(crate) fn with(mut self, name: &str, value: impl Into<Doc>) -> Self {
         if let Self::Map(members) = &mut self {
             members.push((name.to_owned(), value.into()));
         }
@@ -34,7 +34,7 @@ impl Doc {
     }
 
     /// Adds a member where there is a value.
-    pub(super) fn with_some(self, name: &str, value: Option<impl Into<Doc>>) -> Self {
+    pub(crate) fn with_some(self, name: &str, value: Option<impl Into<Doc>>) -> Self {
         match value {
             Some(value) => self.with(name, value),
             None => self,
@@ -42,12 +42,12 @@ impl Doc {
     }
 
     /// A sequence.
-    pub(super) fn list<T: Into<Doc>>(items: impl IntoIterator<Item = T>) -> Self {
+    pub(crate) fn list<T: Into<Doc>>(items: impl IntoIterator<Item = T>) -> Self {
         Self::List(items.into_iter().map(Into::into).collect())
     }
 
     /// Nothing where the sequence or object is empty.
-    pub(super) fn filled(self) -> Option<Self> {
+    pub(crate) fn filled(self) -> Option<Self> {
         match &self {
             Self::List(items) if items.is_empty() => None,
             Self::Map(members) if members.is_empty() => None,

@@ -5,7 +5,7 @@
 //! times and of decimals written as text, other than their sign). Quality rules are named in `x-quality`.
 
 mod dbt;
-mod doc;
+pub(crate) mod doc;
 mod odcs;
 mod property;
 mod record;
