@@ -15,8 +15,8 @@ use covenant_compiler::compile;
 use covenant_compiler::diagnostic::{Applicability, Severity};
 use covenant_compiler::report::{
     Command, Consumer, Edit, Effect, Entry, Fix, Label, Migration, Place, Report, Side, Sources,
-    Step, Waived, Witness, changes, concise, fingerprint, github, gitlab, human, json, junit,
-    markdown, sarif,
+    Step, Waived, Witness, WitnessRow, changes, concise, fingerprint, github, gitlab, human, json,
+    junit, markdown, sarif,
 };
 use covenant_compiler::source::{SourceSet, Span};
 
@@ -81,10 +81,16 @@ fn whole(files: &mut Files) -> Entry {
         }],
     });
     entry.witness = Some(Witness {
-        shown: "{\"status\": \"aaaaaaaaaaaaaaaaaaaaa\"}".into(),
-        before: "accepted".into(),
-        after: "rejected: longer than 20 characters".into(),
+        kind: "a record".into(),
+        shown: "store tells status: \"aaaaaaaaaaaaaaaaaaaaa\"\n  beside it mail: \"w@x.invalid\" (made up)".into(),
+        rows: vec![WitnessRow {
+            lead: "store tells status: \"aaaaaaaaaaaaaaaaaaaaa\"".into(),
+            beside: "mail: \"w@x.invalid\" (made up)".into(),
+        }],
+        before: "accepts it".into(),
+        after: "refuses it: status: expected at most 20 characters".into(),
         confirmed: true,
+        notes: vec!["personal data, made up by type and nobody's: mail".into()],
     });
     entry.effects = vec![Effect {
         code: "DCM253".into(),

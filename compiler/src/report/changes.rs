@@ -7,10 +7,10 @@ use similar::{ChangeTag, TextDiff};
 
 use super::place::{Place, Side, Sources};
 use super::{
-    Command, Consumer, Effect, Entry, Label, Migration, Report, Step, Witness, contracts, mends,
+    Command, Consumer, Effect, Entry, Label, Migration, Report, Step, contracts, mends, witnesses,
 };
 use crate::Compiled;
-use crate::compat::{self, ConsumerKind, Finding, Grade, Hop, Outcome, Platform};
+use crate::compat::{self, ConsumerKind, Finding, Grade, Hop, Platform};
 use crate::diagnostic::Severity;
 use crate::parse::SpanMap;
 use crate::source::{FileId, SourceFile, Span};
@@ -93,7 +93,7 @@ fn entry(cx: &Cx<'_>, found: &Finding, kept: &mut Sources) -> Entry {
         against.map(|version| format!("found against version {version}, which is still read")),
     );
     entry.migration = Some(migration(found));
-    entry.witness = found.witness.as_ref().map(witness);
+    entry.witness = found.witness.as_ref().map(witnesses::witness);
     for effect in &found.effects {
         effects(cx, effect, kept, &mut entry.effects);
     }
@@ -174,35 +174,6 @@ fn effects(cx: &Cx<'_>, found: &Finding, kept: &mut Sources, all: &mut Vec<Effec
     });
     for effect in &found.effects {
         effects(cx, effect, kept, all);
-    }
-}
-
-fn witness(found: &compat::Witness) -> Witness {
-    let source = found.source.iter().map(|source| format!("told by `{source}`:"));
-    let changes = found.changes.iter().map(ToString::to_string);
-    let shown: Vec<String> = source.chain(changes).chain(found.sql.iter().cloned()).collect();
-    Witness {
-        shown: shown.join("\n"),
-        before: outcome(&found.old),
-        after: outcome(&found.new),
-        confirmed: found.confirmed,
-    }
-}
-
-fn outcome(outcome: &Outcome) -> String {
-    match outcome {
-        Outcome::Accepted { state } => format!("accepted, and folds to {state}"),
-        Outcome::Rejected { reasons } => format!("rejected: {}", reasons.join("; ")),
-        Outcome::Gives { rows, but } => {
-            let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
-            let but = but.iter().map(|but| format!(", but {but}")).collect::<String>();
-            match rows.as_slice() {
-                [] => format!("gives no row{but}"),
-                rows => format!("gives {}{but}", rows.join(", ")),
-            }
-        }
-        Outcome::Runs => "it runs".to_owned(),
-        Outcome::Fails { message } => format!("it fails: {message}"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Findings as Markdown: a comment on a pull request, or a step's summary.
 
-use super::{Entry, Report, words};
+use super::{Entry, Report, Witness, WitnessRow, words};
 use crate::diagnostic::Severity;
 
 /// GitHub refuses a comment of more than 65,536 characters; the rest is for the closing line.
@@ -94,7 +94,7 @@ fn section(entry: &Entry) -> String {
         fenced(&mut out, "sql", &words::script(migration));
     }
     if let Some(witness) = &entry.witness {
-        fenced(&mut out, "", &words::witness(witness));
+        out.push_str(&table(witness));
     }
     let effect = |one: &super::Effect| html(&words::effect(one));
     list(&mut out, "Follows from it:", entry.effects.iter().map(effect).collect());
@@ -108,6 +108,30 @@ fn section(entry: &Entry) -> String {
         None => {}
     }
     out.push_str("\n</details>\n");
+    out
+}
+
+/// A small table: what is told, and what each side says of it.
+fn table(witness: &Witness) -> String {
+    let lines = |text: &str| cell(text.trim_end()).replace("  ", " ");
+    let row = |row: &WitnessRow| match row.beside.is_empty() {
+        true => format!("**{}**", lines(&row.lead)),
+        false => format!("**{}** beside it {}", lines(&row.lead), lines(&row.beside)),
+    };
+    let told = match witness.rows.is_empty() {
+        true => code(&witness.shown),
+        false => witness.rows.iter().map(row).collect::<Vec<_>>().join("<br>"),
+    };
+    let mut proof = words::proof(witness);
+    if let Some(first) = proof.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    let mut out = format!("\n{}:\n\n", html(&proof));
+    out.push_str("| shown | before the change | after it |\n|---|---|---|\n");
+    out.push_str(&format!("| {told} | {} | {} |\n", lines(&witness.before), lines(&witness.after)));
+    for note in &witness.notes {
+        out.push_str(&format!("\n{}\n", html(note)));
+    }
     out
 }
 

@@ -21,6 +21,7 @@ pub mod markdown;
 pub mod mends;
 pub mod place;
 pub mod sarif;
+mod witnesses;
 mod words;
 
 use schemars::JsonSchema;
@@ -193,14 +194,29 @@ pub struct Step {
 /// What shows the break.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Witness {
+    /// `a record`, `records in this order`, `a value`, `a row for Salesforce`, `rows that the query reads`, `a statement`.
+    pub kind: String,
     /// The record, change sequence or statement.
     pub shown: String,
+    /// The records one by one; empty for statements.
+    pub rows: Vec<WitnessRow>,
     /// What the old side makes of it.
     pub before: String,
     /// What the new side makes of it.
     pub after: String,
     /// Whether both sides were run.
     pub confirmed: bool,
+    /// What must be known to read it: which values are made up in place of personal data.
+    pub notes: Vec<String>,
+}
+
+/// A record of a witness.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct WitnessRow {
+    /// Who tells what makes the difference.
+    pub lead: String,
+    /// The rest of the record; may be empty.
+    pub beside: String,
 }
 
 /// A finding that exists only because of another.

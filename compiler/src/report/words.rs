@@ -63,11 +63,18 @@ pub(super) fn effect(effect: &Effect) -> String {
 
 /// The witness in a few lines.
 pub(super) fn witness(witness: &Witness) -> String {
-    let proof = if witness.confirmed { "confirmed by running both" } else { "not run" };
-    format!(
-        "witness ({proof}): {}\nbefore: {}\nafter: {}",
-        witness.shown, witness.before, witness.after
-    )
+    let mut lines = vec![format!("{}:", proof(witness))];
+    lines.extend(witness.shown.lines().map(|line| format!("  {line}")));
+    lines.push(format!("before the change: {}", witness.before));
+    lines.push(format!("after it: {}", witness.after));
+    lines.extend(witness.notes.iter().map(|note| format!("({note})")));
+    lines.join("\n")
+}
+
+/// `witness, a record (made up, and run on both sides)`
+pub(super) fn proof(witness: &Witness) -> String {
+    let run = if witness.confirmed { "run on both sides" } else { "not run" };
+    format!("witness, {} (made up, and {run})", witness.kind)
 }
 
 /// One line about a waiver.
