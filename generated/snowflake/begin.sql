@@ -3,6 +3,8 @@
 -- floor, per entity load, apply, history, moves, then commit.sql. A transaction lives inside one request only, and a request with
 -- several statements takes no bind variables: hence session variables.
 ALTER SESSION SET TIMEZONE = 'UTC';
+-- One parameter per statement: the independent grammars refuse two. The warehouse tells an apply from a run.
+ALTER SESSION SET QUERY_TAG = 'covenant:acme-retail';
 BEGIN TRANSACTION;
 -- The fence: an UPDATE locks, a SELECT would not. It must change one row.
 UPDATE COVENANT.FENCE SET token = token WHERE name = 'apply' AND token = $covenant_token;
