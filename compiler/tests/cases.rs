@@ -7,7 +7,7 @@
     reason = "a test reads files and may panic"
 )]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use covenant_compiler::compat::cases::{self, Case};
@@ -277,6 +277,67 @@ fn every_code_of_the_catalogue_has_one_place() {
             }
         }
     }
+}
+
+/// The catalogue's row of every code: severities backward and forward; none where it has no modes. None where the
+/// reference is not there.
+fn reference() -> Option<BTreeMap<String, Option<(Grade, Grade)>>> {
+    let shared = std::env::var_os("COVENANT_SHARED").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared"),
+        std::path::PathBuf::from,
+    );
+    let text = std::fs::read_to_string(shared.join("reference/breaking-rules.md")).ok()?;
+    let worst = |cell: &str| {
+        let letters = cell.split(|at: char| !at.is_alphanumeric());
+        let grade = |letter| match letter {
+            "E" => Some(Grade::Error),
+            "W" => Some(Grade::Warning),
+            "I" => Some(Grade::Info),
+            _ => None,
+        };
+        letters.filter_map(grade).max()
+    };
+    let mut rows = BTreeMap::new();
+    for line in text.lines() {
+        let cells: Vec<&str> = line.split('|').map(str::trim).collect();
+        let Some(code) = cells.get(1).filter(|code| code.len() == 6 && code.starts_with("DC"))
+        else {
+            continue;
+        };
+        // Findings about personal data have one severity in every mode; validity has none.
+        let forward = if code.starts_with("DCP") { 4 } else { 5 };
+        let modes =
+            cells.get(4).copied().and_then(worst).zip(cells.get(forward).copied().and_then(worst));
+        rows.insert((*code).to_owned(), modes);
+    }
+    Some(rows)
+}
+
+#[test]
+fn the_catalogue_is_covered_and_its_severity_is_the_ceiling() {
+    use compat::catalogue::NOT_RULES;
+    let Some(rows) = reference() else {
+        eprintln!("skipped: the catalogue is not there; set COVENANT_SHARED");
+        return;
+    };
+    assert!(rows.len() > 130, "{} rows", rows.len());
+    let mut wrong = Vec::new();
+    for (code, modes) in rows {
+        match (compat::rule(&code), modes) {
+            (None, _) if NOT_RULES.iter().any(|(known, _)| *known == code) => {}
+            (None, _) => wrong.push(format!("{code} is no rule, and nothing says why")),
+            (Some(rule), Some((backward, forward))) => {
+                if rule.modes.backward > backward || rule.modes.forward > forward {
+                    wrong.push(format!(
+                        "{code}: {:?} is above {backward:?}/{forward:?}",
+                        rule.modes
+                    ));
+                }
+            }
+            (Some(_), None) => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

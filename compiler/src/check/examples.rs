@@ -34,6 +34,7 @@ pub(super) fn check(cx: &Cx<'_>) {
                 limits: Some(field),
             };
             examples(cx, &entity.spec.name, &shown);
+            symbols(cx, &entity.spec.name, field);
         }
     }
     for model in &cx.ir.models {
@@ -75,6 +76,35 @@ fn examples(cx: &Cx<'_>, dataset: &str, field: &Shown<'_>) {
                 .help("show values that the field may have"),
         );
     }
+}
+
+/// Digits of the shortest number that leads to somebody.
+const NUMBER_OF_A_PERSON: usize = 7;
+
+/// Symbols are written in contracts, SQL and picklists: none may be somebody's number. (Addresses have characters that
+/// no symbol has.)
+fn symbols(cx: &Cx<'_>, dataset: &str, field: &FieldSpec) {
+    let (Some(pii), LogicalType::Enum { symbols }) = (&field.pii, &field.ty) else { return };
+    let former = field.evolution.renamed.keys();
+    let is_number = |symbol: &&String| {
+        let digits = symbol.bytes().filter(u8::is_ascii_digit).count();
+        digits >= NUMBER_OF_A_PERSON
+            && symbol.bytes().all(|at| at.is_ascii_digit() || matches!(at, b'-' | b'.' | b'_'))
+    };
+    let Some(symbol) = symbols.iter().chain(former).find(is_number) else { return };
+    cx.report(
+        finding(
+            &codes::EXAMPLE_OF_A_PERSON,
+            cx.attribute(dataset, &field.name, "type"),
+            format!(
+                "`{}` is personal data, and its symbol `{symbol}` is a number of somebody",
+                field.name
+            ),
+        )
+        .label(cx.attribute(dataset, &field.name, "pii"), format!("class `{}`", pii.class))
+        .why("symbols are written into contracts, tables and picklists, which everybody reads")
+        .help("make it a `string`; `pattern` says what values look like"),
+    );
 }
 
 /// Or why it is no value of the field.

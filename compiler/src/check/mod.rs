@@ -14,6 +14,7 @@ mod large;
 mod merge_rules;
 mod model_types;
 mod owners;
+mod physical_types;
 mod pii_models;
 mod pii_sinks;
 mod quality;
@@ -117,6 +118,7 @@ const CHECKS: &[fn(&Cx<'_>)] = &[
     classes::check,
     examples::check,
     declassify::check,
+    physical_types::check,
 ];
 
 /// Runs every check. `None` where this or an earlier stage reported an error.

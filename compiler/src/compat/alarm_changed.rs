@@ -10,7 +10,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "alarm-changed",
     direction: Direction::Changes,
     mirror: Mirror::Uneven("DCM233", "nobody misses an alarm that was not there"),
-    modes: Modes::LOOK,
+    modes: Modes::FORWARD_LOOK,
     consumers: &[People],
     migration: Migration::None,
     witness: WitnessKind::None("an alarm refuses nothing: records are taken as before"),

@@ -10,7 +10,7 @@ pub(super) static KNOWN: Rule = Rule {
     slug: "open-enum-value-changed",
     direction: Direction::Changes,
     mirror: Mirror::Own,
-    modes: Modes::LOOK,
+    modes: Modes::FORWARD_LOOK,
     consumers: &[Model],
     migration: Migration::None,
     witness: WitnessKind::None("both sides do the same with every record"),

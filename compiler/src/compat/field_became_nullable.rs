@@ -14,7 +14,8 @@ pub(super) static RULE: Rule = Rule {
     // Only keys are NOT NULL in the tables: nothing is altered. A Salesforce field is never demanded for it.
     migration: Migration::None,
     witness: WitnessKind::Record,
-    what: "A field that every record carried may now be null or left out.",
+    what: "A field that every record carried may now be null or left out, or got a default for \
+          records that leave it out.",
     why: "Old validators reject such records; models that group or join by it lose rows; \
           Salesforce fields go blank.",
     how: "Say in the models what a null means before it can appear.",

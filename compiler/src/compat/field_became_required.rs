@@ -13,7 +13,8 @@ pub(super) static RULE: Rule = Rule {
     consumers: &[RustValidator, SnowflakeTable],
     migration: Migration::Backfill,
     witness: WitnessKind::Record,
-    what: "A field that could be null or left out must now be there.",
+    what: "A field that could be null or left out must now be there; or it lost the default that \
+          stood in for it.",
     why: "The new validator rejects old records: landed changes that are replayed, events in \
           flight; stored NULLs stay.",
     how: "Backfill first, prove with a quality rule that no NULL is left, then tighten.",

@@ -3,21 +3,22 @@
 use super::enum_value_renamed;
 use super::field_added::patches_only;
 use super::prelude::*;
+use super::{field_became_nullable, field_became_required};
 
 pub(super) static RULE: Rule = Rule {
     code: "DCW022",
     slug: "default-changed",
     direction: Direction::Changes,
     mirror: Mirror::Own,
-    modes: Modes::BOTH,
+    modes: Modes::LOOK,
     consumers: &[RustValidator, SnowflakeTable, Model],
     migration: Migration::Backfill,
     witness: WitnessKind::Record,
     what: "A field got a default, lost it, or has another one.",
     why: "Records that leave the field out get another value than before: stored rows keep the \
-          old default, so the column means two things. Without a default such records are \
-          refused: a loss is an error for whoever replays old records, a gain for whoever still \
-          runs the old validator.",
+          old default, so the column means two things. Where a field that must be there \
+          loses its default it is DCW021, where it gets one DCW020: such records are refused \
+          by the side without it.",
     how: "Keep a default for as long as landed records may lack the field. Where the value changes, \
           backfill the rows that hold the old one.",
     cases: cases!("DCW022-default-changed"),
@@ -32,28 +33,36 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
     if !names.is_empty() && enum_value_renamed::default(pair, &names) {
         return;
     }
-    let (what, broken) = match (&pair.old.evolution.default, &pair.new.evolution.default) {
+    let (rule, what, broken) = match (&pair.old.evolution.default, &pair.new.evolution.default) {
         (old, new) if old == new => return,
         (Some(old), Some(new)) => {
             let mut broken = vec![after.validator("fills in another value")];
             broken.extend(pair.stored("holds both defaults"));
-            (format!("has the default {new}, which was {old}"), mildly(broken))
+            (&RULE, format!("has the default {new}, which was {old}"), mildly(broken))
         }
         (None, Some(new)) => {
             let broken = vec![before.validator("rejects records without the field")];
-            let broken = if required(pair.entity.old, pair.old) { broken } else { mildly(broken) };
-            (format!("got the default {new}"), under(promise, Promised::Forward, broken))
+            let what = format!("got the default {new}");
+            if required(pair.entity.old, pair.old) {
+                (&field_became_nullable::RULE, what, broken)
+            } else {
+                (&RULE, what, under(promise, Promised::Forward, mildly(broken)))
+            }
         }
         (Some(old), None) => {
             let broken = vec![after.validator("rejects records without the field")];
-            let broken = if required(pair.entity.new, pair.new) { broken } else { mildly(broken) };
-            (format!("lost its default {old}"), under(promise, Promised::Backward, broken))
+            let what = format!("lost its default {old}");
+            if required(pair.entity.new, pair.new) {
+                (&field_became_required::RULE, what, broken)
+            } else {
+                (&RULE, what, under(promise, Promised::Backward, mildly(broken)))
+            }
         }
         (None, None) => return,
     };
     let headline = format!("{} {what}", pair.shown());
     findings.push(
-        pair.finding(&RULE, "default", headline, broken, RULE.how)
+        pair.finding(rule, "default", headline, broken, RULE.how)
             .explaining(pair.leaf("evolution/default")),
     );
 }

@@ -30,7 +30,7 @@ pub(super) static ALIASED: Rule = Rule {
     slug: "field-renamed-with-alias",
     direction: Direction::Changes,
     mirror: Mirror::Uneven("DCW018", "the old contract does not know the new name"),
-    modes: Modes::LOOK,
+    modes: Modes::FORWARD_LOOK,
     consumers: &[RustValidator, SnowflakeTable, Model],
     migration: Migration::Inplace,
     witness: WitnessKind::None("both sides do the same with every record"),

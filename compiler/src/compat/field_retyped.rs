@@ -251,6 +251,7 @@ fn found(pair: FieldPair<'_>, rule: &'static Rule, broken: Vec<Consumer>, help: 
     let mut finding = pair
         .finding(rule, "type", headline, broken, help)
         .cascading(shown_as_it_is(pair))
+        .cascading([pair.leaf("terms/types")])
         .via(after.lineage(&pair.new.name));
     if is_other_kind(pair) {
         // Limits of the old type mean nothing for the new one: they go along.
@@ -304,7 +305,9 @@ fn limited(pair: FieldPair<'_>) -> Vec<Consumer> {
     let after = pair.entity.after();
     let how = "rejects the new values until it is deployed";
     let mut broken = vec![before.validator(how).mildly()];
-    if beyond_salesforce(&pair.new.ty) && !beyond_salesforce(&pair.old.ty) {
+    // A length of its own, under `types`, was held against the new type by `check`.
+    let declared = pair.new.terms.types.salesforce.is_some();
+    if !declared && beyond_salesforce(&pair.new.ty) && !beyond_salesforce(&pair.old.ty) {
         broken.extend(after.mappings(pair.new, "is too small for the new values"));
     }
     for model in pair.entity.sides.new.readers(&pair.entity.new.name) {

@@ -61,6 +61,7 @@ mod field_untombstoned;
 mod filter_changed;
 mod finding;
 mod fingerprint;
+mod free_inflow;
 mod freshness_loosened;
 mod generation_changed;
 mod history_changed;
@@ -82,6 +83,7 @@ mod model_query_changed;
 mod model_unit_changed;
 mod nest;
 mod owner_changed;
+mod physical_changed;
 mod pii_lowered;
 mod pii_raised;
 mod prelude;
@@ -194,6 +196,7 @@ pub static RULES: &[&Rule] = &[
     &class_changed::PURPOSES,
     &class_changed::ADDED,
     &class_terms_changed::POLICY,
+    &free_inflow::RULE,
     &class_terms_changed::SHORTER,
     &declassifier_changed::WEAKER,
     &declassifier_changed::STRONGER,
@@ -242,6 +245,10 @@ pub static RULES: &[&Rule] = &[
     &field_retyped::NARROWED,
     &field_retyped::RESCALED,
     &field_retyped::RENUMBERED,
+    &physical_changed::SPELLED,
+    &physical_changed::UNREACHABLE,
+    &physical_changed::REACHED,
+    &physical_changed::TOO_SMALL,
     &enum_value_renamed::RULE,
     &enum_value_removed::RULE,
     &enum_value_added::RULE,

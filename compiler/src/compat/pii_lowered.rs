@@ -54,7 +54,9 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
         let headline = told(&pair.shown(), old, new);
         let broken = pair.stored("shows more than was agreed");
         let help = "keep the class; lowering it needs the agreement of the data's owner";
-        let mut finding = pair.finding(&RULE, "pii", headline, broken, help);
+        let mut finding = pair
+            .finding(&RULE, "pii", headline, broken, help)
+            .cascading([pair.leaf("terms/types")]);
         if let Some(old) = old {
             let path = finding.subject.trim_end_matches("/pii").to_owned();
             finding = finding.mend(Mend {

@@ -42,6 +42,9 @@ impl Modes {
     /// The old side cannot handle what the new one makes.
     pub const FORWARD: Self = Self { backward: Grade::Info, forward: Grade::Error };
 
+    /// Worth a look for whoever still has the old side.
+    pub const FORWARD_LOOK: Self = Self { backward: Grade::Info, forward: Grade::Warning };
+
     /// The ceiling under a contract's promise.
     pub fn under(self, promise: Compatibility) -> Grade {
         match promise {

@@ -9,7 +9,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "sink-moved",
     direction: Direction::Changes,
     mirror: Mirror::Own,
-    modes: Modes::BOTH,
+    modes: Modes::FORWARD,
     consumers: &[SnowflakeTable, SalesforceMapping, Model],
     migration: Migration::Rebuild,
     witness: WitnessKind::Statement,

@@ -9,7 +9,7 @@ pub(super) static RULE: Rule = Rule {
     slug: "source-column-changed",
     direction: Direction::Changes,
     mirror: Mirror::Own,
-    modes: Modes::BOTH,
+    modes: Modes::LOOK,
     consumers: &[RustValidator, SnowflakeTable, SalesforceMapping, Model],
     migration: Migration::Backfill,
     witness: WitnessKind::Record,

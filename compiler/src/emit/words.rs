@@ -24,6 +24,16 @@ pub(crate) fn percent(ppm: u32) -> f64 {
     f64::from(ppm) / PPM_OF_A_PERCENT
 }
 
+/// What the contract's `types` says, by platform.
+pub(crate) fn types(terms: &FieldTerms) -> Vec<(&'static str, &str)> {
+    let all = [
+        ("snowflake", &terms.types.snowflake),
+        ("duckdb", &terms.types.duckdb),
+        ("salesforce", &terms.types.salesforce),
+    ];
+    all.into_iter().filter_map(|(platform, ty)| Some((platform, ty.as_deref()?))).collect()
+}
+
 /// Sentences about a field, behind what it is about.
 pub(crate) fn sentences(
     terms: &FieldTerms,
@@ -43,6 +53,9 @@ pub(crate) fn sentences(
     if let Some(Declassify { by, min_group }) = declassify {
         let least = min_group.map(|least| format!(" of at least {least}")).unwrap_or_default();
         said.push(format!("Declassified: {}{least}.", by.word()));
+    }
+    for (platform, ty) in types(terms) {
+        said.push(format!("{ty} in {platform}."));
     }
     if !terms.examples.is_empty() {
         said.push(format!("For example {}.", terms.examples.join(", ")));

@@ -6,6 +6,8 @@ use covenant_model::columns::LandingType;
 
 use super::{Phase, Step, target_of};
 use crate::emit::sql::{Dialect, text_literal};
+use covenant_model::terms::DeclaredTypes;
+
 use crate::physical::{Alter, Column, PhysicalType, Platform, Relation, alter, relation};
 
 /// A stored column.
@@ -15,6 +17,8 @@ pub(super) struct Stored {
     pub(super) id: i32,
     pub(super) name: String,
     pub(super) ty: LandingType,
+    /// What the contract's `types` says instead.
+    pub(super) declared: DeclaredTypes,
     /// What it holds: a plaintext and a ciphertext of one type are not the same.
     pub(super) holds: &'static str,
     /// `sales.order/fields/total`
@@ -63,7 +67,13 @@ impl Change<'_> {
     }
 
     fn ty(&self, column: &Stored) -> PhysicalType {
-        PhysicalType::parse(self.platform(), &self.dialect.type_name(column.ty))
+        PhysicalType::parse(self.platform(), &self.type_name(column))
+    }
+
+    /// The column's type as it stands in SQL.
+    fn type_name(&self, column: &Stored) -> String {
+        let declared = self.dialect.declared(&column.declared);
+        declared.map_or_else(|| self.dialect.type_name(column.ty), str::to_owned)
     }
 
     fn ident(&self, name: &str) -> String {
@@ -141,6 +151,16 @@ impl Change<'_> {
 
     fn code(&self, old: &Stored, new: &Stored) -> &'static str {
         match (old.holds, new.holds) {
+            (before, after) if before == after && old.ty == new.ty => {
+                let at = Column { table: "t", column: "c" };
+                match alter(self.platform(), &at, &self.ty(old), &self.ty(new)) {
+                    // A length that changed where columns have none.
+                    Alter::Nothing if old.declared == new.declared => "DCW031",
+                    Alter::Nothing => "DCW034",
+                    Alter::InPlace { .. } | Alter::Precheck { .. } => "DCS113",
+                    Alter::Rebuild { .. } | Alter::Impossible { .. } => "DCS112",
+                }
+            }
             (before, after) if before == after => match relation(&self.ty(old), &self.ty(new)) {
                 Relation::Rescaled => "DCW033",
                 Relation::Wider => "DCW031",
@@ -257,7 +277,7 @@ impl Change<'_> {
     ) {
         let Column { table, column } = at;
         let (beside, aside) = (self.ident(&format!("_new_{}", new.name)), self.aside_name(new));
-        let ty = self.dialect.type_name(new.ty);
+        let ty = self.type_name(new);
         let code = step.code;
         changed.steps.push(
             Step { precheck: query, ..step }
@@ -278,7 +298,7 @@ impl Change<'_> {
     }
 
     fn add(&self, new: &Stored, changed: &mut Changed) {
-        let (name, ty) = (self.ident(&new.name), self.dialect.type_name(new.ty));
+        let (name, ty) = (self.ident(&new.name), self.type_name(new));
         let step = self.step(Phase::Change, "DCW014", new, format!("add column {name} {ty}"));
         changed.steps.push(
             self.all(step, |table| {

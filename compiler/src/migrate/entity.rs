@@ -6,12 +6,13 @@ use covenant_model::columns::{
     ColumnPart, LandingType, StoredColumn, guard_name, names, of_field, of_group, of_key,
 };
 use covenant_model::spec::{EntitySpec, FieldSpec};
+use covenant_model::terms::DeclaredTypes;
 use covenant_model::value::LogicalType;
 
 use super::columns::{Change, Changed, Filled, Stored};
 use super::guards::{self, Guard};
 use super::{Phase, Step, suffix, target_of};
-use crate::emit::sql::{Dialect, EntityTables, text_literal};
+use crate::emit::sql::{Dialect, EntityTables, column_type, text_literal};
 
 /// Ids of guards, beside those of fields.
 const GUARDS_FROM: i32 = 1_000_000;
@@ -253,6 +254,7 @@ impl Both<'_> {
                 id: base.saturating_add(i32::try_from(at_id).unwrap_or(i32::MAX)),
                 name: guard_name(entity, at),
                 ty: LandingType::GUARD,
+                declared: DeclaredTypes::default(),
                 holds: "guard",
                 subject: format!("{}/groups/{}", self.new.name, group.name),
                 default: None,
@@ -446,7 +448,7 @@ impl Both<'_> {
                     Some(now) if now.name == column.name => name,
                     Some(now) => format!("{} AS {name}", self.dialect.ident(&now.name)),
                     None => {
-                        let ty = self.dialect.type_name(LandingType::of(&column.ty));
+                        let ty = column_type(self.old, &column, self.dialect);
                         format!("CAST(NULL AS {ty}) AS {name}")
                     }
                 });
@@ -503,6 +505,10 @@ fn stored(entity: &EntitySpec, column: &StoredColumn) -> Stored {
         id: column.parquet_id,
         name: column.name.clone(),
         ty: LandingType::of(&column.ty),
+        declared: spec
+            .filter(|_| column.part == ColumnPart::Plain)
+            .map(|field| field.terms.types.clone())
+            .unwrap_or_default(),
         holds: match column.part {
             ColumnPart::Plain => "plain",
             ColumnPart::Cipher => "cipher",

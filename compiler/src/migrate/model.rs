@@ -144,6 +144,7 @@ fn columns(model: &ModelSpec) -> Vec<Stored> {
             id: i32::try_from(field.id).unwrap_or(i32::MAX),
             name: field.name.clone(),
             ty: LandingType::of(&field.ty),
+            declared: field.terms.types.clone(),
             holds: "plain",
             subject: format!("{}/fields/{}", model.name, field.name),
             default: None,

@@ -1,7 +1,7 @@
 //! Words about how long something is there, who relies on it, and whose data it is.
 
 use covenant_model::terms::{
-    ClassTerms, DatasetTerms, Declassifier, Declassify, FieldTerms, Status,
+    ClassTerms, DatasetTerms, DeclaredTypes, Declassifier, Declassify, FieldTerms, Status,
 };
 
 use crate::ast::MappingDecl;
@@ -9,6 +9,7 @@ use crate::diagnostic::{Diagnostic, codes};
 use crate::parse::reader::{self, Reader};
 use crate::parse::yaml::{Entry, Kind, Node};
 use crate::parse::{common, scalars};
+use crate::physical::{self, Platform};
 
 /// `pii: none`: said to hold no personal data.
 pub(super) const IMPERSONAL: &str = "none";
@@ -38,6 +39,50 @@ pub(super) fn field(map: &Reader<'_>) -> FieldTerms {
         sunset: map.text("sunset"),
         critical: map.flag("critical"),
         examples: map.texts("examples"),
+        types: types(map),
+    }
+}
+
+/// `types: {snowflake: VARCHAR(400), salesforce: Text(80)}`
+fn types(map: &Reader<'_>) -> DeclaredTypes {
+    let Some(node) = map.get("types") else { return DeclaredTypes::default() };
+    let Some(inner) = Reader::open(map.sink(), node, node.span, "`types`") else {
+        return DeclaredTypes::default();
+    };
+    let read = |key, platform| inner.get(key).and_then(|node| on_platform(map, node, platform));
+    let types = DeclaredTypes {
+        snowflake: read("snowflake", Platform::Snowflake),
+        duckdb: read("duckdb", Platform::DuckDb),
+        salesforce: read("salesforce", Platform::Salesforce),
+    };
+    if inner.get("postgres").is_some() {
+        let span = inner.entries().iter().find(|entry| entry.key == "postgres");
+        let headline = "PostgreSQL is a source: its tables keep their own types";
+        map.sink().push(
+            Diagnostic::new(&codes::BAD_TYPE, span.map_or(node.span, |one| one.key_span), headline)
+                .why("columns of a source are read as the field's `type`, whatever they are there")
+                .help("remove it; `types` has `snowflake`, `duckdb` and `salesforce`"),
+        );
+    }
+    inner.finish();
+    types
+}
+
+fn on_platform(map: &Reader<'_>, node: &Node, platform: Platform) -> Option<String> {
+    let text = reader::text(map.sink(), node, platform.name())?;
+    match physical::declared(platform, &text) {
+        Ok(ty) => Some(ty.name),
+        Err(why) => {
+            let headline = format!("`{text}` is no type of {platform}: {why}");
+            let names = physical::names(platform);
+            let base = text.split('(').next().unwrap_or(&text).trim();
+            map.sink().push(
+                Diagnostic::new(&codes::BAD_TYPE, node.span, headline)
+                    .why(format!("types: {}", names.join(", ")))
+                    .suggest(base, names.iter().map(|name| name.split('(').next().unwrap_or(name))),
+            );
+            None
+        }
     }
 }
 

@@ -15,6 +15,7 @@
 
 mod alter;
 mod cast;
+mod declared;
 #[cfg(test)]
 mod laws;
 mod of;
@@ -26,6 +27,7 @@ use std::fmt;
 use serde::Serialize;
 
 pub use alter::{Alter, Column, alter};
+pub use declared::{Values, declared, fitting, holds_all, names, of_column};
 pub use of::{of, of_logical};
 
 /// Where a type stands.

@@ -1,9 +1,10 @@
 //! From a field of a contract to its type on a platform: the emitters' answer.
 
-use covenant_model::columns::{self, LandingType};
+use covenant_model::columns::{self, ColumnPart, LandingType};
 use covenant_model::spec::FieldSpec;
 use covenant_model::value::LogicalType;
 
+use super::declared::of_column;
 use super::parse::SALESFORCE_EMAIL;
 use super::{PhysicalType, Platform, Shape, TextKind, Zone};
 use crate::emit::salesforce::FieldType;
@@ -15,7 +16,13 @@ pub fn of(platform: Platform, field: &FieldSpec) -> Vec<(String, PhysicalType)> 
     match platform {
         Platform::Snowflake | Platform::DuckDb => columns::of_field(field, 0)
             .into_iter()
-            .map(|column| (column.name, of_logical(platform, &column.ty)))
+            .map(|column| {
+                let ty = match column.part {
+                    ColumnPart::Plain => of_column(platform, &column.ty, &field.terms),
+                    ColumnPart::Cipher | ColumnPart::Token => of_logical(platform, &column.ty),
+                };
+                (column.name, ty)
+            })
             .collect(),
         Platform::Salesforce => {
             let ty = FieldType::of(field).ok().map(|ty| salesforce(&ty));
@@ -61,7 +68,7 @@ fn postgres(ty: &LogicalType) -> String {
     }
 }
 
-fn salesforce(ty: &FieldType) -> PhysicalType {
+pub(super) fn salesforce(ty: &FieldType) -> PhysicalType {
     let shape = match ty {
         FieldType::Checkbox => Shape::Boolean,
         FieldType::Number { precision, scale } => {

@@ -53,6 +53,30 @@ pub struct FieldTerms {
     /// Values that it may have, in the text of the type; for the reader. Never of personal data.
     #[serde(default)]
     pub examples: Vec<String>,
+    /// What it is on a platform, where that is not what follows from its type.
+    #[serde(default, skip_serializing_if = "DeclaredTypes::is_empty")]
+    pub types: DeclaredTypes,
+}
+
+/// Types by platform, in the platform's own words. Each holds every value of the field.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeclaredTypes {
+    /// Column of a Snowflake table: `VARCHAR(400)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snowflake: Option<String>,
+    /// Column of a DuckDB table: `BIGINT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duckdb: Option<String>,
+    /// Field of a Salesforce object: `Text(80)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub salesforce: Option<String>,
+}
+
+impl DeclaredTypes {
+    /// Whether every platform has the type that follows from the field's.
+    pub fn is_empty(&self) -> bool {
+        self.snowflake.is_none() && self.duckdb.is_none() && self.salesforce.is_none()
+    }
 }
 
 /// What makes a column of a model, which is computed from personal data, less personal.

@@ -128,4 +128,23 @@ pii:
     adopt: {match: [tier]}",
         mended: r"# sales/customer.yaml
     reveal: service";
+    TYPE_TOO_SMALL = 3093, Error, "type of a platform that does not hold every value",
+        what: "A type under `types` does not hold every value that the field's `type` allows, or \
+               would give some back as something else.",
+        why: "A record that the contract allows would be cut, rounded or refused where it is stored.",
+        how: "Take the type that the message names, or one that holds more; or let the field's \
+              `type` allow less.",
+        broken: r#"# sales/order.yaml
+  tax: {id: 5, type: "decimal(12,2)", from: shop, unit: EUR, min: 0, types: {snowflake: "NUMBER(10,2)"}}"#,
+        mended: r#"# sales/order.yaml
+  tax: {id: 5, type: "decimal(12,2)", from: shop, unit: EUR, min: 0}"#;
+    TYPE_OF_NOTHING = 3094, Error, "type for a platform that does not hold the field",
+        what: "`types` names a platform to which the field does not go in plaintext.",
+        why: "Nothing would have that type: the entity has no such sink, no mapping delivers the \
+              field, or a ciphertext or token stands in its place.",
+        how: "Remove the entry, or give the entity the sink or the mapping.",
+        broken: r#"# sales/order.yaml
+  tax: {id: 5, type: "decimal(12,2)", from: shop, unit: EUR, min: 0, types: {salesforce: "Number(18,2)"}}"#,
+        mended: r#"# sales/order.yaml
+  tax: {id: 5, type: "decimal(12,2)", from: shop, unit: EUR, min: 0}"#;
 }

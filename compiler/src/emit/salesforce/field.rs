@@ -35,9 +35,40 @@ pub(crate) enum FieldType {
 }
 
 impl FieldType {
+    /// Characters of a long text area.
+    pub(crate) const LONG_TEXT: u32 = LONG_TEXT;
+
+    /// What the contract's `types` says: `Text(80)`.
+    fn declared(text: &str) -> Option<Self> {
+        let (word, numbers) = text.split_once('(').unwrap_or((text, ""));
+        let mut numbers = numbers.trim_end_matches(')').split(',').map(str::trim);
+        match word {
+            "Checkbox" => Some(Self::Checkbox),
+            "Number" => Some(Self::Number {
+                precision: numbers.next()?.parse().unwrap_or(NUMBER_DIGITS),
+                scale: numbers.next().map_or(Ok(0), str::parse).ok()?,
+            }),
+            "Text" => Some(Self::Text { length: numbers.next()?.parse().ok()? }),
+            "LongTextArea" => Some(Self::LongTextArea { length: numbers.next()?.parse().ok()? }),
+            "Email" => Some(Self::Email),
+            "Date" => Some(Self::Date),
+            "DateTime" => Some(Self::DateTime),
+            _ => None,
+        }
+    }
+
     /// Or why Salesforce has no such field.
     pub(crate) fn of(field: &FieldSpec) -> Result<Self, &'static str> {
-        match &field.ty {
+        let declared = field.terms.types.salesforce.as_deref().and_then(Self::declared);
+        if let Some(declared) = declared {
+            return Ok(declared);
+        }
+        Self::of_type(&field.ty, field.format.as_deref() == Some("email"))
+    }
+
+    /// What follows from the type; `email` says whether its texts are addresses.
+    pub(crate) fn of_type(ty: &LogicalType, email: bool) -> Result<Self, &'static str> {
+        match ty {
             LogicalType::Bool => Ok(Self::Checkbox),
             LogicalType::Int32 => Ok(Self::Number { precision: 10, scale: 0 }),
             LogicalType::Int64 => Ok(Self::Number { precision: NUMBER_DIGITS, scale: 0 }),
@@ -45,9 +76,7 @@ impl FieldType {
                 Ok(Self::Number { precision: *precision, scale: *scale })
             }
             LogicalType::Decimal { .. } => Err("Salesforce numbers have 18 digits"),
-            LogicalType::String { .. } if field.format.as_deref() == Some("email") => {
-                Ok(Self::Email)
-            }
+            LogicalType::String { .. } if email => Ok(Self::Email),
             LogicalType::String { max_chars: Some(max) } if *max <= TEXT_MAX => {
                 Ok(Self::Text { length: *max })
             }

@@ -4,7 +4,7 @@
 use covenant_model::spec::{
     EntitySpec, Expectations, FieldSpec, ModelField, ModelSpec, OnFail, QualityRule, WarehouseSink,
 };
-use covenant_model::terms::DatasetTerms;
+use covenant_model::terms::{DatasetTerms, FieldTerms};
 use covenant_model::value::LogicalType;
 
 use super::doc::Doc;
@@ -38,7 +38,8 @@ pub(super) fn entity(plan: &Plan, entity: &EntitySpec) -> Doc {
                         field.subject.as_ref().map(|path| custom("subject", path)),
                     ]
                     .into_iter()
-                    .flatten(),
+                    .flatten()
+                    .chain(types(&field.terms)),
                 ),
             )
     });
@@ -72,7 +73,8 @@ pub(super) fn model(plan: &Plan, model: &ModelSpec) -> Doc {
                         field.declassify.map(|one| custom("declassifiedBy", one.by.word())),
                     ]
                     .into_iter()
-                    .flatten(),
+                    .flatten()
+                    .chain(types(&field.terms)),
                 ),
             )
     });
@@ -83,6 +85,12 @@ pub(super) fn model(plan: &Plan, model: &ModelSpec) -> Doc {
         .with("schema", vec![schema])
         .with_some("slaProperties", sla(&model.expect, &model.terms).filled())
         .with("customProperties", vec![custom("contractHash", &model.contract_hash)])
+}
+
+/// The standard has one physical type of a property, and this is one for each platform.
+fn types(terms: &FieldTerms) -> Vec<Doc> {
+    let named = words::types(terms).into_iter();
+    named.map(|(platform, ty)| custom(&format!("{platform}Type"), ty)).collect()
 }
 
 fn contract(plan: &Plan, name: &str, version: &str, owner: &str, purpose: &str) -> Doc {

@@ -6,6 +6,7 @@ use covenant_model::columns::{
 use covenant_model::spec::{
     ApplyForm, EntitySpec, FieldSpec, KeyChange, MergeRule, PiiSpec, Protection, WarehouseSink,
 };
+use covenant_model::terms::DeclaredTypes;
 use serde::Serialize;
 
 use super::ident::{Dialect, single_line, slug, text_literal};
@@ -58,6 +59,14 @@ impl TableColumn {
             governed: String::new(),
             about: String::new(),
             highest: if ty == LandingType::Bool { "BOOLOR_AGG" } else { "MAX" },
+        }
+    }
+
+    /// The column as the contract's `types` has it, where it says so.
+    pub(crate) fn declared(self, types: &DeclaredTypes, dialect: Dialect) -> Self {
+        match dialect.declared(types) {
+            Some(ty) => Self { ty: ty.to_owned(), ..self },
+            None => self,
         }
     }
 
@@ -211,12 +220,23 @@ fn key(entity: &EntitySpec, dialect: Dialect) -> Vec<KeyColumn> {
         .iter()
         .map(|column| KeyColumn {
             name: dialect.ident(&column.name),
-            ty: dialect.type_name(LandingType::of(&column.ty)),
+            ty: column_type(entity, column, dialect),
             moved_from: dialect.ident(&format!("{}{}", names::MOVED_FROM_PREFIX, column.name)),
             from: dialect.ident(&format!("from_{}", column.name)),
             to: dialect.ident(&format!("to_{}", column.name)),
         })
         .collect()
+}
+
+/// Ciphertexts and tokens are texts, whatever they hold.
+pub(crate) fn column_type(
+    entity: &EntitySpec,
+    column: &columns::StoredColumn,
+    dialect: Dialect,
+) -> String {
+    let plain = entity.fields.get(column.field).filter(|_| column.part == ColumnPart::Plain);
+    let declared = plain.and_then(|field| dialect.declared(&field.terms.types));
+    declared.map_or_else(|| dialect.type_name(LandingType::of(&column.ty)), str::to_owned)
 }
 
 fn group(entity: &EntitySpec, ix: usize, dialect: Dialect) -> GroupTables {
@@ -250,6 +270,7 @@ fn stored(
         .map(|column| {
             let ty = LandingType::of(&column.ty);
             let table = TableColumn::new(&column.name, ty, column.parquet_id, dialect);
+            let table = TableColumn { ty: column_type(entity, column, dialect), ..table };
             match entity.fields.get(column.field) {
                 Some(field) => {
                     table.governed_by(field.pii.as_ref(), ty, &about(field, column.part))

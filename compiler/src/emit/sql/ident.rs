@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use covenant_model::columns::LandingType;
+use covenant_model::terms::DeclaredTypes;
 
 /// A dialect of SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,14 @@ impl Dialect {
             Self::DuckDb => format!("\"{}\"", name.replace('"', "\"\"")),
             Self::Snowflake if bare(name, &SNOWFLAKE_WORDS) => name.to_owned(),
             Self::Snowflake => format!("\"{}\"", name.to_uppercase().replace('"', "\"\"")),
+        }
+    }
+
+    /// The column type that the contract's `types` declares.
+    pub(crate) fn declared(self, types: &DeclaredTypes) -> Option<&str> {
+        match self {
+            Self::DuckDb => types.duckdb.as_deref(),
+            Self::Snowflake => types.snowflake.as_deref(),
         }
     }
 

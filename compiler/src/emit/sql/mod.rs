@@ -6,7 +6,7 @@ mod ident;
 mod query;
 mod unique;
 
-pub(crate) use entity::{EntityTables, TableColumn};
+pub(crate) use entity::{EntityTables, TableColumn, column_type};
 pub(crate) use ident::{Dialect, single_line, slug, text_literal};
 pub(crate) use query::{ModelTable, column as model_column, model_tables, refused};
 pub(crate) use unique::checks as unique_checks;

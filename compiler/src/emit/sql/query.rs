@@ -88,7 +88,8 @@ fn inexpressible(model: &ModelSpec, target: &'static str, why: String) -> EmitEr
 pub(crate) fn column(field: &covenant_model::spec::ModelField, dialect: Dialect) -> TableColumn {
     let id = i32::try_from(field.id).unwrap_or(i32::MAX);
     let ty = LandingType::of(&field.ty);
-    let column = TableColumn::new(&field.name, ty, id, dialect);
+    let column =
+        TableColumn::new(&field.name, ty, id, dialect).declared(&field.terms.types, dialect);
     let about = field.about.clone().unwrap_or_default();
     let about = match words::field_going(&field.terms) {
         Some(going) if about.is_empty() => going,

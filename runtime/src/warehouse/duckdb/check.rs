@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ::duckdb::{Connection, params};
-use covenant_model::columns::{LandingRole, LandingType, landing_columns};
-use covenant_model::spec::EntitySpec;
+use covenant_model::columns::{LandingColumn, LandingRole, LandingType, landing_columns};
+use covenant_model::spec::{EntitySpec, FieldSpec, Protection};
 
 use super::{PLACE, failed};
 use crate::error::{ErrorKind, Result, RuntimeError};
@@ -99,7 +99,7 @@ fn columns_match(db: &Connection, entity: &EntitySpec) -> Result<()> {
             | LandingRole::CommittedAt
             | LandingRole::MovedFrom(_) => false,
         };
-        let expected = type_name(column.ty);
+        let expected = expected(db, entity, &column)?;
         match found.get(&column.name.to_lowercase()) {
             Some(actual) if kept && *actual != expected => differences.push(format!(
                 "{} is {expected} in the contract and {actual} in the warehouse",
@@ -126,6 +126,25 @@ fn columns_match(db: &Connection, entity: &EntitySpec) -> Result<()> {
         ),
         "Migrate the table, or correct the contract and build again",
     ))
+}
+
+/// The type that the contract asks for, by the name that DuckDB shows: `NUMERIC(18,2)` is its `DECIMAL(18,2)`.
+fn expected(db: &Connection, entity: &EntitySpec, column: &LandingColumn) -> Result<String> {
+    let of = |field: &&FieldSpec| field.name == column.name && !is_text_instead(field);
+    let declared =
+        entity.fields.iter().find(of).and_then(|field| field.terms.types.duckdb.as_ref());
+    let Some(declared) = declared else { return Ok(type_name(column.ty)) };
+    let shown = format!("SELECT typeof(CAST(NULL AS {declared}))");
+    db.query_row(&shown, [], |row| row.get(0))
+        .map_err(|error| failed("reading the type of a column", error))
+}
+
+/// Whether a ciphertext or a token stands in its place.
+fn is_text_instead(field: &FieldSpec) -> bool {
+    match field.pii.as_ref().map(|pii| pii.protect) {
+        None | Some(Protection::Mask) => false,
+        Some(Protection::Encrypt | Protection::Tokenize | Protection::Drop) => true,
+    }
 }
 
 /// DuckDB's name of a landing type.
