@@ -13,7 +13,7 @@ pub(super) static RULE: Rule = Rule {
     modes: Modes::LOOK,
     consumers: &[People],
     migration: Migration::None,
-    witness: WitnessKind::None,
+    witness: WitnessKind::None("what writers will put into documents is not in the contracts"),
     what: "A `json` field without a class is told by a source that tells personal data, too.",
     why: "A document holds whatever its writers put in: what is protected in the fields beside it \
           may come in by it, unprotected.",
