@@ -2,6 +2,7 @@
 //! effect of repeats, and nothing read that was not landed.
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use covenant_model::change::{
 use covenant_model::floor::Floor;
 use covenant_model::record::{Cell, Record};
 use covenant_model::spec::{ApplyForm, EntitySpec};
+use covenant_model::steps::{self, Anomaly};
 use covenant_model::value::Value;
 use covenant_model::version::{Incarnation, Lsn, Position, Revision, Version};
 use covenant_runtime::apply::ApplyLane;
@@ -158,7 +160,11 @@ impl Set {
     fn new(apply: ApplyForm) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let landing = Arc::new(ObjectLanding::local(&folder.path().join("landing")).unwrap());
-        Self { plan: small::plan(apply), folder, landing }
+        let mut plan = small::plan(apply);
+        let [new, taken, moving, there] = small::STATES.map(str::to_owned);
+        plan.entities[0].fields[field::STATUS].transitions =
+            BTreeMap::from([(new, vec![taken.clone()]), (taken, vec![moving, there])]);
+        Self { plan, folder, landing }
     }
 
     fn entity(&self) -> &EntitySpec {
@@ -235,6 +241,90 @@ async fn the_generated_sql_gives_the_reference_rows_in_any_batching() {
             assert_eq!(counts, memory.counts(set.entity()).await.unwrap(), "{apply:?}, {batch}");
         }
     }
+}
+
+#[tokio::test]
+async fn the_warehouse_sees_the_steps_of_states_that_the_reference_sees() {
+    let set = Set::new(ApplyForm::DeleteInsert);
+    let commits = set.commits(4).await;
+    let mut anomalies = BTreeMap::<Option<Anomaly>, u64>::new();
+    for batch in [1, 3, commits.len()] {
+        let (mut memory, mut duck) = (set.memory(), set.duck(None).await);
+        memory.open(Epoch(1)).await.unwrap();
+        duck.open(Epoch(1)).await.unwrap();
+        for part in commits.chunks(batch) {
+            let expected = memory.apply(set.landing.as_ref(), part).await.unwrap();
+            let found = duck.apply(set.landing.as_ref(), part).await.unwrap();
+            assert_eq!(found.steps, expected.steps, "batches of {batch}");
+            for (step, rows) in &found.steps {
+                *anomalies.entry(steps::judge(set.entity(), step)).or_default() += rows;
+            }
+        }
+        let again = duck.apply(set.landing.as_ref(), &commits).await.unwrap();
+        assert!(again.steps.is_empty(), "what is applied already takes no step");
+    }
+    let seen: Vec<_> = anomalies.into_keys().collect();
+    assert_eq!(seen, [None, Some(Anomaly::Skipped), Some(Anomaly::Undeclared)]);
+}
+
+/// One state of one parcel, told by the carrier.
+fn scanned(entity: &EntitySpec, place: u64, rank: usize) -> Vec<Change> {
+    let mut record = Record::absent(entity.fields.len());
+    for (at, value) in entity.key.iter().zip(key(1).0) {
+        record.cells[*at] = Cell::Value(value);
+    }
+    record.cells[field::STATUS] = Cell::Value(Value::Text(small::STATES[rank].to_owned()));
+    record.cells[field::FIRST_DEPOT] = Cell::Value(Value::Text("depot".to_owned()));
+    record.cells[field::SEEN_AT] = Cell::Value(Value::Null);
+    let position = Position::streamed(Lsn(place), 1);
+    let origin = Origin {
+        source: "carrier",
+        version: Version::new(Incarnation::FIRST, position, Revision(0)),
+        committed_at_us: 0,
+        op: Op::Upsert,
+        moved_from: None,
+    };
+    vec![change_of(entity, &record, &origin, &Plainly).unwrap()]
+}
+
+#[tokio::test]
+async fn steps_that_are_not_declared_are_counted_once_and_change_nothing() {
+    let set = Set::new(ApplyForm::Merge);
+    let (landing, entity) = (set.landing.clone(), set.entity().clone());
+    let mut lane = ApplyLane::open(
+        landing.clone(),
+        Box::new(set.duck(None).await),
+        Vec::new(),
+        Env::system(),
+        Epoch(1),
+    )
+    .await
+    .unwrap();
+    lane.watch_steps(std::slice::from_ref(&entity));
+    // (rank that is told, rows that took an odd step by then)
+    let told = [
+        (0, 0), // the first state of a row is no step
+        (2, 1), // over `taken`, which is late
+        (1, 1), // late: it loses, and is no step
+        (2, 1), // again
+        (3, 2), // nothing declares `moving` to `there`
+        (3, 2),
+    ];
+    for (place, (rank, odd)) in told.into_iter().enumerate() {
+        let changes = scanned(&entity, place as u64 + 1, rank);
+        land(landing.as_ref(), &entity, &changes, Vec::new()).await;
+        lane.step().await.unwrap();
+        assert_eq!(lane.totals().odd_steps, odd, "state {rank} at {place}");
+    }
+    let listed = lane.odd_steps().list();
+    let shown: Vec<_> = listed
+        .iter()
+        .map(|it| (it.before.as_str(), it.after.as_str(), it.anomaly, it.rows))
+        .collect();
+    assert_eq!(shown, [("moving", "there", "undeclared", 1), ("new", "moving", "skipped", 1)]);
+    let state = &rows(lane.warehouse(), &entity).await[0].1;
+    let status = state.groups[entity.fields[field::STATUS].group.unwrap()].as_ref().unwrap();
+    assert_eq!(status.values, [Value::Text("there".to_owned())]);
 }
 
 #[tokio::test]

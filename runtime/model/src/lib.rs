@@ -11,6 +11,7 @@
 //! | [`record`] | a decoded record, with absent fields told apart from nulls, and violations |
 //! | [`change`] | a versioned change of one row: the only thing that is ever folded |
 //! | [`join`] | the fold: a commutative, associative, idempotent join of changes |
+//! | [`steps`] | steps of ranked states, held against the declared transitions |
 //! | [`floor`] | a TRUNCATE, as something that can be joined |
 //! | [`position`] | `received >= accepted >= durable >= acknowledged` as four types |
 //! | [`codec`] | the trait that generated code implements |
@@ -29,6 +30,7 @@ pub mod manifest;
 pub mod position;
 pub mod record;
 pub mod spec;
+pub mod steps;
 pub mod support;
 pub mod terms;
 pub mod value;

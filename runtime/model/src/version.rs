@@ -18,6 +18,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 const REVISION_BITS: u32 = 16;
+/// Bits of a rank in a guard under `ranked`; the generation stands above them.
+pub const RANK_BITS: u32 = 16;
 const MINOR_BITS: u32 = 32;
 const MAJOR_BITS: u32 = 64;
 const INCARNATION_BITS: u32 = 14;
@@ -209,7 +211,12 @@ impl Guard {
 
     /// `ranked`: a higher generation wins, then the higher rank (the place in the declared order, from 0).
     pub fn ranked(generation: u32, rank: u16) -> Self {
-        Self(u128::from(generation) << 16 | u128::from(rank))
+        Self(u128::from(generation) << RANK_BITS | u128::from(rank))
+    }
+
+    /// Under `ranked`: the generation that [`Guard::ranked`] was given.
+    pub fn generation(self) -> u128 {
+        self.0 >> RANK_BITS
     }
 
     /// `max` of a value of at most 37 digits. `None` where it does not fit.

@@ -59,6 +59,7 @@ impl Lane for Apply {
                 status.models.insert(name.clone(), model);
             }
         });
+        self.lane.odd_steps().show(board, "apply.warehouse");
         let (waiting, now_us) = (self.lane.waiting_since_us(), self.clock.now_us());
         for entity in &self.entities {
             oldest(format!("warehouse {entity}"), waiting.get(entity).copied(), now_us);
@@ -145,6 +146,7 @@ impl Lane for Deliver {
             return;
         }
         self.counted_at_us = now_us;
+        self.lane.odd_steps().show(board, "deliver.salesforce");
         let totals = self.lane.totals().clone();
         let counts = self.lane.counts().unwrap_or_else(|error| {
             tracing::warn!(%error, "the delivery ledger could not be counted");

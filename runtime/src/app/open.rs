@@ -77,7 +77,7 @@ pub(super) async fn apply(
     let entities = &started.manifest.entities;
     let warehouse = DuckWarehouse::new(options, started.sql.clone(), entities).await?;
     let beside = warehouse.beside().await?;
-    let lane = ApplyLane::open(
+    let mut lane = ApplyLane::open(
         started.landing.clone(),
         Box::new(warehouse),
         wanted.models(&started.manifest),
@@ -85,6 +85,7 @@ pub(super) async fn apply(
         epoch,
     )
     .await?;
+    lane.watch_steps(entities);
     let kept = entities.iter().filter(|entity| entity.warehouse.is_some());
     let entities = kept.map(|entity| entity.name.clone()).collect();
     let clock = started.env.clock.clone();

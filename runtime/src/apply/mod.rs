@@ -7,13 +7,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use covenant_model::spec::ModelSpec;
+use covenant_model::spec::{EntitySpec, ModelSpec};
+use covenant_model::steps::{self, Step};
 
 use crate::env::Env;
 use crate::error::Result;
 use crate::landing::reach::{self, Reader};
 use crate::landing::{CommitNumber, DataFile, Epoch, Landing, LandingCommit};
 use crate::telemetry::freshness::Freshness;
+use crate::telemetry::odd_steps::OddSteps;
 use crate::warehouse::{Cycle, Warehouse};
 
 /// Most landing commits in one transaction.
@@ -41,6 +43,8 @@ pub struct Stepped {
     pub rows_changed: u64,
     /// Models that ran.
     pub models: u64,
+    /// Rows that took a step between states which their contract does not declare.
+    pub odd_steps: u64,
 }
 
 impl Stepped {
@@ -76,6 +80,9 @@ pub struct ApplyLane {
     freshness: BTreeMap<String, Freshness>,
     ran: BTreeMap<String, Ran>,
     totals: Stepped,
+    /// Those whose steps between states are held against their contract.
+    watched: Vec<EntitySpec>,
+    odd_steps: OddSteps,
     /// By entity: the earliest change of the next commits that is landed and not applied, microseconds since 1970.
     waiting_since_us: BTreeMap<String, i64>,
 }
@@ -104,8 +111,31 @@ impl ApplyLane {
             freshness: BTreeMap::new(),
             ran: BTreeMap::new(),
             totals: Stepped::default(),
+            watched: Vec::new(),
+            odd_steps: OddSteps::default(),
             waiting_since_us: BTreeMap::new(),
         })
+    }
+
+    /// Counts from now on the steps between states of these entities that they do not declare.
+    pub fn watch_steps(&mut self, entities: &[EntitySpec]) {
+        let declaring = entities.iter().filter(|entity| !steps::watched(entity).is_empty());
+        self.watched = declaring.cloned().collect();
+    }
+
+    /// Only what a transaction has committed is counted; a replay raises no guard, so it takes no step.
+    fn count_steps(&mut self, taken: &BTreeMap<Step, u64>) -> u64 {
+        let mut odd = 0;
+        for entity in &self.watched {
+            let own = taken.iter().filter(|(step, _)| step.entity == entity.name);
+            odd += self.odd_steps.add(entity, own);
+        }
+        odd
+    }
+
+    /// Steps between states that no contract declares, since the start.
+    pub fn odd_steps(&self) -> &OddSteps {
+        &self.odd_steps
     }
 
     /// Does a bounded amount of work.
@@ -120,6 +150,7 @@ impl ApplyLane {
                 self.totals.changes += done.changes;
                 self.totals.rows_changed += done.rows_changed;
                 self.totals.models += done.models;
+                self.totals.odd_steps += done.odd_steps;
             }
             // Whether the last transaction was committed is unknown.
             Err(_) => (self.applied, self.cycles) = (None, None),
@@ -140,6 +171,7 @@ impl ApplyLane {
             done.commits = commits.len() as u64;
             done.changes = batch.changes;
             done.rows_changed = batch.rows_changed;
+            done.odd_steps = self.count_steps(&batch.steps);
         }
         done.models = self.transform().await?;
         Ok(done)

@@ -84,6 +84,15 @@ pub(super) async fn status(config: &Config, json: bool) -> Result<()> {
     for (name, rows) in members(&status["held_removals"]) {
         println!("  held      {name:<28} {rows} removals; see `covenant-runtime deliver release`");
     }
+    for step in members(&status["odd_steps"]).flat_map(|(_, steps)| steps.as_array()).flatten() {
+        let name = format!("{}.{}", text(&step["entity"]), text(&step["field"]));
+        let (before, after) = (text(&step["before"]), text(&step["after"]));
+        println!(
+            "  states    {name:<28} {before} -> {after} is {}: {} rows",
+            text(&step["anomaly"]),
+            step["rows"]
+        );
+    }
     for (name, job) in members(&status["backfills"]) {
         println!(
             "  backfill  {name:<28} {} ({} of about {} rows)",

@@ -15,6 +15,7 @@ mod outcome;
 pub mod record;
 mod removals;
 mod send;
+mod steps;
 mod wave;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +40,7 @@ use crate::landing::reach::{self, Reader};
 use crate::landing::{Epoch, Landing, LandingCommit};
 use crate::ledger::{Ledger, LedgerCounts, Sealer, Told, Work};
 use crate::telemetry::freshness::Freshness;
+use crate::telemetry::odd_steps::OddSteps;
 
 /// Most landing commits folded in one step: sending must not starve behind a long catch-up.
 const FOLDS_PER_STEP: usize = 16;
@@ -142,6 +144,7 @@ pub struct DeliverLane {
     totals: Stepped,
     gather: Gather,
     adoptions: Adoptions,
+    odd_steps: OddSteps,
 }
 
 impl DeliverLane {
@@ -173,6 +176,7 @@ impl DeliverLane {
             allowed: BTreeSet::new(),
             totals: Stepped::default(),
             gather: Gather::default(),
+            odd_steps: OddSteps::default(),
         })
     }
 
@@ -273,7 +277,9 @@ impl DeliverLane {
             let floors = commit.floors.iter().filter(|f| self.entities.contains_key(&f.entity));
             let floors: Vec<Floor> = floors.cloned().collect();
             let told = Told { floors: &floors, changes: &live, again: &again };
+            let steps = self.steps(&live)?;
             self.gather.rows += self.parts.ledger.fold_all(next, told)?;
+            self.count_steps(&steps);
             self.adoptions.landed(commit.positions.values());
             self.adoptions.changed(&live);
             self.adoptions.changed(&again);
@@ -403,6 +409,11 @@ impl DeliverLane {
     /// The call budget, for who reads the CRM beside the lane.
     pub fn budget(&self) -> Calls {
         self.budget.clone()
+    }
+
+    /// Steps of states that no contract declares, of entities without a warehouse.
+    pub fn odd_steps(&self) -> &OddSteps {
+        &self.odd_steps
     }
 
     /// The ledger, for the operator's commands and reconciliation.

@@ -3,6 +3,7 @@
 
 use covenant_model::manifest::Manifest;
 use covenant_model::spec::EntitySpec;
+use covenant_model::steps::{self, Anomaly};
 
 use super::metric_names as names;
 
@@ -48,6 +49,16 @@ fn entity(entity: &EntitySpec) {
                 .set(0.0);
         }
         metrics::gauge!(names::OLDEST_WAITING_SECONDS, "target" => target).set(0.0);
+    }
+    for watched in steps::watched(entity) {
+        for anomaly in [Anomaly::Skipped, Anomaly::Undeclared] {
+            let labels = [
+                ("entity", name()),
+                ("field", watched.field.name.clone()),
+                ("anomaly", anomaly.word().to_owned()),
+            ];
+            metrics::counter!(names::STATE_STEPS, &labels).increment(0);
+        }
     }
     let delivered = entity.salesforce.is_some();
     let compared = [

@@ -41,3 +41,5 @@ pub const BACKFILL_ROWS: &str = "covenant_backfill_rows";
 pub const RECONCILE_DIFFERENCES: &str = "covenant_reconcile_differences";
 /// Records that reconciliations found edited in the CRM, in fields that we own, by entity.
 pub const RECONCILE_EDITED: &str = "covenant_reconcile_edited_total";
+/// Rows that took a step between states which their contract does not declare, by entity, field and anomaly.
+pub const STATE_STEPS: &str = "covenant_state_steps_total";

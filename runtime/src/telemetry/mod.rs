@@ -6,4 +6,5 @@ pub mod freshness;
 pub mod introduce;
 pub mod logs;
 pub mod metric_names;
+pub mod odd_steps;
 pub mod status;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::Serialize;
 
 use super::freshness::Quantiles;
+use super::odd_steps::OddStep;
 
 /// What a lane is doing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -124,6 +125,8 @@ pub struct Status {
     pub adoptions: Vec<AdoptionStatus>,
     /// Removals that the mass-change breaker holds, by entity.
     pub held_removals: BTreeMap<String, u64>,
+    /// Steps between states that contracts do not declare, since the start, by the lane that saw them.
+    pub odd_steps: BTreeMap<String, Vec<OddStep>>,
     /// By job.
     pub backfills: BTreeMap<String, BackfillStatus>,
     /// By name.

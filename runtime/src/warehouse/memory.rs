@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use covenant_model::change::{Change, Key};
 use covenant_model::join::{RowState, Table};
 use covenant_model::spec::{EntitySpec, ModelSpec};
+use covenant_model::steps::{self, Step};
 use covenant_model::version::Version;
 
 use super::{Applied, Cycle, TableCounts, Warehouse, fenced, unapplied};
@@ -69,6 +70,23 @@ impl MemoryWarehouse {
     }
 }
 
+/// What the commits that are not applied yet take rows by.
+fn steps_of(
+    entities: &BTreeMap<String, EntitySpec>,
+    store: &Store,
+    read: &[(&LandingCommit, Vec<(String, Change)>)],
+) -> BTreeMap<Step, u64> {
+    let new = || read.iter().filter(|(commit, _)| commit.number > store.applied);
+    let mut taken = BTreeMap::new();
+    for (name, entity) in entities {
+        let told = new().flat_map(|(_, changes)| changes).filter(|(of, _)| of == name);
+        let table = store.tables.get(name);
+        let known = |key: &Key| table.and_then(|table| table.rows().get(key).cloned());
+        taken.extend(steps::taken(entity, told.map(|(_, change)| change), known));
+    }
+    taken
+}
+
 #[async_trait]
 impl Warehouse for MemoryWarehouse {
     async fn open(&mut self, epoch: Epoch) -> Result<()> {
@@ -106,6 +124,7 @@ impl Warehouse for MemoryWarehouse {
             return Err(fenced(self.epoch));
         }
         let mut done = Applied { upto: applied, ..Applied::default() };
+        done.steps = steps_of(&self.entities, &store, &read);
         let mut changed = BTreeSet::new();
         for (commit, changes) in read {
             if commit.number <= store.applied {

@@ -10,6 +10,7 @@ use async_trait::async_trait;
 use covenant_model::change::Key;
 use covenant_model::join::RowState;
 use covenant_model::spec::{EntitySpec, ModelSpec};
+use covenant_model::steps::Step;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{ErrorKind, Result, RuntimeError};
@@ -24,6 +25,8 @@ pub struct Applied {
     pub changes: u64,
     /// Rows that changed.
     pub rows_changed: u64,
+    /// Steps of ranked states, declared or not, of the fields that declare any: how many rows took each.
+    pub steps: BTreeMap<Step, u64>,
 }
 
 /// The last run of a model.

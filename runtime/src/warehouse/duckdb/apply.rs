@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use ::duckdb::{Connection, params};
 use covenant_model::floor::Floor;
 use covenant_model::spec::ModelSpec;
 use sha2::{Digest, Sha256};
 
+use super::steps::{self, StepQuery};
 use super::{PLACE, failed, slug};
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::landing::{CommitNumber, Epoch, LandingCommit};
@@ -31,6 +33,8 @@ pub(super) struct Batch {
     pub(super) files: BTreeMap<String, Vec<BatchFile>>,
     /// Of entities that the warehouse keeps.
     pub(super) floors: Vec<Floor>,
+    /// By entity.
+    pub(super) steps: Arc<BTreeMap<String, Vec<StepQuery>>>,
 }
 
 /// A data file of the batch.
@@ -38,13 +42,6 @@ pub(super) struct BatchFile {
     pub(super) path: PathBuf,
     pub(super) sha256: String,
     pub(super) rows: u64,
-}
-
-/// What a file's entity counts.
-#[derive(Clone, Copy, Default)]
-struct Counted {
-    changes: u64,
-    rows_changed: u64,
 }
 
 /// The last applied commit.
@@ -77,9 +74,12 @@ pub(super) fn apply(db: &Connection, sql: &SqlFiles, batch: &Batch) -> Result<Ap
             done.rows_changed += raise(db, sql, floor)?;
         }
         for (entity, files) in &batch.files {
-            let counted = apply_entity(db, sql, entity, files)?;
-            done.changes += counted.changes;
-            done.rows_changed += counted.rows_changed;
+            load(db, sql, entity, files)?;
+            if let Some(queries) = batch.steps.get(entity) {
+                done.steps.extend(steps::taken(db, queries)?);
+            }
+            done.changes += files.iter().map(|file| file.rows).sum::<u64>();
+            done.rows_changed += apply_entity(db, sql, entity)?;
         }
         for (commit, digest) in &batch.commits {
             // Commits that are applied together change rows together: the last one tells how many.
@@ -154,12 +154,8 @@ fn raise(db: &Connection, sql: &SqlFiles, floor: &Floor) -> Result<u64> {
     Ok(run_all(db, &doing, sql.get(&file)?)?.last)
 }
 
-fn apply_entity(
-    db: &Connection,
-    sql: &SqlFiles,
-    entity: &str,
-    files: &[BatchFile],
-) -> Result<Counted> {
+/// Landing files -> batch table, all of them.
+fn load(db: &Connection, sql: &SqlFiles, entity: &str, files: &[BatchFile]) -> Result<()> {
     let file = |name: &str| format!("duckdb/{}/{name}.sql", slug(entity));
     let doing = |what: &str| format!("{what} {entity}");
     run(db, &doing("naming the files of"), &format!("SET VARIABLE files = {}", list(files)))?;
@@ -173,6 +169,13 @@ fn apply_entity(
             "Compare the data files with their manifests; nothing was written",
         ));
     }
+    Ok(())
+}
+
+/// The batch table into the state; how many rows changed.
+fn apply_entity(db: &Connection, sql: &SqlFiles, entity: &str) -> Result<u64> {
+    let file = |name: &str| format!("duckdb/{}/{name}.sql", slug(entity));
+    let doing = |what: &str| format!("{what} {entity}");
     let mut rows_changed = run_all(db, &doing("folding"), sql.get(&file("fold"))?)?.inserted;
     run_all(db, &doing("applying"), sql.get(&file("apply"))?)?;
     if let Some(history) = sql.optional(&file("history")) {
@@ -196,7 +199,7 @@ fn apply_entity(
             run_all(db, &doing("applying moved rows of"), sql.get(&file("apply"))?)?;
         }
     }
-    Ok(Counted { changes, rows_changed })
+    Ok(rows_changed)
 }
 
 fn record(

@@ -6,6 +6,7 @@
 mod apply;
 mod check;
 mod read;
+mod steps;
 mod worker;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use covenant_model::join::RowState;
 use covenant_model::spec::{EntitySpec, ModelSpec};
 
 use self::apply::{Batch, BatchFile};
+use self::steps::StepQuery;
 use self::worker::Worker;
 use super::sql::SqlFiles;
 use super::{Applied, Cycle, TableCounts, Warehouse, unapplied};
@@ -56,6 +58,8 @@ pub struct DuckWarehouse {
     worker: Worker,
     sql: SqlFiles,
     entities: Arc<BTreeMap<String, EntitySpec>>,
+    /// By entity: which steps of states are looked at.
+    steps: Arc<BTreeMap<String, Vec<StepQuery>>>,
     epoch: Epoch,
 }
 
@@ -66,9 +70,13 @@ impl DuckWarehouse {
     /// `Unavailable` where another process has the file; `Storage`, `Corrupt`.
     pub async fn new(options: DuckOptions, sql: SqlFiles, entities: &[EntitySpec]) -> Result<Self> {
         let kept = entities.iter().filter(|entity| entity.warehouse.is_some());
-        let entities = kept.map(|entity| (entity.name.clone(), entity.clone())).collect();
+        let entities: BTreeMap<_, _> =
+            kept.map(|entity| (entity.name.clone(), entity.clone())).collect();
+        let asked =
+            entities.iter().map(|(name, entity)| Ok((name.clone(), steps::queries(entity)?)));
+        let steps = Arc::new(asked.collect::<Result<_>>()?);
         let worker = Worker::start(options).await?;
-        Ok(Self { worker, sql, entities: Arc::new(entities), epoch: Epoch(0) })
+        Ok(Self { worker, sql, entities: Arc::new(entities), steps, epoch: Epoch(0) })
     }
 
     /// A second instance over the same open database, which must be opened under its own epoch: DuckDB lets one process have a
@@ -81,6 +89,7 @@ impl DuckWarehouse {
             worker: self.worker.beside().await?,
             sql: self.sql.clone(),
             entities: Arc::clone(&self.entities),
+            steps: Arc::clone(&self.steps),
             epoch: Epoch(0),
         })
     }
@@ -133,7 +142,8 @@ impl Warehouse for DuckWarehouse {
             let digest = landing.digest_at(commit.number).await?.unwrap_or_default();
             commits.push((commit.clone(), digest));
         }
-        let batch = Batch { after: applied, epoch: self.epoch, commits, files, floors };
+        let steps = Arc::clone(&self.steps);
+        let batch = Batch { after: applied, epoch: self.epoch, commits, files, floors, steps };
         let sql = self.sql.clone();
         self.worker.call(move |db| apply::apply(db, &sql, &batch)).await
     }
