@@ -50,8 +50,7 @@ fn entity() -> EntitySpec {
 }
 
 fn lane(landing: Arc<MemoryLanding>, entity: &EntitySpec) -> DeliverLane {
-    let crm: Arc<dyn Crm> =
-        Arc::new(MemoryCrm::new(std::slice::from_ref(entity), Arc::new(NoFaults)));
+    let crm: Arc<dyn Crm> = Arc::new(MemoryCrm::new(Env::system(), Arc::new(NoFaults)));
     let parts = Parts {
         landing,
         ledger: Box::new(SqliteLedger::in_memory(Arc::new(TestSealer)).unwrap()),
@@ -78,14 +77,16 @@ fn the_ledger_counts_odd_steps_of_entities_without_a_warehouse() {
         let groups = [
             Some((Guard::latest(version(at)), Value::Text(format!("v{at}")))),
             Some((Guard::ranked(0, rank), state)),
-            None,
+            Some((Guard::max(at.into()).unwrap(), Value::Int(at as i64))),
         ];
-        let told = change(Key(vec![Value::Int(1)]), at, Some(true), groups, None);
+        let told = change(Key(vec![Value::Text("K1".to_owned())]), at, Some(true), groups, None);
         block_on(land(landing.as_ref(), &[(&entity, vec![told])]));
         block_on(lane.step()).unwrap();
     }
     let listed = lane.odd_steps().list();
-    let shown: Vec<_> =
-        listed.iter().map(|it| (it.before.as_str(), it.after.as_str(), it.anomaly, it.rows)).collect();
+    let shown: Vec<_> = listed
+        .iter()
+        .map(|it| (it.before.as_str(), it.after.as_str(), it.anomaly, it.rows))
+        .collect();
     assert_eq!(shown, [("moving", "there", "undeclared", 1), ("new", "moving", "skipped", 1)]);
 }
