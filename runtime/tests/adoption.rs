@@ -14,8 +14,10 @@ use covenant_model::change::{Change, Key};
 use covenant_model::spec::{Adoption, Compare, EntitySpec, MatchPart, OnDelete, Review, Unmatched};
 use covenant_model::value::Value;
 use covenant_model::version::Guard;
-use covenant_runtime::crm::CrmValue;
 use covenant_runtime::crm::memory::MemoryCrm;
+use covenant_runtime::crm::{
+    Crm, CrmObject, CrmRecord, CrmValue, RowErrorClass, RowOutcome, Stamp,
+};
 use covenant_runtime::deliver::adopt::desk::{Standing, State};
 use covenant_runtime::deliver::adopt::{AdoptCommand, Desk};
 use covenant_runtime::deliver::record::{Approved, Reveal, RevealSite, Revealed};
@@ -683,4 +685,42 @@ fn pages_do_not_matter() {
     assert_eq!(world.crm.records("Account").len(), rows as usize);
     let counts = lane.counts().unwrap();
     assert_eq!((counts[CUSTOMER].waiting, counts.get(ORDER).map(|it| it.waiting)), (0, None));
+}
+
+#[test]
+fn commits_that_keep_coming_do_not_put_an_adoption_off() {
+    let mut world = small(Review::Auto);
+    let mut lane = world.lane();
+    for number in 0..STEPS_MAX as u64 {
+        // Something new is landed before every step.
+        world
+            .land(vec![says(1_000 + number, key(77), &format!("Busy {number}"), None)], Vec::new());
+        world.clock.0.fetch_add(61_000_000, Ordering::Relaxed);
+        block_on(lane.step()).unwrap();
+        if world.standing().open {
+            return;
+        }
+    }
+    panic!("not open after {STEPS_MAX} steps: {:?}", world.standing());
+}
+
+#[test]
+fn a_stamp_that_executes_late_is_refused_like_any_older_delivery() {
+    let world = small(Review::Auto);
+    let id = world.made("Person 50");
+    let object = CrmObject {
+        name: "Account".to_owned(),
+        external_id_field: "Customer_Id__c".to_owned(),
+        revision_field: "Covenant_Revision__c".to_owned(),
+    };
+    let stamp = [Stamp { id: id.clone(), external_id: "K50".to_owned() }];
+    let first = block_on(world.crm.stamp(&object, &stamp)).unwrap();
+    assert!(matches!(first[0], RowOutcome::Written { .. }), "{first:?}");
+    // Its row moves to another key, and the record with it.
+    let moved = CrmRecord { external_id: "K51".to_owned(), revision: 5, fields: BTreeMap::new() };
+    block_on(world.crm.rekey(&object, &id, &moved)).unwrap();
+    let late = block_on(world.crm.stamp(&object, &stamp)).unwrap();
+    let refused = RowErrorClass::AlreadyNewer;
+    assert!(matches!(&late[0], RowOutcome::Refused { class, .. } if *class == refused), "{late:?}");
+    assert_eq!(world.external_id(&id), "K51");
 }

@@ -113,7 +113,13 @@ fn plain(text: String) -> String {
 fn texts(answer: &Answer) -> Vec<Vec<Option<String>>> {
     let value = |value: &Sql| match value {
         Sql::Null => None,
-        other => Some(plain(other.to_string())),
+        other @ (Sql::Bool(_)
+        | Sql::Number(_)
+        | Sql::Text(_)
+        | Sql::Day(_)
+        | Sql::Instant(_)
+        | Sql::Uuid(_)
+        | Sql::Bytes(_)) => Some(plain(other.to_string())),
     };
     let mut rows: Vec<Vec<Option<String>>> =
         answer.rows.iter().map(|row| row.iter().map(value).collect()).collect();

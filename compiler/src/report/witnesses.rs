@@ -154,9 +154,9 @@ fn outcome(found: &compat::Witness, side: &Outcome, other: &Outcome) -> String {
 /// `status: paid (enum [...])`
 fn held(state: &Value) -> String {
     let Some(members) = state.as_object() else { return state.to_string() };
-    let one = |(name, value): (&String, &Value)| match value {
-        Value::String(text) => format!("{name}: {text}"),
-        other => format!("{name}: {other}"),
+    let one = |(name, value): (&String, &Value)| match value.as_str() {
+        Some(text) => format!("{name}: {text}"),
+        None => format!("{name}: {value}"),
     };
     members.iter().map(one).collect::<Vec<_>>().join(", ")
 }

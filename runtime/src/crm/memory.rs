@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{
     ApiUsage, Crm, CrmObject, CrmRecord, CrmValue, Found, Having, ModifiedRecord, OrgRecord,
-    PAGE_ROWS, RowErrorClass, RowOutcome, Stamp,
+    PAGE_ROWS, RowErrorClass, RowOutcome, STAMP_REVISION, Stamp,
 };
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
@@ -358,6 +358,9 @@ impl Crm for MemoryCrm {
                 }
                 let records = state.objects.get_mut(&object.name);
                 match records.and_then(|records| records.get_mut(&stamp.id)) {
+                    Some(record) if record.revision > STAMP_REVISION && !record.deleted => {
+                        refused(RowErrorClass::AlreadyNewer, "FIELD_CUSTOM_VALIDATION_EXCEPTION")
+                    }
                     Some(record) if !record.deleted => {
                         record.external_id.clone_from(&stamp.external_id);
                         let value = CrmValue::Text(stamp.external_id.clone());

@@ -225,7 +225,8 @@ pub trait Crm: Send + Sync {
         fields: &[String],
     ) -> Result<Vec<OrgRecord>>;
 
-    /// Gives up to [`MAX_ROWS_PER_CALL`] records their external id and changes nothing else; outcomes in request order.
+    /// Gives up to [`MAX_ROWS_PER_CALL`] records their external id, under [`STAMP_REVISION`], and changes nothing else; outcomes
+    /// in request order. A record that was delivered to since refuses it.
     ///
     /// # Errors
     /// As [`Crm::upsert`].
@@ -234,6 +235,10 @@ pub trait Crm: Send + Sync {
     /// What the CRM last said of its daily allowance; none before the first answer.
     fn usage(&self) -> Option<ApiUsage>;
 }
+
+/// Delivery revision of a stamp: below that of every delivery. A stamp that times out and executes when its record has long
+/// been delivered to, or moved to another key, is refused by the same rule as a late delivery.
+pub const STAMP_REVISION: u64 = 0;
 
 /// Most records in one call (sObject Collections).
 pub const MAX_ROWS_PER_CALL: usize = 200;

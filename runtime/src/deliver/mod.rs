@@ -43,7 +43,7 @@ use crate::telemetry::freshness::Freshness;
 use crate::telemetry::odd_steps::OddSteps;
 
 /// Most landing commits folded in one step: sending must not starve behind a long catch-up.
-const FOLDS_PER_STEP: usize = 16;
+const FOLDS_PER_STEP: u64 = 16;
 /// Most rows of one entity taken in one step.
 const ROWS_PER_STEP: usize = 5 * MAX_ROWS_PER_CALL;
 /// Revisions of one epoch: a later epoch's are all higher, so that what an older instance still sends is refused by the CRM
@@ -188,7 +188,9 @@ impl DeliverLane {
     pub async fn step(&mut self) -> Result<Stepped> {
         let mut done = Stepped { folded: self.fold().await?, ..Stepped::default() };
         // What goes wrong with an adoption must not hold up the entities that have none: they are sent first.
-        let adopting = self.adopt(done.folded == 0).await;
+        // Fewer than a step may fold: nothing is left that was landed. Waiting for a step that folds none would, while commits
+        // keep coming, be waiting for ever.
+        let adopting = self.adopt(done.folded < FOLDS_PER_STEP).await;
         done.adopting = u64::from(matches!(adopting, Ok(true)));
         let now_us = self.parts.env.clock.now_us();
         let linger = self.linger_at(now_us);

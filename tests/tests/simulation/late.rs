@@ -20,6 +20,7 @@ const LATE_ONCE_IN: usize = 5;
 enum Late {
     Upsert(CrmObject, Vec<CrmRecord>),
     Rekey(CrmObject, String, CrmRecord),
+    Stamp(CrmObject, Vec<Stamp>),
 }
 
 pub(crate) struct LateCrm {
@@ -69,6 +70,7 @@ impl LateCrm {
                 let record = self.as_guarded(&object, record);
                 drop(block_on(self.inner.rekey(&object, &id, &record)));
             }
+            Late::Stamp(object, stamps) => drop(block_on(self.inner.stamp(&object, &stamps))),
         }
         true
     }
@@ -152,6 +154,10 @@ impl Crm for LateCrm {
     }
 
     async fn stamp(&self, object: &CrmObject, stamps: &[Stamp]) -> Result<Vec<RowOutcome>> {
+        if self.gives_up() {
+            self.lock().push(Late::Stamp(object.clone(), stamps.to_vec()));
+            return Err(given_up());
+        }
         self.inner.stamp(object, stamps).await
     }
 

@@ -8,6 +8,7 @@
 //! | `postgres` | ids, locks, commit records, flushing and visibility, a slot, a stream, table reads |
 //! | `rows`, `shop` | what is in the tables, and what happens to it |
 //! | `parts` | Acme's contracts and codecs, and what surrounds the lanes |
+//! | `people` | records that were there before us, and who reviews their adoption |
 //! | `late` | a CRM whose calls can execute after they were given up |
 //! | `process` | one instance of the runtime |
 //! | `reached` | what the seeds brought about |
@@ -23,6 +24,7 @@ mod invariants;
 mod late;
 mod oracle;
 mod parts;
+mod people;
 mod postgres;
 mod process;
 mod reached;
@@ -57,6 +59,8 @@ enum Mutation {
     NoRevisionRule,
     /// A record changes its key while calls under the old one may still execute.
     RekeyAtOnce,
+    /// Rows are delivered without a look at the records that people made.
+    AdoptNothing,
     /// What is derived by a corrected contract has the revision of what was derived before.
     OneRevision,
 }
@@ -104,6 +108,7 @@ fn broken_parts_are_found() {
         Mutation::UnchangedIsNull,
         Mutation::NoRevisionRule,
         Mutation::RekeyAtOnce,
+        Mutation::AdoptNothing,
         Mutation::OneRevision,
     ];
     for mutation in broken {

@@ -4,6 +4,7 @@ use covenant_model::version::{Incarnation, Lsn, Revision};
 use covenant_runtime::apply::ApplyLane;
 use covenant_runtime::backfill::lane::{AlwaysOpen, BackfillLane, Job, LaneSettings};
 use covenant_runtime::capture::{BatchSeq, CaptureLane, Limits};
+use covenant_runtime::deliver::adopt::Desk;
 use covenant_runtime::deliver::{DeliverLane, Parts, Releases};
 use covenant_runtime::error::Result;
 use covenant_runtime::keys::audit::MemoryAudit;
@@ -40,6 +41,8 @@ pub(crate) struct Process {
     /// None until the warehouse could be opened.
     pub(crate) apply: Option<ApplyLane>,
     pub(crate) deliver: Option<DeliverLane>,
+    /// Where its adoptions are looked at and decided.
+    pub(crate) desk: Desk,
     pub(crate) poll: PollLane,
     /// Where the replication stream stands.
     pub(crate) stream_at: Lsn,
@@ -68,6 +71,7 @@ impl Process {
         let settings = LaneSettings { chunk_rows: 3, held_chunks: 2, ..LaneSettings::default() };
         let mut backfill = BackfillLane::new(clock, Arc::new(AlwaysOpen), settings);
         for job in &world.jobs {
+            order(&mut capture, job)?;
             backfill.resume(job.clone(), capture.position(&job.id))?;
         }
         let polled = match capture.position(CRM) {
@@ -91,6 +95,7 @@ impl Process {
             backfill,
             apply: None,
             deliver: None,
+            desk: Desk::default(),
             poll,
             stream_at: Lsn(0),
             told: 0,
@@ -138,7 +143,16 @@ impl Process {
                 call_life: world.call_life(),
                 releases: Releases::default(),
             };
-            self.deliver = Some(DeliverLane::new(parts, &self.contracts.entities)?);
+            let mut entities = self.contracts.entities.clone();
+            if !world.adopts || world.mutation == Mutation::AdoptNothing {
+                entities
+                    .iter_mut()
+                    .filter_map(|it| it.salesforce.as_mut())
+                    .for_each(|it| it.adopt = None);
+            }
+            let mut lane = DeliverLane::new(parts, &entities)?;
+            lane.attend(self.desk.clone())?;
+            self.deliver = Some(lane);
         }
         Ok(self.deliver.as_mut().unwrap())
     }
@@ -283,6 +297,15 @@ impl Process {
 pub(crate) fn reveal() -> DeliveryReveal {
     let audit = Arc::new(MemoryAudit::default());
     DeliveryReveal::new(Arc::clone(&ACME.protector), audit, "simulation")
+}
+
+/// Whoever orders a table read lands that it was ordered before it begins, as the runtime's capture task does.
+pub(crate) fn order(capture: &mut CaptureLane, job: &Job) -> Result<()> {
+    if capture.position(&job.id).is_some() {
+        return Ok(());
+    }
+    let (entity, after) = (job.entity.clone(), None);
+    capture.adopt(&job.id, SourcePosition::Backfill { entity, after, rows: 0, done: false })
 }
 
 fn start_of_slot() -> SourcePosition {

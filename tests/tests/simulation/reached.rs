@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// Every situation that some seed must have brought about.
-pub(crate) const WANTED: [&str; 27] = [
+pub(crate) const WANTED: [&str; 30] = [
     "a failed step that heals",
     "a call that executed late",
     "a change was derived again",
@@ -13,13 +13,16 @@ pub(crate) const WANTED: [&str; 27] = [
     "a crash",
     "a key change",
     "a ledger was lost",
+    "a person decided whose a record is",
     "a person's choice",
+    "a record of a person was adopted",
     "a record that left its sink",
     "a record that waited for a call of the past",
     "a record was refused by its contract",
     "a read row that a TRUNCATE has overtaken",
     "a removal",
     "a row of a table read",
+    "a row that waited for a person",
     "a start that failed",
     "a transaction that came in parts",
     "a transaction that came in parts begins anew",

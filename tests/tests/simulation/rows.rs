@@ -55,7 +55,7 @@ pub(crate) struct Body {
     pub(crate) number: u32,
     /// Notes of a customer, gift message of an order: stored out of line where there are any.
     pub(crate) large: Option<u32>,
-    /// Customer of an order.
+    /// Customer of an order; mailbox of a customer, which moves along with them.
     pub(crate) parent: u32,
     /// Status of an order: only rises in the table.
     pub(crate) rank: usize,
@@ -137,6 +137,11 @@ fn instant_text(us: i64) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S+00").to_string()
 }
 
+/// What customers are known by before they have an external id.
+pub(crate) fn mailbox_text(mailbox: u32) -> String {
+    format!("someone{mailbox}@example.com")
+}
+
 pub(crate) fn total_text(body: &Body) -> String {
     format!("{}.00", body.number)
 }
@@ -161,7 +166,8 @@ fn text(table: Table, key: u32, body: &Body, column: &str) -> Option<String> {
         (Table::Orders, "order_id") => Some(key_text(table, key)),
         (Table::Orders, "customer_id") => Some(key_text(Table::Customers, body.parent)),
         (_, "display_name") => Some(name_text(body)),
-        (_, "email" | "contact_email") => plain("ann@example.com"),
+        (Table::Customers, "email") => Some(mailbox_text(body.parent)),
+        (_, "contact_email") => plain("ann@example.com"),
         (_, "country" | "ship_country") => plain("DE"),
         (_, "language") => plain("de"),
         (_, "segment") => plain("consumer"),

@@ -25,7 +25,10 @@ impl Shop {
     pub(crate) fn open(dice: &Dice, server: &mut Postgres) -> Self {
         let mut shop = Self { next_customer: 1, next_order: 1, next_number: 1 };
         for _ in 0..dice.below(6) {
-            let (key, body) = (shop.customer(), shop.body(dice, 0));
+            let key = shop.customer();
+            // Some share a mailbox with whoever came before them.
+            let shared = key > 1 && dice.once_in(4);
+            let body = shop.body(dice, if shared { key - 1 } else { key });
             server.customers.insert(key, Row::from_before(body));
             for _ in 0..dice.below(3) {
                 let (order, body) = (shop.order(), shop.body(dice, key));
@@ -85,7 +88,8 @@ impl Shop {
         let table = if dice.once_in(2) { Table::Customers } else { Table::Orders };
         let mut ops = vec![Op::Truncate { table }];
         if dice.once_in(2) {
-            let (key, body) = (self.customer(), self.body(dice, 0));
+            let key = self.customer();
+            let body = self.body(dice, key);
             ops.push(Op::Insert { table: Table::Customers, key, body });
             let body = self.body(dice, key);
             ops.push(Op::Insert { table: Table::Orders, key: self.order(), body });
@@ -104,13 +108,15 @@ impl Shop {
         let order = dice.pick(&free(Table::Orders));
         match (dice.below(16), customer, order) {
             (0 | 1, ..) if server.customers.len() < CUSTOMERS_MAX => {
-                let body = self.body(dice, 0);
-                vec![Op::Insert { table: Table::Customers, key: self.customer(), body }]
+                let key = self.customer();
+                let body = self.body(dice, key);
+                vec![Op::Insert { table: Table::Customers, key, body }]
             }
             (2, ..) if server.customers.len() < CUSTOMERS_MAX => {
                 // a record that breaks its contract from the start
-                let body = Body { bad: true, large: None, ..self.body(dice, 0) };
-                vec![Op::Insert { table: Table::Customers, key: self.customer(), body }]
+                let key = self.customer();
+                let body = Body { bad: true, large: None, ..self.body(dice, key) };
+                vec![Op::Insert { table: Table::Customers, key, body }]
             }
             (3..=5, Some((parent, row)), _)
                 if server.orders.len() < ORDERS_MAX && row.good.is_some() =>

@@ -1,5 +1,7 @@
 //! The world of one seed: the systems, the instances of the runtime, and the scheduler that lets the seed choose every step.
 
+mod rest;
+
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicI64;
 use std::sync::{Arc, Mutex};
@@ -15,7 +17,6 @@ use covenant_runtime::error::{ErrorKind, Result as Ran};
 use covenant_runtime::fault::NoFaults;
 use covenant_runtime::landing::Landing;
 use covenant_runtime::landing::memory::MemoryLanding;
-use covenant_runtime::ledger::Ledger;
 use covenant_runtime::warehouse::memory::MemoryStore;
 use futures::executor::block_on;
 
@@ -24,6 +25,7 @@ use super::chance::{Dice, Hand, START_US, Trouble};
 use super::invariants::Watch;
 use super::late::LateCrm;
 use super::parts::{ACME, Acme, BEFORE, Kept, Overwriting};
+use super::people::People;
 use super::postgres::Server;
 use super::process::{Process, STREAM, job};
 use super::reached::Reached;
@@ -60,6 +62,9 @@ pub(crate) struct World {
     pub(crate) gateway: Arc<LateCrm>,
     pub(crate) ledger: Kept,
     pub(crate) jobs: Vec<Job>,
+    people: People,
+    /// Whether records of people are adopted, as the contract says.
+    pub(crate) adopts: bool,
     shop: Shop,
     pub(crate) producer: Producer,
     /// Record id -> what a person chose last.
@@ -93,6 +98,10 @@ impl World {
         // The CRM has its own clock; the runtime's may be off by as much as polls bear.
         let org = hand.org_env(&dice);
         let crm = Arc::new(MemoryCrm::new(org, trouble.clone()));
+        // While an adoption waits nothing is delivered: other worlds have nobody before us, and more happens in them.
+        let adopts = dice.once_in(2);
+        let people =
+            if adopts { People::before_us(&dice, &crm, &server) } else { People::default() };
         let unguarded = mutation == Mutation::NoRevisionRule;
         let gateway = LateCrm::new(crm.clone(), trouble.clone(), Arc::clone(&dice), unguarded);
         Self {
@@ -103,6 +112,8 @@ impl World {
             store: MemoryStore::default(),
             ledger: Kept::new(),
             jobs: vec![job(1, Table::Customers), job(2, Table::Orders)],
+            people,
+            adopts,
             producer: Producer::default(),
             tiers: BTreeMap::new(),
             contracts: if dice.once_in(2) { &BEFORE } else { &ACME },
@@ -129,6 +140,7 @@ impl World {
             | Mutation::StampWithTheRead
             | Mutation::NoRevisionRule
             | Mutation::RekeyAtOnce
+            | Mutation::AdoptNothing
             | Mutation::OneRevision
             | Mutation::UnchangedIsNull => Arc::new(self.memory.clone()),
         }
@@ -186,7 +198,12 @@ impl World {
         }
         self.settle()?;
         reached.add(&self.reached.lock().unwrap());
-        super::oracle::check(&self)
+        super::oracle::check(&self)?;
+        let adopted = self.people.check(&self.crm, &self.server)?;
+        if adopted > 0 {
+            reached.count("a record of a person was adopted");
+        }
+        Ok(())
     }
 
     /// Whether the runtime had a part in it.
@@ -194,7 +211,9 @@ impl World {
         let choice = self.dice.below(64);
         match choice {
             0..=19 => self.source(choice),
-            20 | 21 => self.edit(),
+            20 => self.edit(),
+            21 if self.dice.once_in(2) => self.edit(),
+            21 => self.review(),
             22 => self.hand.advance(self.dice.below(20) as i64 * 1_000_000),
             23 => self.hand.skew(self.dice.below(4_000_000) as i64 - 2_000_000),
             24 if self.jobs.len() < JOBS_MAX => self.order_backfill(),
@@ -247,14 +266,28 @@ impl World {
         }
     }
 
+    /// Somebody looks at the adoptions that wait for a person.
+    fn review(&mut self) {
+        let Some(process) = &self.process else { return };
+        if process.desk.look().iter().any(|standing| standing.held > 0) {
+            self.count("a row that waited for a person");
+        }
+        let decided = self.people.review(&process.desk);
+        if decided > 0 {
+            self.count("a person decided whose a record is");
+            self.say(|| format!("{decided} decisions about adoptions"));
+        }
+    }
+
     fn order_backfill(&mut self) {
         let table = if self.dice.once_in(2) { Table::Customers } else { Table::Orders };
         let job = job(self.jobs.len() + 1, table);
         self.say(|| format!("{} of {} is ordered", job.id, table.name()));
         self.jobs.push(job.clone());
         if let Some(process) = &mut self.process {
-            // A new job has no position: this cannot fail.
-            let _ = process.backfill.resume(job, None);
+            super::process::order(&mut process.capture, &job).unwrap();
+            let position = process.capture.position(&job.id).cloned();
+            process.backfill.resume(job, position.as_ref()).unwrap();
         }
     }
 
@@ -443,6 +476,7 @@ impl World {
         };
         let done = self.healed("delivery", ran)?;
         self.say(|| format!("delivered {done:?}"));
+        self.say(|| format!("adoptions: {:?}", process.desk.look()));
         if done.as_ref().is_some_and(|done| done.removed > 0) {
             self.count("a removal");
         }
@@ -454,83 +488,8 @@ impl World {
         }
         // A fold of commits without changes is no work.
         Ok(done.map_or(1, |done| {
-            done.written + done.unchanged + done.removed + done.left + done.refused
+            done.written + done.unchanged + done.removed + done.left + done.refused + done.adopting
         }))
-    }
-
-    /// No more faults: everything that was promised must come to an end.
-    fn settle(&mut self) -> Result<(), String> {
-        while self.gateway.execute_one() {}
-        self.trouble.end();
-        self.zombie = None;
-        self.hand.skew(0);
-        self.server.lock().settle();
-        let mut at_rest = 0;
-        for round in 0..ROUNDS_MAX {
-            self.hand.advance(ROUND_US);
-            let worked = self.round()?;
-            self.say(|| format!("round {round}: {worked}"));
-            let mut watch = std::mem::take(&mut self.watch);
-            let checked = watch.check(self);
-            self.watch = watch;
-            checked.map_err(|what| format!("round {round}: {what}"))?;
-            let waiting = self.waiting()?;
-            at_rest = if worked == 0 && waiting == 0 { at_rest + 1 } else { 0 };
-            if at_rest >= ROUNDS_AT_REST {
-                return Ok(());
-            }
-        }
-        Err(format!("not at rest after {ROUNDS_MAX} rounds"))
-    }
-
-    /// Records that wait for the CRM: some until no call of the past can execute any more.
-    fn waiting(&mut self) -> Result<u64, String> {
-        let counts = self.ledger.counts().map_err(told)?;
-        Ok(counts.values().map(|rows| rows.waiting).sum())
-    }
-
-    /// Every lane until it has nothing more to do; how much was done.
-    fn round(&mut self) -> Result<u64, String> {
-        let mut process = match self.process.take() {
-            Some(process) => process,
-            None => block_on(Process::start(self)).map_err(told)?,
-        };
-        let mut worked = 0;
-        while process.pull(self).map_err(told)? {}
-        while let Some(rows) = block_on(process.backfill_step(self)).map_err(told)? {
-            worked += rows as u64 + 1;
-        }
-        worked += u64::from(!process.backfill.is_idle());
-        if std::mem::take(&mut self.rederive) {
-            process.order_replay(true).map_err(told)?;
-        }
-        while let Some(changes) = block_on(process.replay_step(self)).map_err(told)? {
-            worked += changes + 1;
-        }
-        let unsure: Vec<usize> = self.producer.unsure.iter().copied().collect();
-        if !unsure.is_empty() {
-            let bodies: Vec<_> =
-                unsure.iter().map(|at| self.producer.log[*at].json(0).into()).collect();
-            let accepted = process.capture.accept_events(STREAM, &bodies).map_err(told)?;
-            process.waiting.push((accepted.batch, unsure));
-            worked += 1;
-        }
-        worked += block_on(process.poll_step()).map_err(told)? as u64;
-        worked += self.commit(&mut process)?;
-        // an earlier batch may have stood in the way of this one
-        worked += self.commit(&mut process)?;
-        self.answer(&mut process);
-        while self.apply(&mut process)? > 0 {}
-        let mut sent = self.deliver(&mut process)?;
-        while sent > 0 {
-            worked += sent;
-            sent = self.deliver(&mut process)?;
-            if worked > 10_000 {
-                return Err("delivery does not come to an end".to_owned());
-            }
-        }
-        self.process = Some(process);
-        Ok(worked)
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
 use super::{Salesforce, bounded, parsed, parts, wire};
-use crate::crm::{CrmObject, Having, OrgRecord, PAGE_ROWS, RowOutcome, Stamp};
+use crate::crm::{CrmObject, Having, OrgRecord, PAGE_ROWS, RowOutcome, STAMP_REVISION, Stamp};
 use crate::error::Result;
 
 /// What every record of an answer is known by.
@@ -37,11 +37,12 @@ struct One<'a> {
 
 impl Serialize for One<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
+        let mut map = serializer.serialize_map(Some(4))?;
         let kind = std::collections::BTreeMap::from([("type", &self.object.name)]);
         map.serialize_entry("attributes", &kind)?;
         map.serialize_entry("Id", &self.stamp.id)?;
         map.serialize_entry(&self.object.external_id_field, &self.stamp.external_id)?;
+        map.serialize_entry(&self.object.revision_field, &STAMP_REVISION)?;
         map.end()
     }
 }
@@ -164,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stamp_names_the_record_and_nothing_but_its_external_id() {
+    fn a_stamp_tells_an_external_id_and_the_lowest_revision_and_nothing_else() {
         let object = CrmObject {
             name: "Account".into(),
             external_id_field: "Customer_Id__c".into(),
@@ -177,7 +178,8 @@ mod tests {
         let wanted = serde_json::json!({
             "allOrNone": false,
             "records": [{
-                "attributes": {"type": "Account"}, "Id": "001000000000001", "Customer_Id__c": "C1"
+                "attributes": {"type": "Account"}, "Id": "001000000000001", "Customer_Id__c": "C1",
+                "Covenant_Revision__c": 0
             }],
         });
         assert_eq!(said, wanted);

@@ -121,10 +121,10 @@ impl Plan {
     /// Where the key of the digest is not to be had.
     pub(super) fn of(base: Self, read: Read<'_>, sealer: &dyn Sealer) -> Result<Self> {
         let mut plan = base;
-        // A record that two rows were given is nobody's.
+        // A record that two rows were given is nobody's. What was said of a row that is gone, or has another key now, is past.
         let mut given: BTreeMap<&str, u32> = BTreeMap::new();
-        for pick in read.picks.values() {
-            if let Pick::Record(record) = pick {
+        for (row, pick) in read.picks {
+            if let (Pick::Record(record), true) = (pick, read.keys.contains_key(row)) {
                 *given.entry(record).or_default() += 1;
             }
         }
