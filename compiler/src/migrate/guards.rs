@@ -79,7 +79,10 @@ pub(super) fn guard(
         (_, MergeRule::Min) => {
             number(now, dialect).map(|value| format!("{MAX_PACKED} - ({value} + {MAX_OFFSET})"))
         }
-        (_, MergeRule::Ranked) => ranked(new, now, dialect),
+        (_, MergeRule::Ranked) => {
+            let counted = Counted { old, first, new, now, stored: &stored };
+            counted.generation(was, dialect).and_then(|counted| ranked(now, &counted, dialect))
+        }
         (_, MergeRule::Latest | MergeRule::First) => None,
     };
 
@@ -177,8 +180,40 @@ fn number(field: &FieldSpec, dialect: Dialect) -> Option<String> {
     Some(format!("CAST({value} AS {whole})"))
 }
 
+/// A stored value under `ranked`, whose corrections may be counted.
+struct Counted<'a> {
+    old: &'a EntitySpec,
+    first: &'a FieldSpec,
+    new: &'a EntitySpec,
+    now: &'a FieldSpec,
+    /// Column of the guard before.
+    stored: &'a str,
+}
+
+impl Counted<'_> {
+    /// The generation that came with the value, times the ranks below it; empty where nothing counts. None: what is stored
+    /// does not say, because the counter's column holds what came last, and that may be another change than the one that won.
+    fn generation(&self, was: &GroupSpec, dialect: Dialect) -> Option<String> {
+        let Some(counter) = self.now.generation.and_then(|ix| self.new.fields.get(ix)) else {
+            return Some(String::new());
+        };
+        if was.rule == MergeRule::Ranked {
+            let same = !counts_otherwise(self.old, self.first, self.new, self.now);
+            let guard = format!("CAST({} AS BIGINT)", self.stored);
+            return same.then(|| format!("{guard} - {guard} % {RANK_STEPS} + "));
+        }
+        let told_together = was
+            .fields
+            .iter()
+            .filter_map(|ix| self.old.fields.get(*ix))
+            .any(|field| field.id == counter.id);
+        let name = dialect.ident(&counter.name);
+        told_together.then(|| format!("coalesce({name}, 0) * {RANK_STEPS} + "))
+    }
+}
+
 /// Generation, then place in the declared order. A symbol that is no longer declared has no place.
-fn ranked(entity: &EntitySpec, field: &FieldSpec, dialect: Dialect) -> Option<String> {
+fn ranked(field: &FieldSpec, generation: &str, dialect: Dialect) -> Option<String> {
     let LogicalType::Enum { symbols } = &field.ty else { return None };
     let name = dialect.ident(&field.name);
     let places: Vec<String> = symbols
@@ -186,12 +221,5 @@ fn ranked(entity: &EntitySpec, field: &FieldSpec, dialect: Dialect) -> Option<St
         .enumerate()
         .map(|(rank, symbol)| format!("WHEN {} THEN {rank}", text_literal(symbol)))
         .collect();
-    let rank = format!("CASE {name} {} END", places.join(" "));
-    Some(match field.generation.and_then(|ix| entity.fields.get(ix)) {
-        Some(generation) => {
-            let counted = dialect.ident(&generation.name);
-            format!("coalesce({counted}, 0) * {RANK_STEPS} + {rank}")
-        }
-        None => rank,
-    })
+    Some(format!("{generation}CASE {name} {} END", places.join(" ")))
 }

@@ -129,14 +129,7 @@ fn renamed(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
 fn rederived(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut push = |code, below: String, why: String, command: String| {
-        let what = if command.contains(" reconcile ") {
-            format!("compare with the sources: {why}")
-        } else {
-            format!("{why}: derive what was landed again")
-        };
-        let step =
-            Step::new(Target::Jobs, Phase::After, code, &format!("{}/{below}", new.name), what);
-        steps.push(step.sql(command).undo("nothing to take back: it is the same join"));
+        steps.push(derived_again(code, &format!("{}/{below}", new.name), &why, command));
     };
     if old.key_reuse != new.key_reuse {
         let why = "what was kept of deleted rows follows the old rule".to_owned();
@@ -164,6 +157,17 @@ fn rederived(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
         }
     }
     steps
+}
+
+/// A command over what was landed, or over the sources.
+fn derived_again(code: &'static str, subject: &str, why: &str, command: String) -> Step {
+    let what = if command.contains(" reconcile ") {
+        format!("compare with the sources: {why}")
+    } else {
+        format!("{why}: derive what was landed again")
+    };
+    let step = Step::new(Target::Jobs, Phase::After, code, subject, what);
+    step.sql(command).undo("nothing to take back: it is the same join")
 }
 
 /// A source that reads another table has other rows.
@@ -203,12 +207,17 @@ fn rules(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
             before.is_some_and(|before| before.merge != field.merge)
         });
         let found = guards::guard(old, new, at, &successors, Dialect::DuckDb);
-        if changed || matches!(found, Some(Guard::Unknown)) {
-            let subject = format!("{}/groups/{}", new.name, group.name);
-            let owners: Vec<&str> = group.owners.iter().map(String::as_str).collect();
-            let why = format!("values of {} that lost under the old rule may win now", group.name);
-            steps.extend(backfills(new, Some(&owners), "DCM260", &subject, &why));
+        if !changed && !matches!(found, Some(Guard::Unknown)) {
+            continue;
         }
+        let subject = format!("{}/groups/{}", new.name, group.name);
+        let owners: Vec<&str> = group.owners.iter().map(String::as_str).collect();
+        let why = format!("values of {} that lost under the old rule may win now", group.name);
+        if changed {
+            // A table holds the newest value only, and that is not the one that wins under every rule.
+            steps.push(derived_again("DCM260", &subject, &why, deliver::command(&new.name)));
+        }
+        steps.extend(backfills(new, Some(&owners), "DCM260", &subject, &why));
     }
     steps
 }

@@ -2,7 +2,10 @@
 //! changes under the new contract, guards and history too; then the new SQL goes on with late and new changes.
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
-use std::path::Path;
+mod rules;
+mod tell;
+mod world;
+
 use std::sync::Arc;
 
 use ::duckdb::Connection;
@@ -12,7 +15,7 @@ use covenant_compiler::migrate::{self, Migration, Phase, Target};
 use covenant_compiler::plan::Plan;
 use covenant_compiler::source::SourceSet;
 use covenant_compiler::tree::OutputTree;
-use covenant_model::change::{Change, Key, Op, Origin, Protect, ProtectError, Site, change_of};
+use covenant_model::change::{Change, Key, Op, Origin, change_of};
 use covenant_model::join::RowState;
 use covenant_model::record::{Cell, Record};
 use covenant_model::spec::EntitySpec;
@@ -20,11 +23,12 @@ use covenant_model::value::{LogicalType, Value};
 use covenant_model::version::{Incarnation, Lsn, Position, Revision, Version};
 use covenant_runtime::fault::NoFaults;
 use covenant_runtime::landing::objects::ObjectLanding;
-use covenant_runtime::landing::{CommitNumber, Epoch, Landing, LandingCommit};
+use covenant_runtime::landing::{CommitNumber, Epoch};
 use covenant_runtime::warehouse::Warehouse;
-use covenant_runtime::warehouse::duckdb::{DuckOptions, DuckWarehouse};
+use covenant_runtime::warehouse::duckdb::DuckWarehouse;
 use covenant_runtime::warehouse::memory::{MemoryStore, MemoryWarehouse};
-use covenant_runtime::warehouse::sql::SqlFiles;
+
+use self::world::{Plainly, closed, duck, land, open, rows, run};
 
 const PROJECT: &str = "
 project: shop
@@ -113,17 +117,6 @@ fn plan(scattered: bool, edits: &[(&str, &str)]) -> Plan {
     compiled(PROJECT, &order, &DAILY.replace("CUSTOMER", customer))
 }
 
-struct Plainly;
-
-impl Protect for Plainly {
-    fn encrypt(&self, site: &Site<'_>, _: &Value) -> Result<(String, String), ProtectError> {
-        Ok((format!("v1|{}", site.version), format!("token {}", site.version)))
-    }
-    fn token(&self, site: &Site<'_>, _: &Value) -> Result<String, ProtectError> {
-        Ok(format!("token {}", site.version))
-    }
-}
-
 /// What happened at a source: values by field id, so that it can be told under any version of the contract.
 fn told(entity: &EntitySpec, place: u64, number: i64) -> Vec<Change> {
     let store = place % 3 != 2;
@@ -172,65 +165,6 @@ fn told(entity: &EntitySpec, place: u64, number: i64) -> Vec<Change> {
 
 fn changes(entity: &EntitySpec, places: impl Iterator<Item = u64>) -> Vec<Change> {
     places.flat_map(|place| told(entity, place, (place * 5 % 7) as i64)).collect()
-}
-
-async fn land(landing: &dyn Landing, entity: &EntitySpec, changes: &[Change]) -> LandingCommit {
-    let newest = landing.newest().await.unwrap().map_or(CommitNumber(0), |commit| commit.number);
-    let previous = landing.digest_at(newest).await.unwrap();
-    let commit = LandingCommit {
-        number: newest.next(),
-        epoch: Epoch(1),
-        previous_sha256: previous.unwrap_or_default(),
-        written_at_us: 0,
-        files: vec![landing.put_changes(entity, changes).await.unwrap()],
-        quarantine: None,
-        positions: Default::default(),
-        resolutions: Vec::new(),
-        gaps: Vec::new(),
-        floors: Vec::new(),
-        derivations: Default::default(),
-        last_refused: None,
-    };
-    landing.commit(&commit).await.unwrap();
-    commit
-}
-
-async fn duck(plan: &Plan, path: &Path) -> DuckWarehouse {
-    let mut tree = OutputTree::default();
-    duckdb::emit(plan, &mut tree).unwrap();
-    let sql =
-        SqlFiles::from_texts(tree.iter().map(|(path, text)| (path.to_owned(), text.to_owned())));
-    DuckWarehouse::new(DuckOptions::file(path), sql, &plan.entities).await.unwrap()
-}
-
-/// The thread of a dropped warehouse may still hold the file, and a second instance in one process would not see what the
-/// first has not written back.
-async fn open(path: &Path) -> Connection {
-    closed(path).await;
-    Connection::open(path).unwrap()
-}
-
-async fn closed(path: &Path) {
-    let held = || {
-        let files = std::fs::read_dir("/proc/self/fd").unwrap();
-        let links = files.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
-        links.into_iter().any(|link| link.starts_with(path))
-    };
-    while held() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
-}
-
-async fn rows(warehouse: &mut dyn Warehouse, entity: &EntitySpec) -> Vec<(Key, RowState)> {
-    warehouse.scan(entity, None, 1_000).await.unwrap()
-}
-
-/// The file of a phase, statement by statement.
-fn run(db: &Connection, tree: &OutputTree, file: &str) {
-    let Some(text) = tree.get(file) else { return };
-    for statement in text.split(";\n").filter(|statement| !statement.trim().is_empty()) {
-        db.execute_batch(statement).unwrap_or_else(|error| panic!("{statement}: {error}"));
-    }
 }
 
 const BEFORE: std::ops::Range<u64> = 0..40;

@@ -1,0 +1,522 @@
+//! Every rule whose migration is `inplace` or `backfill`, by its own cases: old tables with data, the plan's steps and jobs,
+//! and then what a fresh build of the new contracts makes of the same changes: shape, rows, views.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use ::duckdb::Connection;
+use covenant_compiler::compat::cases::{self, Case};
+use covenant_compiler::compat::{self, RULES};
+use covenant_compiler::migrate::{self, Phase, Step, Target};
+use covenant_compiler::plan::Plan;
+use covenant_compiler::source::SourceSet;
+use covenant_compiler::tree::OutputTree;
+use covenant_compiler::{compile, driver};
+use covenant_model::change::Change;
+use covenant_model::columns::{StoredColumn, of_field, of_key};
+use covenant_model::spec::{EntitySpec, FieldSpec, SourceSpec};
+use covenant_runtime::landing::objects::ObjectLanding;
+use covenant_runtime::landing::{Epoch, Landing};
+use covenant_runtime::warehouse::Warehouse;
+use covenant_runtime::warehouse::duckdb::DuckWarehouse;
+
+use crate::tell::{Speaker, Telling};
+use crate::world::{closed, duck, land, open, run};
+
+/// Rules whose cases ask nothing of DuckDB and of no job that could be seen there, and why.
+const NOTHING_ON_DUCKDB: &[(&str, &str)] = &[
+    (
+        "DCW031",
+        "its case is a longer text, and DuckDB keeps no lengths; numbers are in `more.case`",
+    ),
+    ("DCW053", "the language has one format only: no case can raise it"),
+    ("DCS105", "publications are PostgreSQL's; the warehouse has what was landed"),
+    ("DCS113", "a length: DuckDB keeps none"),
+    ("DCS119", "words: DuckDB's tables carry no comments"),
+    ("DCM257", "words: DuckDB's tables carry no comments"),
+    (
+        "DCP303",
+        "its case masks, which is Snowflake's work; a class that encrypts is in `more.case`",
+    ),
+];
+
+fn base() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../compiler/tests/breaking/base");
+    let prefix = format!("{}/", folder.display());
+    let read = driver::read_contracts(&folder).unwrap();
+    let name = |path: &str| path.strip_prefix(&prefix).unwrap_or(path).to_owned();
+    read.iter().map(|(_, file)| (name(&file.path), file.text.clone())).collect()
+}
+
+fn plan(base: &[(String, String)], case: &Case<'_>, new: bool) -> Plan {
+    let files = cases::apply(base, case, new).unwrap();
+    compile(SourceSet::new(files)).plan.unwrap_or_else(|| panic!("{}", case.title))
+}
+
+/// A case, and both sides of it.
+struct Trial {
+    name: String,
+    old: Plan,
+    new: Plan,
+    steps: Vec<Step>,
+    tree: OutputTree,
+}
+
+/// Of a rule those cases that raise it, of none all.
+fn trials(code: &str, text: &'static str, base: &[(String, String)]) -> Vec<Trial> {
+    let mut found = Vec::new();
+    for case in cases::parse(text).unwrap() {
+        let (old, new) = (plan(base, &case, false), plan(base, &case, true));
+        let findings = compat::diff(&old, &new);
+        let raised = findings.iter().flat_map(|one| one.all()).any(|one| one.rule.code == code);
+        if !raised && !code.is_empty() {
+            continue;
+        }
+        let migration = migrate::migrate(&old, &new, &Target::ALL).unwrap();
+        let tree = migrate::tree(&migration, true).unwrap();
+        let name = format!("{code} {}", case.title);
+        found.push(Trial { name, old, new, steps: migration.steps, tree });
+    }
+    found
+}
+
+#[tokio::test]
+async fn every_rule_that_migrates_loses_nothing_and_ends_as_a_fresh_build() {
+    let base = base();
+    let only = std::env::var("COVENANT_RULE").ok();
+    let mut wrong = Vec::new();
+    let mut idle = BTreeSet::new();
+    let mut ran = 0;
+    for rule in RULES {
+        let moves =
+            matches!(rule.migration, compat::Migration::Inplace | compat::Migration::Backfill);
+        if !moves || only.as_deref().is_some_and(|only| only != rule.code) {
+            continue;
+        }
+        let trials = trials(rule.code, rule.cases, &base);
+        let seen = |step: &Step| matches!(step.target, Target::Duckdb | Target::Jobs);
+        if !trials.iter().any(|trial| trial.steps.iter().any(seen)) {
+            idle.insert(rule.code);
+        }
+        for trial in &trials {
+            ran += 1;
+            let said = trial.run().await;
+            wrong.extend(said.into_iter().map(|what| format!("{}: {what}", trial.name)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    if only.is_none() {
+        let listed: BTreeSet<&str> = NOTHING_ON_DUCKDB.iter().map(|(code, _)| *code).collect();
+        assert_eq!(idle, listed, "the list is stale");
+        assert!(ran > 60, "{ran} cases");
+    }
+}
+
+#[tokio::test]
+async fn what_a_rule_can_mean_besides_loses_nothing_either() {
+    let mut wrong = Vec::new();
+    for trial in trials("", include_str!("more.case"), &base()) {
+        let said = trial.run().await;
+        wrong.extend(said.into_iter().map(|what| format!("{}: {what}", trial.name)));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+impl Trial {
+    /// What is wrong with it.
+    async fn run(&self) -> Vec<String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let (was, at, fresh) = (path("was.duckdb"), path("migrated.duckdb"), path("fresh.duckdb"));
+        let mut wrong = Vec::new();
+
+        let before = self.happened(&self.old, &self.new);
+        fill(&self.old, &at, &[before]).await;
+        std::fs::copy(&at, &was).unwrap();
+        let db = open(&at).await;
+        self.asked(&db, &mut wrong);
+        let attached = format!("ATTACH '{}' AS was (READ_ONLY)", was.display());
+        for phase in ["1-change", "2-schema", "3-after"] {
+            if let Err(why) = self.phase(&db, phase) {
+                return vec![why];
+            }
+        }
+        db.execute_batch(&attached).unwrap();
+        for entity in &self.old.entities {
+            if let Some(after) = self.new.successor(entity) {
+                kept(&db, entity, after, &mut wrong);
+            }
+        }
+        drop(db);
+        closed(&at).await;
+
+        let jobs = self.jobs();
+        let mut after = duck(&self.new, &at).await;
+        if let Err(why) = after.open(Epoch(2)).await {
+            return vec![format!("the runtime refuses the tables: {why}")];
+        }
+        apply(&mut after, &self.new, &path("jobs"), &jobs).await;
+        models(&mut after, &self.new).await;
+        drop(after);
+
+        let known = self.happened(&self.new, &self.old);
+        fill(&self.new, &fresh, &[known, jobs]).await;
+        let db = open(&at).await;
+        db.execute_batch(&format!("ATTACH '{}' AS fresh (READ_ONLY)", fresh.display())).unwrap();
+        differing(&db, &mut wrong);
+        if let Err(why) = self.phase(&db, "4-destructive") {
+            wrong.push(why);
+        }
+        shape(&db, &mut wrong);
+        differing(&db, &mut wrong);
+        wrong
+    }
+
+    fn phase(&self, db: &Connection, phase: &str) -> Result<(), String> {
+        let file = format!("duckdb/{phase}.sql");
+        if phase != "2-schema" {
+            run(db, &self.tree, &file);
+            return Ok(());
+        }
+        // What the new runtime makes when it starts, whether the plan has steps or not.
+        let mut tree = OutputTree::default();
+        covenant_compiler::emit::duckdb::emit(&self.new, &mut tree).unwrap();
+        run(db, &tree, "duckdb/schema.sql");
+        Ok(())
+    }
+
+    /// Questions that must give 0: the data is valid under both contracts.
+    fn asked(&self, db: &Connection, wrong: &mut Vec<String>) {
+        let asks = |step: &&Step| step.phase == Phase::Ask && step.target == Target::Duckdb;
+        for step in self.steps.iter().filter(asks) {
+            let Some(query) = &step.precheck else { continue };
+            let found: i64 = db
+                .query_row(query, [], |row| row.get(0))
+                .unwrap_or_else(|error| panic!("{}: {query}: {error}", self.name));
+            if found != 0 {
+                wrong.push(format!("{}: {found} by {query}", step.what));
+            }
+        }
+        run(db, &self.tree, "duckdb/0-ask.sql");
+    }
+
+    /// What the sources of the old contracts have said, as one side derives it.
+    fn happened(&self, side: &Plan, other: &Plan) -> Vec<(String, Vec<Change>)> {
+        let pair = |entity: &EntitySpec| {
+            let other = other.predecessor(entity).or_else(|| other.successor(entity));
+            let known =
+                |source: &&String| other.is_some_and(|other| other.sources.contains_key(*source));
+            let is_new = std::ptr::eq(side, &self.new);
+            let speaker = Speaker { entity, other };
+            let sources = entity.sources.keys().filter(|source| !is_new || known(source));
+            let changes = sources.flat_map(|source| speaker.told(source, Telling::Happened));
+            (entity.name.clone(), changes.collect())
+        };
+        side.entities.iter().map(pair).collect()
+    }
+
+    /// What the jobs of the plan bring, as the runtime derives it by the new contracts.
+    fn jobs(&self) -> Vec<(String, Vec<Change>)> {
+        let mut found = Vec::new();
+        for entity in &self.new.entities {
+            let other = self.old.predecessor(entity);
+            let speaker = Speaker { entity, other };
+            let mut wanted: BTreeMap<(&String, bool), Telling> = BTreeMap::new();
+            for step in self.steps.iter().filter(|step| step.target == Target::Jobs) {
+                if step.subject.split('/').next() != Some(entity.name.as_str()) {
+                    continue;
+                }
+                for (source, spec) in &entity.sources {
+                    if let Some(telling) = telling(step, spec) {
+                        wanted.insert((source, telling == Telling::Again), telling);
+                    }
+                }
+            }
+            let changes: Vec<Change> = wanted
+                .into_iter()
+                .flat_map(|((source, _), telling)| speaker.told(source, telling))
+                .collect();
+            if !changes.is_empty() {
+                found.push((entity.name.clone(), changes));
+            }
+        }
+        found
+    }
+}
+
+/// How a job brings what a source says; none: it does not.
+fn telling(step: &Step, source: &SourceSpec) -> Option<Telling> {
+    if step.statements.iter().any(|command| command.contains("--rederive")) {
+        return Some(Telling::Again);
+    }
+    let (word, telling) = match source {
+        SourceSpec::Postgres { system, .. } => (format!("backfill.{system} "), Telling::Read),
+        SourceSpec::Stream { stream, .. } => (format!("replay {stream} "), Telling::Again),
+        SourceSpec::Salesforce { object, .. } => (format!("poll {object} "), Telling::Read),
+    };
+    let table = matches!(source, SourceSpec::Postgres { .. });
+    let compared = table && step.what.starts_with("compare with the sources");
+    (step.what.contains(&word) || compared).then_some(telling)
+}
+
+/// One commit for each set of changes of each entity.
+async fn fill(plan: &Plan, path: &Path, sets: &[Vec<(String, Vec<Change>)>]) {
+    let mut warehouse = duck(plan, path).await;
+    warehouse.open(Epoch(1)).await.unwrap();
+    let landing = path.with_extension("landing");
+    for set in sets {
+        apply(&mut warehouse, plan, &landing, set).await;
+    }
+    models(&mut warehouse, plan).await;
+    drop(warehouse);
+    closed(path).await;
+}
+
+async fn apply(
+    warehouse: &mut DuckWarehouse,
+    plan: &Plan,
+    landing: &Path,
+    changes: &[(String, Vec<Change>)],
+) {
+    let landing = ObjectLanding::local(landing).unwrap();
+    for (name, changes) in changes {
+        let entity = plan.entity(name).unwrap();
+        if entity.warehouse.is_none() {
+            continue;
+        }
+        // A migrated warehouse has applied commits of an earlier landing.
+        let applied = warehouse.applied().await.unwrap();
+        while landing.newest().await.unwrap().map_or(0, |commit| commit.number.0) < applied.0 {
+            land(&landing, entity, &[]).await;
+        }
+        let commit = land(&landing, entity, changes).await;
+        warehouse.apply(&landing, &[commit]).await.unwrap();
+    }
+}
+
+/// As the runtime does: a model runs when its last run has not seen what is applied.
+async fn models(warehouse: &mut DuckWarehouse, plan: &Plan) {
+    let applied = warehouse.applied().await.unwrap();
+    let cycles = warehouse.cycles().await.unwrap();
+    let number = cycles.values().map(|cycle| cycle.number).max().unwrap_or(0) + 1;
+    for model in &plan.models {
+        if cycles.get(&model.name).is_none_or(|cycle| cycle.commit < applied) {
+            warehouse.run_model(model, number).await.unwrap();
+        }
+    }
+}
+
+fn table(entity: &EntitySpec, end: &str) -> Option<String> {
+    let sink = entity.warehouse.as_ref()?;
+    Some(format!("{}.{}{end}", sink.schema, sink.table))
+}
+
+fn count(db: &Connection, sql: &str) -> Result<i64, String> {
+    db.query_row(sql, [], |row| row.get(0)).map_err(|error| format!("{sql}: {error}"))
+}
+
+/// Every old value is still somewhere: in its column, in the one set aside, or in the copy.
+fn kept(db: &Connection, old: &EntitySpec, new: &EntitySpec, wrong: &mut Vec<String>) {
+    let mut tables = vec!["_STATE"];
+    if old.warehouse.as_ref().is_some_and(|sink| sink.history) {
+        tables.push("_HISTORY");
+    }
+    for end in tables {
+        let Some(was) = table(old, end) else { return };
+        let suffix = old.version.replace('.', "_");
+        let aside = table(old, end).map(|was| format!("{was}_WAS_{suffix}"));
+        let copied = table(new, end).map(|is| format!("{is}_WAS_{suffix}"));
+        let is = table(new, end).unwrap_or_else(|| was.clone());
+        let keys = |entity: &EntitySpec| -> Vec<StoredColumn> { of_key(entity) };
+        let ids = |entity: &EntitySpec| -> BTreeSet<i32> {
+            keys(entity).iter().map(|column| column.parquet_id).collect()
+        };
+        let rows = count(db, &format!("SELECT count(*) FROM was.{was}")).unwrap();
+        assert!(rows > 0, "{was} is empty");
+        if ids(old) != ids(new) {
+            let found = aside.map(|aside| count(db, &format!("SELECT count(*) FROM {aside}")));
+            if found != Some(Ok(rows)) {
+                wrong.push(format!("{was} had {rows} rows, set aside are {found:?}"));
+            }
+            continue;
+        }
+        let on = |now: &EntitySpec| -> String {
+            let pair = |old: &StoredColumn| {
+                let new = keys(now).into_iter().find(|new| new.parquet_id == old.parquet_id);
+                let new = new.map_or(old.name.clone(), |new| new.name);
+                format!("CAST(o.\"{}\" AS VARCHAR) = CAST(n.\"{new}\" AS VARCHAR)", old.name)
+            };
+            let mut all: Vec<String> = keys(old).iter().map(pair).collect();
+            if end == "_HISTORY" {
+                all.push("o._version = n._version AND o._source = n._source".to_owned());
+            }
+            all.join(" AND ")
+        };
+        for (ix, field) in old.fields.iter().enumerate() {
+            for column in of_field(field, ix) {
+                let mut places = Vec::new();
+                let mut said = Vec::new();
+                let first = keys(old).first().map(|key| key.parquet_id);
+                let there = keys(new).into_iter().find(|key| Some(key.parquet_id) == first);
+                let there = format!("n.\"{}\" IS NOT NULL", there.unwrap().name);
+                for (place, name) in places_of(&column, new, &suffix, &is, copied.as_deref()) {
+                    let value = renamed(field, new, &format!("o.\"{}\"", column.name));
+                    let lost = count(
+                        db,
+                        &format!(
+                            "SELECT count(*) FROM was.{was} AS o LEFT JOIN {place} AS n ON {} WHERE \
+                             NOT COALESCE({there}, FALSE) OR CAST({value} AS VARCHAR) IS DISTINCT FROM \
+                             CAST(TRY_CAST(n.\"{name}\" AS {}) AS VARCHAR)",
+                            on(new),
+                            type_of(db, &was, &column.name),
+                        ),
+                    );
+                    said.push(format!("{place}.{name}: {lost:?}"));
+                    places.push(lost);
+                }
+                if !places.contains(&Ok(0)) {
+                    wrong.push(format!("{was}.{} is lost: {}", column.name, said.join("; ")));
+                }
+            }
+        }
+    }
+}
+
+fn type_of(db: &Connection, table: &str, column: &str) -> String {
+    let (schema, table) = table.split_once('.').unwrap();
+    db.query_row(
+        "SELECT data_type FROM duckdb_columns() WHERE database_name = 'was' AND schema_name = ? \
+         AND table_name = ? AND column_name = ?",
+        [schema, table, column],
+        |row| row.get(0),
+    )
+    .unwrap()
+}
+
+/// Where a value of before may be.
+fn places_of(
+    column: &StoredColumn,
+    new: &EntitySpec,
+    suffix: &str,
+    is: &str,
+    copied: Option<&str>,
+) -> Vec<(String, String)> {
+    let now = new.fields.iter().enumerate().flat_map(|(ix, field)| of_field(field, ix));
+    let same = now
+        .filter(|now| now.parquet_id == column.parquet_id && now.part == column.part)
+        .map(|now| (is.to_owned(), now.name));
+    let mut all: Vec<(String, String)> = same.collect();
+    all.push((is.to_owned(), format!("_was_{suffix}_{}", column.name)));
+    match copied {
+        Some(copied) if all.len() == 1 => all.push((copied.to_owned(), column.name.clone())),
+        Some(_) | None => {}
+    }
+    // the history only grows: nothing empties a column that stands still
+    if is.ends_with("_HISTORY") {
+        all.push((is.to_owned(), column.name.clone()));
+    }
+    all
+}
+
+/// The old value by the new names of its symbols.
+fn renamed(field: &FieldSpec, new: &EntitySpec, value: &str) -> String {
+    let after = new.fields.iter().find(|after| after.id == field.id);
+    let names = after.map(|after| after.evolution.renamed.clone()).unwrap_or_default();
+    let whens: String =
+        names.iter().map(|(was, is)| format!(" WHEN '{was}' THEN '{is}'")).collect();
+    if whens.is_empty() {
+        value.to_owned()
+    } else {
+        format!("CASE {value}{whens} ELSE {value} END")
+    }
+}
+
+/// Columns of tables and views by database.
+fn columns(
+    db: &Connection,
+    database: &str,
+) -> BTreeMap<(String, String), BTreeMap<String, String>> {
+    let mut all: BTreeMap<_, BTreeMap<String, String>> = BTreeMap::new();
+    let mut statement = db
+        .prepare(
+            "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() \
+             WHERE database_name = ? AND NOT internal",
+        )
+        .unwrap();
+    let mut rows = statement.query([database]).unwrap();
+    while let Some(row) = rows.next().unwrap() {
+        let at = (row.get::<_, String>(0).unwrap(), row.get::<_, String>(1).unwrap());
+        all.entry(at).or_default().insert(row.get(2).unwrap(), row.get(3).unwrap());
+    }
+    all
+}
+
+/// What is set aside is gone: nothing is more, less or otherwise than in a fresh build; every view runs.
+fn shape(db: &Connection, wrong: &mut Vec<String>) {
+    let (migrated, fresh) = (columns(db, "migrated"), columns(db, "fresh"));
+    for (at, columns) in &fresh {
+        if migrated.get(at) != Some(columns) {
+            let is = migrated.get(at).cloned().unwrap_or_default();
+            let less: Vec<_> = columns.iter().filter(|one| is.get(one.0) != Some(one.1)).collect();
+            let more: Vec<_> = is.iter().filter(|one| columns.get(one.0) != Some(one.1)).collect();
+            wrong.push(format!("{at:?}: fresh {less:?}, migrated {more:?}"));
+        }
+        if let Err(why) = count(db, &format!("SELECT count(*) FROM {}.{}", at.0, at.1)) {
+            wrong.push(why);
+        }
+    }
+    let more: Vec<_> = migrated.keys().filter(|at| !fresh.contains_key(*at)).collect();
+    if !more.is_empty() {
+        wrong.push(format!("left over: {more:?}"));
+    }
+}
+
+/// Rows of state and of models that are in one of the two only. When a row was applied is not compared; history grows.
+fn differing(db: &Connection, wrong: &mut Vec<String>) {
+    let migrated = columns(db, "migrated");
+    for ((schema, table), columns) in columns(db, "fresh") {
+        let other = ["_HISTORY", "_INTERVALS", "_MOVES"].iter().any(|end| table.ends_with(end));
+        if schema == "COVENANT" || other {
+            continue;
+        }
+        let Some(there) = migrated.get(&(schema.clone(), table.clone())) else { continue };
+        let shared = columns.keys().filter(|name| {
+            there.contains_key(*name) && !["_commit", "_cycle"].contains(&name.as_str())
+        });
+        let shared = shared.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
+        // A deleted row keeps what was known of it; no source tells it again.
+        let living = if columns.contains_key("_alive") { "WHERE _alive" } else { "" };
+        if !living.is_empty() {
+            let dead = |database| {
+                count(
+                    db,
+                    &format!("SELECT count(*) FROM {database}.{schema}.{table} WHERE NOT _alive"),
+                )
+            };
+            if dead("fresh") != dead("migrated") {
+                wrong.push(format!("{schema}.{table}: other rows are deleted"));
+            }
+        }
+        for (one, two, what) in
+            [("fresh", "migrated", "missing"), ("migrated", "fresh", "too much")]
+        {
+            let rest = format!(
+                "SELECT {shared} FROM {one}.{schema}.{table} {living} EXCEPT ALL \
+                 SELECT {shared} FROM {two}.{schema}.{table} {living}"
+            );
+            match count(db, &format!("SELECT count(*) FROM ({rest})")) {
+                Ok(0) => {}
+                Ok(rows) => {
+                    let first = shown(db, &rest);
+                    wrong.push(format!("{schema}.{table}: {rows} rows {what}, such as {first}"));
+                }
+                Err(why) => wrong.push(why),
+            }
+        }
+    }
+}
+
+fn shown(db: &Connection, rows: &str) -> String {
+    let sql = format!("SELECT CAST(r AS VARCHAR) FROM ({rows}) AS r ORDER BY 1 LIMIT 1");
+    db.query_row(&sql, [], |row| row.get(0)).unwrap_or_else(|error| error.to_string())
+}
