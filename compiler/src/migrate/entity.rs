@@ -12,7 +12,7 @@ use covenant_model::value::LogicalType;
 use super::columns::{Change, Changed, Filled, Stored};
 use super::guards::{self, Guard};
 use super::{Phase, Step, suffix, target_of};
-use crate::emit::sql::{Dialect, EntityTables, column_type, text_literal};
+use crate::emit::sql::{Dialect, EntityTables, text_literal};
 
 /// Ids of guards, beside those of fields.
 const GUARDS_FROM: i32 = 1_000_000;
@@ -79,10 +79,16 @@ pub(super) fn removed(old: &EntitySpec, dialect: Dialect) -> Vec<Step> {
         step = step.sql(format!("DROP VIEW IF EXISTS {}", tables.intervals));
     }
     step = step.sql(format!("DROP VIEW IF EXISTS {}", tables.view));
-    for table in kept_tables(&tables) {
+    for table in kept_tables(&tables).iter().chain(&work_tables(&tables, dialect)) {
         step = step.sql(format!("DROP TABLE IF EXISTS {table}"));
     }
     vec![step]
+}
+
+/// What apply fills and empties within a commit.
+fn work_tables(tables: &EntityTables, dialect: Dialect) -> Vec<String> {
+    let folded = (dialect == Dialect::DuckDb).then(|| tables.folded.clone());
+    [Some(tables.batch.clone()), folded].into_iter().flatten().collect()
 }
 
 /// State, history, moves: what holds rows.
@@ -92,16 +98,23 @@ fn kept_tables(tables: &EntityTables) -> Vec<String> {
     [Some(tables.state.clone()), history, moves].into_iter().flatten().collect()
 }
 
-struct Both<'a> {
-    old: &'a EntitySpec,
-    new: &'a EntitySpec,
-    before: EntityTables,
-    after: EntityTables,
-    dialect: Dialect,
+/// An entity on both sides, with its tables.
+pub(super) struct Both<'a> {
+    pub(super) old: &'a EntitySpec,
+    pub(super) new: &'a EntitySpec,
+    pub(super) before: EntityTables,
+    pub(super) after: EntityTables,
+    pub(super) dialect: Dialect,
 }
 
 impl Both<'_> {
-    fn step(&self, phase: Phase, code: &'static str, member: &str, what: String) -> Step {
+    pub(super) fn step(
+        &self,
+        phase: Phase,
+        code: &'static str,
+        member: &str,
+        what: String,
+    ) -> Step {
         let subject = format!("{}{member}", self.new.name);
         Step::new(target_of(self.dialect), phase, code, &subject, what)
     }
@@ -144,14 +157,6 @@ impl Both<'_> {
                     .sql(format!("DROP TABLE IF EXISTS {schema}.{aside}")),
             );
         }
-    }
-
-    fn dropped_views(&self, what: String) -> Step {
-        let mut step = self.step(Phase::Change, "DCW018", "", what);
-        if self.before.history {
-            step = step.sql(format!("DROP VIEW IF EXISTS {}", self.before.intervals));
-        }
-        step.sql(format!("DROP VIEW IF EXISTS {}", self.before.view)).undo("create them again")
     }
 
     /// Another schema or name.
@@ -386,8 +391,7 @@ impl Both<'_> {
         steps.push(step.sql(call(was, is)).undo(call(is, was)));
         let what = format!("drop the work tables of {was}: the new tables make those of {is}");
         let mut step = self.step(Phase::Destructive, "DCW002", "/formerly", what);
-        let folded = (self.dialect == Dialect::DuckDb).then_some(&self.before.folded);
-        for table in [Some(&self.before.batch), folded].into_iter().flatten() {
+        for table in work_tables(&self.before, self.dialect) {
             step = step.sql(format!("DROP TABLE IF EXISTS {table}"));
         }
         steps.push(step.undo("the old `2-schema` makes them: they are empty between commits"));
@@ -423,66 +427,6 @@ impl Both<'_> {
             }
         }
         steps
-    }
-
-    /// The presented view as readers of the old contract knew it.
-    fn compatibility_view(&self, removed: &[Stored], steps: &mut Vec<Step>) {
-        let same_shape = removed.is_empty()
-            && self.before.view == self.after.view
-            && self.old.fields.iter().all(|old| {
-                self.new.fields.iter().any(|new| new.id == old.id && new.name == old.name)
-            });
-        if same_shape {
-            return;
-        }
-        let mut columns = Vec::new();
-        for (ix, field) in self.old.fields.iter().enumerate() {
-            let renamed = self.new.fields.iter().enumerate().find(|(_, new)| new.id == field.id);
-            let after = renamed.map(|(ix, new)| of_field(new, ix));
-            for column in of_field(field, ix) {
-                let name = self.dialect.ident(&column.name);
-                let now = after
-                    .as_ref()
-                    .and_then(|after| after.iter().find(|now| now.parquet_id == column.parquet_id));
-                columns.push(match now {
-                    Some(now) if now.name == column.name => name,
-                    Some(now) => format!("{} AS {name}", self.dialect.ident(&now.name)),
-                    None => {
-                        let ty = column_type(self.old, &column, self.dialect);
-                        format!("CAST(NULL AS {ty}) AS {name}")
-                    }
-                });
-            }
-        }
-        // Where the view itself moved, the old name is free for it.
-        let (schema, table) = self.before.view.rsplit_once('.').unwrap_or(("", ""));
-        let view = if self.before.view == self.after.view {
-            let name = format!("{}_V{}", table.trim_matches('"'), suffix(&self.old.version));
-            format!("{schema}.{}", self.dialect.ident(&name.to_uppercase()))
-        } else {
-            self.before.view.clone()
-        };
-        let what = format!(
-            "show {} as version {} knew it, for readers that have not moved",
-            view, self.old.version
-        );
-        let step = self.step(Phase::After, "DCW018", "/sinks", what).sql(format!(
-            "CREATE OR REPLACE VIEW {view} AS SELECT {} FROM {}",
-            columns.join(", "),
-            self.after.view
-        ));
-        let step = match self.dialect {
-            Dialect::DuckDb => step,
-            Dialect::Snowflake => {
-                step.sql(format!("GRANT SELECT ON VIEW {view} TO ROLE COVENANT_ANALYST"))
-            }
-        };
-        steps.push(step.undo(format!("DROP VIEW {view}")));
-        let what = format!("drop {view}, once nobody reads it");
-        steps.push(
-            self.step(Phase::Destructive, "DCW018", "/sinks", what)
-                .sql(format!("DROP VIEW IF EXISTS {view}")),
-        );
     }
 }
 

@@ -20,6 +20,7 @@ mod model;
 mod postgres;
 mod render;
 mod salesforce;
+mod views;
 
 use serde::Serialize;
 
@@ -188,7 +189,8 @@ fn warehouse(old: &Plan, new: &Plan, dialect: Dialect) -> Vec<Step> {
     for after in new.entities.iter().filter(|after| old.predecessor(after).is_none()) {
         steps.extend(entity::added(after, dialect));
     }
-    steps.extend(model::steps(old, new, dialect));
+    let models = model::steps(old, new, dialect, &steps);
+    steps.extend(models);
     steps
 }
 

@@ -1,5 +1,7 @@
 //! Tables of models. Their rows are computed: what cannot be carried over comes back with the next run.
 
+use std::collections::BTreeMap;
+
 use covenant_model::columns::LandingType;
 use covenant_model::spec::ModelSpec;
 
@@ -8,7 +10,8 @@ use super::{Phase, Step, governed, target_of};
 use crate::emit::sql::{Dialect, text_literal};
 use crate::plan::Plan;
 
-pub(super) fn steps(old: &Plan, new: &Plan, dialect: Dialect) -> Vec<Step> {
+/// `entities` are the steps of what models read.
+pub(super) fn steps(old: &Plan, new: &Plan, dialect: Dialect, entities: &[Step]) -> Vec<Step> {
     let mut steps = Vec::new();
     for before in &old.models {
         match new.models.iter().find(|after| after.name == before.name) {
@@ -32,7 +35,56 @@ pub(super) fn steps(old: &Plan, new: &Plan, dialect: Dialect) -> Vec<Step> {
         let step = Step::new(target_of(dialect), Phase::Change, "DCM229", &after.name, what);
         steps.push(step.undo(format!("DROP TABLE {}", table(after, dialect))));
     }
+    let due = readers(new, entities.iter().chain(&steps), dialect);
+    steps.extend(due);
     steps
+}
+
+/// Models that did not change, and read what the steps give other values: no landing commit would make them due.
+fn readers<'s>(new: &Plan, steps: impl Iterator<Item = &'s Step>, dialect: Dialect) -> Vec<Step> {
+    // Dataset -> places whose steps change its values.
+    let mut changed: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for step in steps.filter(|step| gives_other_values(step)) {
+        let dataset = step.subject.split('/').next().unwrap_or_default();
+        changed.entry(dataset).or_default().push(step.subject.clone());
+    }
+    let mut found = Vec::new();
+    // The plan has inputs before their readers.
+    for model in &new.models {
+        if changed.contains_key(model.name.as_str()) {
+            continue;
+        }
+        let read = model.inputs.iter().filter_map(|input| changed.get(input.as_str()));
+        let because: Vec<String> = read.flatten().cloned().collect();
+        if because.is_empty() {
+            continue;
+        }
+        found.push(again(model, dialect).because(because.clone()));
+        changed.insert(&model.name, because);
+    }
+    found
+}
+
+/// Whether rows say something else after a step; guards are nothing that a model reads.
+fn gives_other_values(step: &Step) -> bool {
+    let changes = |statement: &String| {
+        let ledger = statement.starts_with("UPDATE COVENANT.");
+        (statement.starts_with("UPDATE ") && !ledger)
+            || statement.contains(" TYPE ")
+            || statement.starts_with(RUN_AGAIN)
+    };
+    step.phase == Phase::Change && step.code != "DCM260" && step.statements.iter().any(changes)
+}
+
+/// How the statement begins that makes a model due.
+const RUN_AGAIN: &str = "UPDATE COVENANT.CYCLES SET commit_number = 0";
+
+/// A run is due when its inputs have passed the commit of the last one.
+fn again(model: &ModelSpec, dialect: Dialect) -> Step {
+    let what = "have the model run again, whatever its inputs did".to_owned();
+    Step::new(target_of(dialect), Phase::Change, "DCM221", &model.name, what)
+        .sql(format!("{RUN_AGAIN} WHERE model = {}", text_literal(&model.name)))
+        .undo("nothing to take back: a run replaces the rows")
 }
 
 fn table(model: &ModelSpec, dialect: Dialect) -> String {
@@ -82,16 +134,7 @@ fn changed(old: &ModelSpec, new: &ModelSpec, dialect: Dialect) -> Vec<Step> {
         );
     }
     if !steps.is_empty() || means_otherwise(old, new) {
-        // A run is due when its inputs have passed the commit of the last one.
-        let what = "have the model run again, whatever its inputs did".to_owned();
-        steps.push(
-            step("DCM221", what)
-                .sql(format!(
-                    "UPDATE COVENANT.CYCLES SET commit_number = 0 WHERE model = {}",
-                    text_literal(&new.name)
-                ))
-                .undo("nothing to take back: a run replaces the rows"),
-        );
+        steps.push(again(new, dialect));
     }
     if from == to && dialect == Dialect::Snowflake {
         steps.extend(governed::model(old, new, &to));

@@ -2,6 +2,7 @@
 //! changes under the new contract, guards and history too; then the new SQL goes on with late and new changes.
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
+mod compare;
 mod rules;
 mod tell;
 mod world;

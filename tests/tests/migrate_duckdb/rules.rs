@@ -13,13 +13,13 @@ use covenant_compiler::source::SourceSet;
 use covenant_compiler::tree::OutputTree;
 use covenant_compiler::{compile, driver};
 use covenant_model::change::Change;
-use covenant_model::columns::{StoredColumn, of_field, of_key};
-use covenant_model::spec::{EntitySpec, FieldSpec, SourceSpec};
+use covenant_model::spec::{EntitySpec, SourceSpec};
 use covenant_runtime::landing::objects::ObjectLanding;
 use covenant_runtime::landing::{Epoch, Landing};
 use covenant_runtime::warehouse::Warehouse;
 use covenant_runtime::warehouse::duckdb::DuckWarehouse;
 
+use crate::compare::{count, differing, kept, shape};
 use crate::tell::{Speaker, Telling};
 use crate::world::{closed, duck, land, open, run};
 
@@ -190,11 +190,9 @@ impl Trial {
         let asks = |step: &&Step| step.phase == Phase::Ask && step.target == Target::Duckdb;
         for step in self.steps.iter().filter(asks) {
             let Some(query) = &step.precheck else { continue };
-            let found: i64 = db
-                .query_row(query, [], |row| row.get(0))
-                .unwrap_or_else(|error| panic!("{}: {query}: {error}", self.name));
-            if found != 0 {
-                wrong.push(format!("{}: {found} by {query}", step.what));
+            let found = count(db, query);
+            if found != Ok(0) {
+                wrong.push(format!("{}: {found:?} by {query}", step.what));
             }
         }
         run(db, &self.tree, "duckdb/0-ask.sql");
@@ -304,219 +302,4 @@ async fn models(warehouse: &mut DuckWarehouse, plan: &Plan) {
             warehouse.run_model(model, number).await.unwrap();
         }
     }
-}
-
-fn table(entity: &EntitySpec, end: &str) -> Option<String> {
-    let sink = entity.warehouse.as_ref()?;
-    Some(format!("{}.{}{end}", sink.schema, sink.table))
-}
-
-fn count(db: &Connection, sql: &str) -> Result<i64, String> {
-    db.query_row(sql, [], |row| row.get(0)).map_err(|error| format!("{sql}: {error}"))
-}
-
-/// Every old value is still somewhere: in its column, in the one set aside, or in the copy.
-fn kept(db: &Connection, old: &EntitySpec, new: &EntitySpec, wrong: &mut Vec<String>) {
-    let mut tables = vec!["_STATE"];
-    if old.warehouse.as_ref().is_some_and(|sink| sink.history) {
-        tables.push("_HISTORY");
-    }
-    for end in tables {
-        let Some(was) = table(old, end) else { return };
-        let suffix = old.version.replace('.', "_");
-        let aside = table(old, end).map(|was| format!("{was}_WAS_{suffix}"));
-        let copied = table(new, end).map(|is| format!("{is}_WAS_{suffix}"));
-        let is = table(new, end).unwrap_or_else(|| was.clone());
-        let keys = |entity: &EntitySpec| -> Vec<StoredColumn> { of_key(entity) };
-        let ids = |entity: &EntitySpec| -> BTreeSet<i32> {
-            keys(entity).iter().map(|column| column.parquet_id).collect()
-        };
-        let rows = count(db, &format!("SELECT count(*) FROM was.{was}")).unwrap();
-        assert!(rows > 0, "{was} is empty");
-        if ids(old) != ids(new) {
-            let found = aside.map(|aside| count(db, &format!("SELECT count(*) FROM {aside}")));
-            if found != Some(Ok(rows)) {
-                wrong.push(format!("{was} had {rows} rows, set aside are {found:?}"));
-            }
-            continue;
-        }
-        let on = |now: &EntitySpec| -> String {
-            let pair = |old: &StoredColumn| {
-                let new = keys(now).into_iter().find(|new| new.parquet_id == old.parquet_id);
-                let new = new.map_or(old.name.clone(), |new| new.name);
-                format!("CAST(o.\"{}\" AS VARCHAR) = CAST(n.\"{new}\" AS VARCHAR)", old.name)
-            };
-            let mut all: Vec<String> = keys(old).iter().map(pair).collect();
-            if end == "_HISTORY" {
-                all.push("o._version = n._version AND o._source = n._source".to_owned());
-            }
-            all.join(" AND ")
-        };
-        for (ix, field) in old.fields.iter().enumerate() {
-            for column in of_field(field, ix) {
-                let mut places = Vec::new();
-                let mut said = Vec::new();
-                let first = keys(old).first().map(|key| key.parquet_id);
-                let there = keys(new).into_iter().find(|key| Some(key.parquet_id) == first);
-                let there = format!("n.\"{}\" IS NOT NULL", there.unwrap().name);
-                for (place, name) in places_of(&column, new, &suffix, &is, copied.as_deref()) {
-                    let value = renamed(field, new, &format!("o.\"{}\"", column.name));
-                    let lost = count(
-                        db,
-                        &format!(
-                            "SELECT count(*) FROM was.{was} AS o LEFT JOIN {place} AS n ON {} WHERE \
-                             NOT COALESCE({there}, FALSE) OR CAST({value} AS VARCHAR) IS DISTINCT FROM \
-                             CAST(TRY_CAST(n.\"{name}\" AS {}) AS VARCHAR)",
-                            on(new),
-                            type_of(db, &was, &column.name),
-                        ),
-                    );
-                    said.push(format!("{place}.{name}: {lost:?}"));
-                    places.push(lost);
-                }
-                if !places.contains(&Ok(0)) {
-                    wrong.push(format!("{was}.{} is lost: {}", column.name, said.join("; ")));
-                }
-            }
-        }
-    }
-}
-
-fn type_of(db: &Connection, table: &str, column: &str) -> String {
-    let (schema, table) = table.split_once('.').unwrap();
-    db.query_row(
-        "SELECT data_type FROM duckdb_columns() WHERE database_name = 'was' AND schema_name = ? \
-         AND table_name = ? AND column_name = ?",
-        [schema, table, column],
-        |row| row.get(0),
-    )
-    .unwrap()
-}
-
-/// Where a value of before may be.
-fn places_of(
-    column: &StoredColumn,
-    new: &EntitySpec,
-    suffix: &str,
-    is: &str,
-    copied: Option<&str>,
-) -> Vec<(String, String)> {
-    let now = new.fields.iter().enumerate().flat_map(|(ix, field)| of_field(field, ix));
-    let same = now
-        .filter(|now| now.parquet_id == column.parquet_id && now.part == column.part)
-        .map(|now| (is.to_owned(), now.name));
-    let mut all: Vec<(String, String)> = same.collect();
-    all.push((is.to_owned(), format!("_was_{suffix}_{}", column.name)));
-    match copied {
-        Some(copied) if all.len() == 1 => all.push((copied.to_owned(), column.name.clone())),
-        Some(_) | None => {}
-    }
-    // the history only grows: nothing empties a column that stands still
-    if is.ends_with("_HISTORY") {
-        all.push((is.to_owned(), column.name.clone()));
-    }
-    all
-}
-
-/// The old value by the new names of its symbols.
-fn renamed(field: &FieldSpec, new: &EntitySpec, value: &str) -> String {
-    let after = new.fields.iter().find(|after| after.id == field.id);
-    let names = after.map(|after| after.evolution.renamed.clone()).unwrap_or_default();
-    let whens: String =
-        names.iter().map(|(was, is)| format!(" WHEN '{was}' THEN '{is}'")).collect();
-    if whens.is_empty() {
-        value.to_owned()
-    } else {
-        format!("CASE {value}{whens} ELSE {value} END")
-    }
-}
-
-/// Columns of tables and views by database.
-fn columns(
-    db: &Connection,
-    database: &str,
-) -> BTreeMap<(String, String), BTreeMap<String, String>> {
-    let mut all: BTreeMap<_, BTreeMap<String, String>> = BTreeMap::new();
-    let mut statement = db
-        .prepare(
-            "SELECT schema_name, table_name, column_name, data_type FROM duckdb_columns() \
-             WHERE database_name = ? AND NOT internal",
-        )
-        .unwrap();
-    let mut rows = statement.query([database]).unwrap();
-    while let Some(row) = rows.next().unwrap() {
-        let at = (row.get::<_, String>(0).unwrap(), row.get::<_, String>(1).unwrap());
-        all.entry(at).or_default().insert(row.get(2).unwrap(), row.get(3).unwrap());
-    }
-    all
-}
-
-/// What is set aside is gone: nothing is more, less or otherwise than in a fresh build; every view runs.
-fn shape(db: &Connection, wrong: &mut Vec<String>) {
-    let (migrated, fresh) = (columns(db, "migrated"), columns(db, "fresh"));
-    for (at, columns) in &fresh {
-        if migrated.get(at) != Some(columns) {
-            let is = migrated.get(at).cloned().unwrap_or_default();
-            let less: Vec<_> = columns.iter().filter(|one| is.get(one.0) != Some(one.1)).collect();
-            let more: Vec<_> = is.iter().filter(|one| columns.get(one.0) != Some(one.1)).collect();
-            wrong.push(format!("{at:?}: fresh {less:?}, migrated {more:?}"));
-        }
-        if let Err(why) = count(db, &format!("SELECT count(*) FROM {}.{}", at.0, at.1)) {
-            wrong.push(why);
-        }
-    }
-    let more: Vec<_> = migrated.keys().filter(|at| !fresh.contains_key(*at)).collect();
-    if !more.is_empty() {
-        wrong.push(format!("left over: {more:?}"));
-    }
-}
-
-/// Rows of state and of models that are in one of the two only. When a row was applied is not compared; history grows.
-fn differing(db: &Connection, wrong: &mut Vec<String>) {
-    let migrated = columns(db, "migrated");
-    for ((schema, table), columns) in columns(db, "fresh") {
-        let other = ["_HISTORY", "_INTERVALS", "_MOVES"].iter().any(|end| table.ends_with(end));
-        if schema == "COVENANT" || other {
-            continue;
-        }
-        let Some(there) = migrated.get(&(schema.clone(), table.clone())) else { continue };
-        let shared = columns.keys().filter(|name| {
-            there.contains_key(*name) && !["_commit", "_cycle"].contains(&name.as_str())
-        });
-        let shared = shared.map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ");
-        // A deleted row keeps what was known of it; no source tells it again.
-        let living = if columns.contains_key("_alive") { "WHERE _alive" } else { "" };
-        if !living.is_empty() {
-            let dead = |database| {
-                count(
-                    db,
-                    &format!("SELECT count(*) FROM {database}.{schema}.{table} WHERE NOT _alive"),
-                )
-            };
-            if dead("fresh") != dead("migrated") {
-                wrong.push(format!("{schema}.{table}: other rows are deleted"));
-            }
-        }
-        for (one, two, what) in
-            [("fresh", "migrated", "missing"), ("migrated", "fresh", "too much")]
-        {
-            let rest = format!(
-                "SELECT {shared} FROM {one}.{schema}.{table} {living} EXCEPT ALL \
-                 SELECT {shared} FROM {two}.{schema}.{table} {living}"
-            );
-            match count(db, &format!("SELECT count(*) FROM ({rest})")) {
-                Ok(0) => {}
-                Ok(rows) => {
-                    let first = shown(db, &rest);
-                    wrong.push(format!("{schema}.{table}: {rows} rows {what}, such as {first}"));
-                }
-                Err(why) => wrong.push(why),
-            }
-        }
-    }
-}
-
-fn shown(db: &Connection, rows: &str) -> String {
-    let sql = format!("SELECT CAST(r AS VARCHAR) FROM ({rows}) AS r ORDER BY 1 LIMIT 1");
-    db.query_row(&sql, [], |row| row.get(0)).unwrap_or_else(|error| error.to_string())
 }

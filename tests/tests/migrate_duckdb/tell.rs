@@ -165,7 +165,9 @@ fn within(fields: &[&FieldSpec], seed: u64) -> i64 {
         |text: &Option<String>| -> Option<i64> { text.as_deref()?.split('.').next()?.parse().ok() };
     let low = fields.iter().filter_map(|field| whole(&field.min)).max().unwrap_or(1);
     let high = fields.iter().filter_map(|field| whole(&field.max)).min().unwrap_or(low + 60);
-    low + (seed % (high - low + 1).clamp(1, 60) as u64) as i64
+    // The base says that tax, field 7, is at most total, field 6.
+    let (from, room) = if fields.iter().any(|field| field.id == 6) { (30, 30) } else { (0, 30) };
+    low + from + (seed % (high - low + 1).clamp(1, room) as u64) as i64
 }
 
 fn number(ty: &LogicalType, number: i64) -> Value {
