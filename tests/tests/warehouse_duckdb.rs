@@ -239,6 +239,7 @@ async fn the_generated_sql_gives_the_reference_rows_in_any_batching() {
             assert_eq!(found, expected, "{apply:?}, batches of {batch}");
             let counts = duck.counts(set.entity()).await.unwrap();
             assert_eq!(counts, memory.counts(set.entity()).await.unwrap(), "{apply:?}, {batch}");
+            assert_eq!(duck.incomplete(set.entity()).await.unwrap(), counts.incomplete);
         }
     }
 }
@@ -300,7 +301,7 @@ async fn steps_that_are_not_declared_are_counted_once_and_change_nothing() {
     )
     .await
     .unwrap();
-    lane.watch_steps(std::slice::from_ref(&entity));
+    lane.watch(std::slice::from_ref(&entity));
     // (rank that is told, rows that took an odd step by then)
     let told = [
         (0, 0), // the first state of a row is no step
@@ -322,6 +323,8 @@ async fn steps_that_are_not_declared_are_counted_once_and_change_nothing() {
         .map(|it| (it.before.as_str(), it.after.as_str(), it.anomaly, it.rows))
         .collect();
     assert_eq!(shown, [("moving", "there", "undeclared", 1), ("new", "moving", "skipped", 1)]);
+    // Nobody but the carrier has told of it. One count a minute: this is the first step's.
+    assert_eq!(lane.incomplete(), &BTreeMap::from([(entity.name.clone(), 1)]));
     let state = &rows(lane.warehouse(), &entity).await[0].1;
     let status = state.groups[entity.fields[field::STATUS].group.unwrap()].as_ref().unwrap();
     assert_eq!(status.values, [Value::Text("there".to_owned())]);

@@ -28,6 +28,7 @@ use crate::source::poll::Polled;
 use crate::source::postgres::stream::{self, PostgresStream};
 use crate::source::{ChangeStream, StreamItem};
 use crate::telemetry::metric_names::{self, lane_up};
+use crate::telemetry::sequence_gaps;
 use crate::telemetry::status::{Board, LaneState};
 
 /// Longest wait without looking whether anything is due.
@@ -440,6 +441,7 @@ impl CaptureTask {
             return;
         }
         self.told_at_us = now_us;
+        sequence_gaps::show(&self.outputs.board, self.lane.sequences(), now_us);
         let stats = self.lane.stats();
         let mut changes: BTreeMap<String, u64> = BTreeMap::new();
         for ((entity, source), count) in &stats.changes {

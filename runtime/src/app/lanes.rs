@@ -60,6 +60,11 @@ impl Lane for Apply {
             }
         });
         self.lane.odd_steps().show(board, "apply.warehouse");
+        for (entity, rows) in self.lane.incomplete() {
+            metrics::gauge!(metric_names::INCOMPLETE_ROWS, "entity" => entity.clone())
+                .set(*rows as f64);
+        }
+        board.update(|status| status.incomplete.clone_from(self.lane.incomplete()));
         let (waiting, now_us) = (self.lane.waiting_since_us(), self.clock.now_us());
         for entity in &self.entities {
             oldest(format!("warehouse {entity}"), waiting.get(entity).copied(), now_us);

@@ -85,7 +85,7 @@ pub(super) async fn apply(
         epoch,
     )
     .await?;
-    lane.watch_steps(entities);
+    lane.watch(entities);
     let kept = entities.iter().filter(|entity| entity.warehouse.is_some());
     let entities = kept.map(|entity| entity.name.clone()).collect();
     let clock = started.env.clock.clone();

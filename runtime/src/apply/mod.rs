@@ -22,6 +22,8 @@ use crate::warehouse::{Cycle, Warehouse};
 const COMMITS_PER_BATCH: usize = 64;
 /// Most changes in one transaction, unless one commit alone holds more.
 const CHANGES_PER_BATCH: u64 = 250_000;
+/// Between two counts of incomplete rows, microseconds: a minute.
+const COUNT_EVERY_US: i64 = 60_000_000;
 /// Microseconds in a second.
 const SECOND_US: i64 = 1_000_000;
 /// Whom an error about missing commits is about.
@@ -83,6 +85,11 @@ pub struct ApplyLane {
     /// Those whose steps between states are held against their contract.
     watched: Vec<EntitySpec>,
     odd_steps: OddSteps,
+    /// Entities that others tell beside the owner of their rows' existence.
+    shared: Vec<EntitySpec>,
+    /// By entity, as counted last.
+    incomplete: BTreeMap<String, u64>,
+    counted_at_us: Option<i64>,
     /// By entity: the earliest change of the next commits that is landed and not applied, microseconds since 1970.
     waiting_since_us: BTreeMap<String, i64>,
 }
@@ -113,14 +120,39 @@ impl ApplyLane {
             totals: Stepped::default(),
             watched: Vec::new(),
             odd_steps: OddSteps::default(),
+            shared: Vec::new(),
+            incomplete: BTreeMap::new(),
+            counted_at_us: None,
             waiting_since_us: BTreeMap::new(),
         })
     }
 
-    /// Counts from now on the steps between states of these entities that they do not declare.
-    pub fn watch_steps(&mut self, entities: &[EntitySpec]) {
+    /// Counts from now on what is odd with these entities: steps between states that they do not declare, incomplete rows.
+    pub fn watch(&mut self, entities: &[EntitySpec]) {
+        let kept = entities.iter().filter(|entity| entity.warehouse.is_some());
+        self.shared = kept.filter(|entity| entity.sources.len() > 1).cloned().collect();
         let declaring = entities.iter().filter(|entity| !steps::watched(entity).is_empty());
         self.watched = declaring.cloned().collect();
+    }
+
+    /// Counts the incomplete rows where the last count is old: never at each commit.
+    async fn count_incomplete(&mut self) -> Result<()> {
+        let now_us = self.env.clock.now_us();
+        let recent = |at_us: i64| (0..COUNT_EVERY_US).contains(&now_us.saturating_sub(at_us));
+        if self.counted_at_us.is_some_and(recent) {
+            return Ok(());
+        }
+        for entity in &self.shared {
+            let rows = self.warehouse.incomplete(entity).await?;
+            self.incomplete.insert(entity.name.clone(), rows);
+        }
+        self.counted_at_us = Some(now_us);
+        Ok(())
+    }
+
+    /// Rows that only a source which does not own their existence has told, by entity, as counted within the last minute.
+    pub fn incomplete(&self) -> &BTreeMap<String, u64> {
+        &self.incomplete
     }
 
     /// Only what a transaction has committed is counted; a replay raises no guard, so it takes no step.
@@ -174,6 +206,7 @@ impl ApplyLane {
             done.odd_steps = self.count_steps(&batch.steps);
         }
         done.models = self.transform().await?;
+        self.count_incomplete().await?;
         Ok(done)
     }
 

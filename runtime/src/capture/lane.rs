@@ -16,6 +16,7 @@ use super::dedup::Window;
 use super::derive::{Derived, Deriver};
 use super::input::RowInput;
 use super::registry::{Binding, Registry};
+use super::sequences::{KEYS_MAX, Sequences};
 use super::stats::CaptureStats;
 use super::withheld::Withheld;
 use crate::backfill::lane::ReadyChunk;
@@ -57,6 +58,7 @@ pub struct CaptureLane {
     /// The derivation in force, by entity.
     pub(super) derivations: BTreeMap<String, Derivation>,
     pub(super) withheld: Withheld,
+    pub(super) sequences: Sequences,
     /// The newest commit with refused records.
     pub(super) last_refused: Option<CommitNumber>,
 }
@@ -75,6 +77,8 @@ impl CaptureLane {
         limits: Limits,
     ) -> Result<Self> {
         let epoch = landing.take_epoch().await?;
+        let bound = registry.bound().iter().map(|bound| bound.spec.as_ref());
+        let sequences = Sequences::new(bound, KEYS_MAX);
         let mut lane = Self {
             deriver: Deriver::new(registry, protector),
             landing,
@@ -93,11 +97,13 @@ impl CaptureLane {
             stats: CaptureStats::default(),
             derivations: BTreeMap::new(),
             withheld: Withheld::default(),
+            sequences,
             last_refused: None,
         };
         lane.count_derivations(&BTreeMap::new())?;
         lane.fence().await?;
         lane.recall().await?;
+        lane.recall_sequences().await?;
         Ok(lane)
     }
 
@@ -393,7 +399,11 @@ impl CaptureLane {
         let name = |at: usize| {
             registry.bound().get(at).map(|bound| bound.spec.name.clone()).unwrap_or_default()
         };
-        self.open.add(derived, &name, self.clock.now_us());
+        let now_us = self.clock.now_us();
+        for (at, change) in &derived.changes {
+            self.sequences.told(*at, change, now_us);
+        }
+        self.open.add(derived, &name, now_us);
     }
 
     pub(super) fn moved(&mut self) {

@@ -20,6 +20,7 @@
 //! | [`accept`], [`replayed`] | events, polled records and retries into the lane; landed changes once more |
 //! | [`commit`] | sealing a batch, and settling a commit whose outcome is unknown |
 //! | `withheld` | values of refused rows that later rows may leave out |
+//! | [`sequences`] | gaps in the numbers that producers give |
 //! | [`dedup`] | a bounded window over events that came before |
 //! | [`stats`] | counters of what has become durable |
 //!
@@ -38,6 +39,7 @@ pub mod raw;
 pub mod rederive;
 pub mod registry;
 pub mod replayed;
+pub mod sequences;
 pub mod stats;
 mod withheld;
 

@@ -93,6 +93,16 @@ pub(super) async fn status(config: &Config, json: bool) -> Result<()> {
             step["rows"]
         );
     }
+    for it in status["sequences"].as_array().into_iter().flatten().filter(|it| it["open"] != 0) {
+        let name = format!("{} of {}", text(&it["entity"]), text(&it["source"]));
+        println!(
+            "  numbers   {name:<28} {} gaps are open, the oldest for {} s",
+            it["open"], it["oldest_s"]
+        );
+    }
+    for (name, rows) in members(&status["incomplete"]).filter(|(_, rows)| **rows != 0) {
+        println!("  incomplete {name:<27} {rows} rows: their owner has not told them");
+    }
     for (name, job) in members(&status["backfills"]) {
         println!(
             "  backfill  {name:<28} {} ({} of about {} rows)",

@@ -6,6 +6,7 @@ use covenant_model::spec::EntitySpec;
 use covenant_model::steps::{self, Anomaly};
 
 use super::metric_names as names;
+use crate::capture::sequences;
 
 /// Lanes that may fail.
 const LANES: [&str; 5] =
@@ -37,6 +38,16 @@ fn entity(entity: &EntitySpec) {
     for source in entity.sources.keys() {
         let labels = [("entity", name()), ("source", source.clone())];
         metrics::counter!(names::CHANGES_LANDED, &labels).increment(0);
+    }
+    for source in sequences::watched(entity) {
+        let labels = [("entity", name()), ("source", source.to_owned())];
+        metrics::counter!(names::SEQUENCE_GAPS, &labels).increment(0);
+        metrics::counter!(names::SEQUENCE_GAPS_HEALED, &labels).increment(0);
+        metrics::gauge!(names::SEQUENCE_GAPS_OPEN, &labels).set(0.0);
+        metrics::gauge!(names::SEQUENCE_GAP_OLDEST_SECONDS, &labels).set(0.0);
+    }
+    if entity.warehouse.is_some() && entity.sources.len() > 1 {
+        metrics::gauge!(names::INCOMPLETE_ROWS, "entity" => name()).set(0.0);
     }
     metrics::counter!(names::TRUNCATIONS, "entity" => name()).increment(0);
     metrics::counter!(names::QUARANTINED, "entity" => name()).increment(0);

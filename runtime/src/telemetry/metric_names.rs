@@ -43,3 +43,13 @@ pub const RECONCILE_DIFFERENCES: &str = "covenant_reconcile_differences";
 pub const RECONCILE_EDITED: &str = "covenant_reconcile_edited_total";
 /// Rows that took a step between states which their contract does not declare, by entity, field and anomaly.
 pub const STATE_STEPS: &str = "covenant_state_steps_total";
+/// Gaps in the numbers of a producer of events that have opened, by entity and source.
+pub const SEQUENCE_GAPS: &str = "covenant_sequence_gaps_total";
+/// Gaps that late events have closed, by entity and source.
+pub const SEQUENCE_GAPS_HEALED: &str = "covenant_sequence_gaps_healed_total";
+/// Gaps that are open, by entity and source.
+pub const SEQUENCE_GAPS_OPEN: &str = "covenant_sequence_gaps_open";
+/// Age of the oldest open gap, seconds, by entity and source.
+pub const SEQUENCE_GAP_OLDEST_SECONDS: &str = "covenant_sequence_gap_oldest_seconds";
+/// Rows of the warehouse that only a source which does not own their existence has told, by entity.
+pub const INCOMPLETE_ROWS: &str = "covenant_incomplete_rows";

@@ -7,4 +7,5 @@ pub mod introduce;
 pub mod logs;
 pub mod metric_names;
 pub mod odd_steps;
+pub mod sequence_gaps;
 pub mod status;

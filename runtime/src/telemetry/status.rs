@@ -94,6 +94,27 @@ pub struct AdoptionStatus {
     pub held: u64,
 }
 
+/// Gaps in the numbers that a producer of events gives.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SequenceStatus {
+    /// Entity.
+    pub entity: String,
+    /// Source: the producer.
+    pub source: String,
+    /// Open ones.
+    pub open: u64,
+    /// Age of the oldest open one, seconds.
+    pub oldest_s: u64,
+    /// Whether it is older than a late event would be.
+    pub late: bool,
+    /// Opened since the start.
+    pub opened: u64,
+    /// Closed by late events since the start.
+    pub healed: u64,
+    /// Forgotten while open since the start.
+    pub given_up: u64,
+}
+
 /// Everything.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Status {
@@ -127,6 +148,10 @@ pub struct Status {
     pub held_removals: BTreeMap<String, u64>,
     /// Steps between states that contracts do not declare, since the start, by the lane that saw them.
     pub odd_steps: BTreeMap<String, Vec<OddStep>>,
+    /// Gaps in the numbers of producers.
+    pub sequences: Vec<SequenceStatus>,
+    /// Rows of the warehouse whose existence owner has not told them yet, by entity that others tell too.
+    pub incomplete: BTreeMap<String, u64>,
     /// By job.
     pub backfills: BTreeMap<String, BackfillStatus>,
     /// By name.

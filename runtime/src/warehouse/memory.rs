@@ -186,6 +186,10 @@ impl Warehouse for MemoryWarehouse {
         Ok(counts)
     }
 
+    async fn incomplete(&mut self, entity: &EntitySpec) -> Result<u64> {
+        self.counts(entity).await.map(|counts| counts.incomplete)
+    }
+
     async fn scan(
         &mut self,
         entity: &EntitySpec,

@@ -89,6 +89,12 @@ pub trait Warehouse: Send {
     /// `Unavailable`.
     async fn counts(&mut self, entity: &EntitySpec) -> Result<TableCounts>;
 
+    /// Rows whose existence owner has not been heard of: cheaper than all [`Warehouse::counts`].
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn incomplete(&mut self, entity: &EntitySpec) -> Result<u64>;
+
     /// Up to `limit` rows behind `after`, tombstones and incomplete ones too, in the order of the key's columns: for
     /// reconciliation.
     ///

@@ -162,6 +162,11 @@ impl Warehouse for DuckWarehouse {
         self.worker.call(move |db| read::counts(db, &entity)).await
     }
 
+    async fn incomplete(&mut self, entity: &EntitySpec) -> Result<u64> {
+        let entity = entity.clone();
+        self.worker.call(move |db| read::incomplete(db, &entity)).await
+    }
+
     async fn scan(
         &mut self,
         entity: &EntitySpec,
