@@ -341,6 +341,11 @@ impl CaptureTask {
                 let (commit, positions) = (self.lane.last_commit(), self.lane.positions().clone());
                 control::told(answer, Landed { commit, positions });
             }
+            Control::Paid(names, answer) => {
+                self.lane.paid(&names)?;
+                self.commit().await?;
+                control::told(answer, ());
+            }
             Control::Repair(job, answer) => {
                 let (entity, after) = (job.entity.clone(), None);
                 let start = SourcePosition::Backfill { entity, after, rows: 0, done: false };

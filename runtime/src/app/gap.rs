@@ -42,10 +42,8 @@ pub async fn show(config: &Config, codecs: Vec<Box<dyn EntityCodec>>) -> Result<
         Start::Fenced { pid } => (false, format!("the slot is being read (server process {pid})")),
         Start::Misfit { why } => (false, format!("the slot is used for {why}")),
     };
-    let next = gap.then_some(
-        "find out why; then `covenant-runtime gap accept --reason ...`, start, and \
-         `covenant-runtime reconcile --repair` once the tables are read",
-    );
+    let next =
+        gap.then_some("find out why; then `covenant-runtime gap accept --reason ...`, and start");
     let answer = json!({
         "system": store.system,
         "gap": gap,
@@ -107,8 +105,8 @@ pub async fn accept(
         "landing_commit": committed.map(|committed| committed.number),
         "goes_on_at": after,
         "read_again": entities,
-        "next": "start the runtime; once the tables are read, `covenant-runtime reconcile --repair` \
-                 finds the deletes that fell into the gap",
+        "next": "start the runtime; it reads the tables again, and then finds the deletes that fell \
+                 into the gap by a reconciliation of its own",
     }))
 }
 

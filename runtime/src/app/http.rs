@@ -56,6 +56,8 @@ pub enum Control {
     Land(oneshot::Sender<Landed>),
     /// Read these rows again; answers once the job is durable. Asked by reconciliation only.
     Repair(Job, oneshot::Sender<()>),
+    /// These reconciliations are no longer owed; answers once that is durable. Asked by reconciliation only.
+    Paid(Vec<String>, oneshot::Sender<()>),
     /// List, show, retry or discard quarantined records.
     Quarantine(QuarantineCommand, Answer),
 }

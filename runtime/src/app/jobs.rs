@@ -138,6 +138,14 @@ pub fn unfinished(
     jobs
 }
 
+/// Whether an initial load, or one behind a gap, is still under way.
+pub fn loading(positions: &BTreeMap<String, SourcePosition>) -> bool {
+    positions.iter().any(|(id, position)| {
+        id.split(SEPARATOR).next() == Some(INITIAL)
+            && matches!(position, SourcePosition::Backfill { done: false, .. })
+    })
+}
+
 fn parse(manifest: &Manifest, system: &str, id: &str) -> Option<Job> {
     let parts: Vec<&str> = id.split(SEPARATOR).collect();
     let [ASKED, entity, column, from, to, _number] = parts.as_slice() else { return None };

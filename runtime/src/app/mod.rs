@@ -14,6 +14,7 @@ pub mod jobs;
 pub mod lanes;
 pub mod once;
 mod open;
+mod owed;
 pub mod poll_task;
 pub mod quarantine_lane;
 pub mod reconcile_task;

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::http::{Control, Landed};
 use super::reconcile_task::{Desk, ReconcileRequest};
 use super::start::Store;
+use crate::capture::owed;
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::landing::SourcePosition;
@@ -145,6 +146,8 @@ impl Once {
             parked(&self.board.snapshot())?;
             let landed = self.ask().await?;
             let there = landed.positions.iter().all(|(name, position)| match position {
+                // Nothing is read for it: the proof at the end of a whole run waits for it.
+                SourcePosition::Backfill { .. } if owed::is_owed(name) => true,
                 SourcePosition::Postgres { lsn, .. } if *name == store.system => {
                     *lsn >= identity.flushed
                 }
@@ -184,7 +187,9 @@ impl Once {
 
     async fn proved(&self) -> Result<bool> {
         let refused = |why| RuntimeError::new(ErrorKind::Bug, "run", why, "Please report it.");
-        self.desk.ask(ReconcileRequest::default()).map_err(refused)?;
+        // Behind a gap the proof is the reconciliation that is owed, and mends what it finds.
+        let repair = self.board.snapshot().reconcile_owed.is_some();
+        self.desk.ask(ReconcileRequest { entity: None, repair }).map_err(refused)?;
         loop {
             let run = self.desk.look();
             if !run.running {

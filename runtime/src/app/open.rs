@@ -13,6 +13,7 @@ use super::drive::{Lane, Phase};
 use super::http::Control;
 use super::lanes::{Apply, Deliver};
 use super::once::Wanted;
+use super::owed::Owed;
 use super::poll_task::PollTask;
 use super::reconcile_task::{Inbox, ReconcileTask};
 use super::start::Started;
@@ -142,7 +143,7 @@ pub(super) fn reconcile(
     (warehouse, org): (DuckWarehouse, Option<OrgSide>),
     control: mpsc::Sender<Control>,
     board: &Board,
-    phase: &watch::Receiver<Phase>,
+    (phase, wanted): (&watch::Receiver<Phase>, &Wanted),
 ) -> Result<Option<impl FnOnce(Inbox) -> ReconcileTask>> {
     let Some(store) = &started.store else { return Ok(None) };
     let ledger: Option<Box<dyn Ledger>> = match &config.salesforce {
@@ -164,6 +165,7 @@ pub(super) fn reconcile(
     let quarantine = Quarantine::new(started.landing.clone());
     let (manifest, system) = (Arc::new(started.manifest.clone()), store.system.clone());
     let (env, phase, board) = (started.env.clone(), phase.clone(), board.clone());
+    let owed = Owed::new(wanted.apply && wanted.deliver);
     Ok(Some(move |inbox| ReconcileTask {
         reconciler,
         org,
@@ -176,6 +178,7 @@ pub(super) fn reconcile(
         inbox,
         env,
         phase,
+        owed,
     }))
 }
 

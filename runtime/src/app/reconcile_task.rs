@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::drive::Phase;
 use super::http::{Control, Landed};
 use super::jobs;
+use super::owed::{OWED_LOOK, Owed};
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::landing::{CommitNumber, SourcePosition};
@@ -37,6 +38,13 @@ pub struct ReconcileRequest {
     pub entity: Option<String>,
     /// Whether differences are repaired.
     pub repair: bool,
+}
+
+impl ReconcileRequest {
+    /// Everything, and what differs is repaired.
+    pub fn repairing() -> Self {
+        Self { entity: None, repair: true }
+    }
 }
 
 /// A run, as callers see it.
@@ -126,6 +134,8 @@ pub struct ReconcileTask {
     pub env: Env,
     /// Phase of the process.
     pub phase: watch::Receiver<Phase>,
+    /// What a raised incarnation has made due.
+    pub owed: Owed,
 }
 
 impl ReconcileTask {
@@ -146,34 +156,65 @@ impl ReconcileTask {
             inbox,
             env,
             mut phase,
+            mut owed,
         } = self;
         let Inbox { run, mut requests } = inbox;
         let clock = env.clock.clone();
         let mut lanes =
             Beside { nudger, control, quarantine, env, system: system.clone(), run: run.clone() };
         loop {
-            let request = tokio::select! {
+            let asked = tokio::select! {
                 request = requests.recv() => request,
-                _ = phase.wait_for(|phase| *phase != Phase::Running) => None,
+                () = clock.sleep(OWED_LOOK), if owed.open() => None,
+                _ = phase.wait_for(|phase| *phase != Phase::Running) => return Ok(()),
             };
-            let Some(request) = request else { return Ok(()) };
+            let (request, paying) = match asked {
+                Some(request) => (request, false),
+                None if !owed.open() => return Ok(()),
+                None => match owed.due(&mut lanes, &board).await {
+                    // Where somebody asked meanwhile, that run comes first.
+                    true if begin(&run) => (ReconcileRequest::repairing(), true),
+                    true | false => continue,
+                },
+            };
             let ended = tokio::select! {
                 ended = compare(&mut reconciler, &mut org, &mut lanes, &manifest, &request) => ended,
                 _ = phase.wait_for(|phase| *phase != Phase::Running) => return Ok(()),
             };
-            let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
-            (run.running, run.ended_at_us) = (false, clock.now_us());
-            run.doing = String::new();
-            match ended {
-                Ok(()) => run.clean = Some(run.reports.iter().all(Report::clean)),
-                Err(error) => {
-                    tracing::warn!(%error, "a reconciliation has ended early");
-                    (run.clean, run.error) = (Some(false), Some(error.to_string()));
-                }
+            let clean = end(&run, ended, clock.now_us(), &board);
+            // Whoever asked: a run over everything that leaves nothing wrong is what is owed.
+            let proves = clean && request.entity.is_none() && owed.open();
+            if paying || proves {
+                owed.ended(&mut lanes, &board, clean).await;
             }
-            board.update(|status| status.reconciliation = Some(run.clone()));
         }
     }
+}
+
+/// Begins a run that nobody has asked for, unless one is under way.
+fn begin(run: &Mutex<Run>) -> bool {
+    let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
+    if run.running {
+        return false;
+    }
+    *run = Run { number: run.number + 1, running: true, ..Run::default() };
+    true
+}
+
+/// Tells how a run has ended; whether nothing is left wrong.
+fn end(run: &Mutex<Run>, ended: Result<()>, now_us: i64, board: &Board) -> bool {
+    let mut run = run.lock().unwrap_or_else(PoisonError::into_inner);
+    (run.running, run.ended_at_us) = (false, now_us);
+    run.doing = String::new();
+    match ended {
+        Ok(()) => run.clean = Some(run.reports.iter().all(Report::clean)),
+        Err(error) => {
+            tracing::warn!(%error, "a reconciliation has ended early");
+            (run.clean, run.error) = (Some(false), Some(error.to_string()));
+        }
+    }
+    board.update(|status| status.reconciliation = Some(run.clone()));
+    run.clean == Some(true)
 }
 
 async fn compare(
@@ -212,11 +253,11 @@ async fn compare(
 }
 
 /// The running lanes.
-struct Beside {
+pub(super) struct Beside {
     nudger: PostgresReader,
-    control: mpsc::Sender<Control>,
+    pub(super) control: mpsc::Sender<Control>,
     quarantine: Quarantine,
-    env: Env,
+    pub(super) env: Env,
     system: String,
     run: Arc<Mutex<Run>>,
 }
@@ -237,7 +278,7 @@ impl Beside {
         self.run.lock().unwrap_or_else(PoisonError::into_inner).reports.extend(found);
     }
 
-    async fn landed(&mut self) -> Result<Landed> {
+    pub(super) async fn landed(&mut self) -> Result<Landed> {
         let (answer, answered) = oneshot::channel();
         self.control.send(Control::Land(answer)).await.map_err(|_| gone())?;
         answered.await.map_err(|_| gone())

@@ -261,8 +261,14 @@ impl Lanes {
         });
         let manifest = Arc::new(started.manifest.clone());
         let targets = (warehouse, compared);
-        let reconcile =
-            open::reconcile(config, &started, targets, commands.control, &board, &phase)?;
+        let reconcile = open::reconcile(
+            config,
+            &started,
+            targets,
+            commands.control,
+            &board,
+            (&phase, &wanted),
+        )?;
         let reconcile = reconcile.map(|open| open(commands.reconciliations));
         let control = commands.control_inbox;
         let inputs = Inputs {

@@ -15,6 +15,7 @@ use super::commit::Sealed;
 use super::dedup::Window;
 use super::derive::{Derived, Deriver};
 use super::input::RowInput;
+use super::owed;
 use super::registry::{Binding, Registry};
 use super::sequences::{KEYS_MAX, Sequences};
 use super::stats::CaptureStats;
@@ -133,6 +134,8 @@ impl CaptureLane {
                 return Ok(());
             }
             check_forward(source, known, &position)?;
+            let debt = owed::raised(source, known, &position);
+            self.positions.extend(debt);
         }
         let name = source.to_owned();
         if let Some((name, progress)) = resumed((&name, &position)) {

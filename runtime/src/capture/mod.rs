@@ -20,6 +20,7 @@
 //! | [`accept`], [`replayed`] | events, polled records and retries into the lane; landed changes once more |
 //! | [`commit`] | sealing a batch, and settling a commit whose outcome is unknown |
 //! | `withheld` | values of refused rows that later rows may leave out |
+//! | [`owed`] | the reconciliation that a raised incarnation makes due |
 //! | [`sequences`] | gaps in the numbers that producers give |
 //! | [`dedup`] | a bounded window over events that came before |
 //! | [`stats`] | counters of what has become durable |
@@ -35,6 +36,7 @@ pub mod derivation;
 pub mod derive;
 pub mod input;
 pub mod lane;
+pub mod owed;
 pub mod raw;
 pub mod rederive;
 pub mod registry;

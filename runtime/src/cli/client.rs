@@ -103,6 +103,9 @@ pub(super) async fn status(config: &Config, json: bool) -> Result<()> {
     for (name, rows) in members(&status["incomplete"]).filter(|(_, rows)| **rows != 0) {
         println!("  incomplete {name:<27} {rows} rows: their owner has not told them");
     }
+    if let Some(owed) = status["reconcile_owed"].as_str() {
+        println!("  owed      {owed}");
+    }
     for (name, job) in members(&status["backfills"]) {
         println!(
             "  backfill  {name:<28} {} ({} of about {} rows)",

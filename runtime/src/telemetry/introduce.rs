@@ -26,6 +26,7 @@ pub fn targets(entity: &EntitySpec) -> Vec<String> {
 pub fn series(manifest: &Manifest) {
     metrics::counter!(names::LANDING_COMMITS).increment(0);
     metrics::gauge!(names::LANDING_COMMIT).set(0.0);
+    metrics::gauge!(names::RECONCILE_OWED).set(0.0);
     metrics::counter!(names::ROWS_APPLIED).increment(0);
     for lane in LANES {
         metrics::counter!(names::LANE_FAILURES, "lane" => lane, "kind" => KIND).increment(0);

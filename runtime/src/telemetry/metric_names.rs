@@ -53,3 +53,5 @@ pub const SEQUENCE_GAPS_OPEN: &str = "covenant_sequence_gaps_open";
 pub const SEQUENCE_GAP_OLDEST_SECONDS: &str = "covenant_sequence_gap_oldest_seconds";
 /// Rows of the warehouse that only a source which does not own their existence has told, by entity.
 pub const INCOMPLETE_ROWS: &str = "covenant_incomplete_rows";
+/// Whether a raised incarnation owes a reconciliation (1) or not (0).
+pub const RECONCILE_OWED: &str = "covenant_reconcile_owed";

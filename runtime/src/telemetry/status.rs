@@ -158,6 +158,8 @@ pub struct Status {
     pub models: BTreeMap<String, ModelStatus>,
     /// The last reconciliation that has ended.
     pub reconciliation: Option<crate::app::reconcile_task::Run>,
+    /// The reconciliation that a raised incarnation owes, and what it waits for.
+    pub reconcile_owed: Option<String>,
     /// API calls: used and allowed in 24 hours, as the CRM says.
     pub api_calls: Option<(u64, u64)>,
 }

@@ -103,6 +103,32 @@ impl Stage {
         self.loaded().await;
     }
 
+    /// Waits until the process has begun to read tables.
+    pub(crate) async fn begun(&self) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while self.api.status().await.is_none_or(|status| status.backfills.is_empty()) {
+            let stuck = tokio::time::Instant::now() > deadline;
+            assert!(!stuck, "{}", self.runtime.failed("no table was read"));
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Waits until a reconciliation that nobody asked for has ended and nothing is owed any more; what it found.
+    pub(crate) async fn reconciled_by_itself(&self) -> serde_json::Value {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.api.get("/api/status").await
+                && status["reconcile_owed"].is_null()
+                && !status["reconciliation"].is_null()
+            {
+                return status["reconciliation"].clone();
+            }
+            let stuck = tokio::time::Instant::now() > deadline;
+            assert!(!stuck, "{}", self.runtime.failed("what is owed was not reconciled"));
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Stops the process in good order.
     pub(crate) async fn stop(&self) {
         let runtime = self.runtime.clone();
