@@ -275,6 +275,8 @@ pub struct SinkDecl {
     pub on_leave: Option<OnDelete>,
     /// Largest share of the records that may be removed together, percent.
     pub max_removals: Option<u8>,
+    /// Largest share of the records that may be changed together, percent.
+    pub max_updates: Option<u8>,
     /// Purpose.
     pub reveal: Option<String>,
     /// How records that were there before get their external id.

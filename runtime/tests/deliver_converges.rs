@@ -467,9 +467,36 @@ fn removals_of_most_records_are_held() {
     world.settle(&mut lane);
     assert_eq!(lane.held().get(CUSTOMER), Some(&150));
     assert_eq!(world.crm.records("Account").len(), 200);
-    lane.allow_removals(CUSTOMER);
+    lane.release(CUSTOMER);
     world.settle(&mut lane);
     assert_eq!(world.crm.records("Account").len(), 50);
+}
+
+#[test]
+fn updates_of_most_records_are_held_while_new_records_go_on() {
+    let mut world = World::new(1, OnDelete::Delete, Arc::new(NoFaults));
+    world.entities[1].salesforce.as_mut().unwrap().max_updates_percent = Some(50);
+    let mut lane = world.lane(1);
+    world.land((1..=2_400).map(|n| says(n, key(n), "Ann", 0, None)).collect(), Vec::new());
+    world.settle(&mut lane);
+    // A third of them: more than a step sends, less than the share.
+    world.land((1..=1_100).map(|n| says(3_000 + n, key(n), "Bea", 0, None)).collect(), Vec::new());
+    world.settle(&mut lane);
+    assert_eq!(lane.held(), BTreeMap::new());
+    // Somebody forgot the WHERE.
+    let mut all: Vec<_> = (1..=2_400).map(|n| says(6_000 + n, key(n), "Cid", 0, None)).collect();
+    all.push(says(9_000, key(5_000), "Dan", 0, None));
+    world.land(all, Vec::new());
+    world.settle(&mut lane);
+    assert_eq!(lane.held().get(CUSTOMER), Some(&2_400));
+    let named = |name: &str| {
+        let records = world.crm.records("Account");
+        records.values().filter(|it| it.fields["Name"] == CrmValue::Text(name.into())).count()
+    };
+    assert_eq!((named("Cid"), named("Dan")), (0, 1));
+    lane.release(CUSTOMER);
+    world.settle(&mut lane);
+    assert_eq!((named("Cid"), lane.held().len()), (2_400, 0));
 }
 
 #[test]
@@ -484,7 +511,7 @@ fn an_emptied_table_does_not_empty_the_crm_before_a_person_has_looked() {
     world.settle(&mut lane);
     assert_eq!(lane.held().get(CUSTOMER), Some(&200));
     assert_eq!(shown(&world.crm.records("Account"), "Name").len(), 201);
-    lane.allow_removals(CUSTOMER);
+    lane.release(CUSTOMER);
     world.settle(&mut lane);
     let left = shown(&world.crm.records("Account"), "Name");
     assert_eq!(left.keys().collect::<Vec<_>>(), ["K500"]);
@@ -589,7 +616,7 @@ fn a_clock_that_jumps_empties_no_crm() {
     world.settle(&mut lane);
     assert_eq!(lane.held().get(CUSTOMER), Some(&200));
     assert_eq!(accounts(&world).len(), 200);
-    lane.allow_removals(CUSTOMER);
+    lane.release(CUSTOMER);
     world.settle(&mut lane);
     assert!(accounts(&world).is_empty());
     assert!(lane.held().is_empty());

@@ -1,6 +1,6 @@
 //! What happens to the record of a deleted row changed.
 
-use covenant_model::spec::OnDelete;
+use covenant_model::spec::{OnDelete, SalesforceSink};
 
 use super::prelude::*;
 
@@ -32,8 +32,8 @@ pub(super) static LIMIT: Rule = Rule {
     witness: WitnessKind::None(
         "settings of a system: the contract does the same with every record",
     ),
-    what: "More, or fewer, records may be removed from Salesforce at once before a person is asked.",
-    why: "Whoever releases held removals is asked earlier, or later than they think.",
+    what: "More, or fewer, records may be removed from Salesforce, or changed there, at once before a person is asked.",
+    why: "Whoever releases what is held is asked earlier, or later than they think.",
     how: "Tell whoever is on call.",
     cases: cases!("DCS122-removal-limit-changed"),
     check: Check::Entity(check_limit),
@@ -66,15 +66,36 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
 
 fn check_limit(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
     let (Some(old), Some(new)) = (&pair.old.salesforce, &pair.new.salesforce) else { return };
-    let (before, after) = (old.max_removals_percent, new.max_removals_percent);
-    if before == after {
-        return;
+    let removals = (
+        Some(old.max_removals_percent),
+        Some(new.max_removals_percent),
+        "removals from",
+        "removals",
+    );
+    let updates = (old.max_updates_percent, new.max_updates_percent, "updates of", "updates");
+    for (before, after, what, word) in [removals, updates] {
+        if before != after {
+            findings.push(limit_moved(pair, new, (before, after), what, word));
+        }
     }
+}
+
+fn limit_moved(
+    pair: EntityPair<'_>,
+    new: &SalesforceSink,
+    (before, after): (Option<u8>, Option<u8>),
+    what: &str,
+    word: &str,
+) -> Finding {
     let path = pair.leaf(&format!("sinks/{}", new.system));
     let broken = vec![people(Side::New, path, &pair.new.owner, "is asked at another number")];
-    let headline =
-        format!("removals from {} are held above {after} %, no longer {before} %", new.object);
-    let below = format!("sinks/{}/max_removals", new.system);
-    let leaf = pair.leaf("salesforce/max_removals_percent");
-    findings.push(pair.finding(&LIMIT, &below, headline, broken, LIMIT.how).claiming([leaf]));
+    let limit = |percent: Option<u8>| match percent {
+        Some(percent) => format!("above {percent} %"),
+        None => "never".to_owned(),
+    };
+    let (before, after) = (limit(before), limit(after));
+    let headline = format!("{what} {} are held {after}, no longer {before}", new.object);
+    let below = format!("sinks/{}/max_{word}", new.system);
+    let leaf = pair.leaf(&format!("salesforce/max_{word}_percent"));
+    pair.finding(&LIMIT, &below, headline, broken, LIMIT.how).claiming([leaf])
 }

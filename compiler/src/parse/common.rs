@@ -178,6 +178,9 @@ fn sink(map: &Reader<'_>, name: &str, at: Span, node: &Node) -> Option<SinkDecl>
         max_removals: inner
             .get("max_removals")
             .and_then(|node| scalars::share(map.sink(), node, "max_removals")),
+        max_updates: inner
+            .get("max_updates")
+            .and_then(|node| scalars::share(map.sink(), node, "max_updates")),
         reveal: inner.text("reveal"),
         adopt: inner.get("adopt").and_then(|node| adopt::adopt(map, node)),
         fields: inner.get("fields").map(|node| terms::mappings(map, node)).unwrap_or_default(),

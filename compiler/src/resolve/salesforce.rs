@@ -65,6 +65,7 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl, sink: &SinkDecl) -> Option
         on_delete: sink.on_delete.unwrap_or(OnDelete::Flag),
         on_leave: sink.on_leave.or(sink.on_delete).unwrap_or(OnDelete::Flag),
         max_removals_percent: sink.max_removals.unwrap_or(MAX_REMOVALS_PERCENT),
+        max_updates_percent: sink.max_updates,
         reveal: sink.reveal.clone(),
         fields,
         parents: parents.into_iter().collect(),

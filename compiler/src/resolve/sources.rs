@@ -234,7 +234,7 @@ pub(super) fn sink_shape(cx: &Cx<'_>, span: Span, headline: String) {
     cx.sink.push(
         Diagnostic::new(&codes::SINK_SHAPE, span, headline).help(
             "Snowflake takes `table` and `history`; Salesforce `object`, `external_id`, `fields`, `where`, \
-             `on_delete`, `on_leave`, `max_removals`, `reveal`, `adopt`",
+             `on_delete`, `on_leave`, `max_removals`, `max_updates`, `reveal`, `adopt`",
         ),
     );
 }
@@ -256,6 +256,7 @@ fn warehouse(cx: &Cx<'_>, sink: &SinkDecl, path: &str) -> Option<WarehouseSink> 
         ("on_delete", sink.on_delete.is_some()),
         ("on_leave", sink.on_leave.is_some()),
         ("max_removals", sink.max_removals.is_some()),
+        ("max_updates", sink.max_updates.is_some()),
         ("reveal", sink.reveal.is_some()),
         ("fields", !sink.fields.is_empty()),
     ];

@@ -39,7 +39,7 @@ static COUNTRY_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.customer",
-    contract_hash: "d90da41a2b2df41fba02e5481cf1e28acffd7b69f9a0ff9832e8268dee51bda9",
+    contract_hash: "02ba7f4c2a433ae4f1b82d8d484ed5deb1790482ba32a01d96e9f4df1e675a0f",
     fields: &[
         table::Field::new("customer_id", table::Ty::text(12)).pattern(&CUSTOMER_ID_FORM),
         table::Field::new("display_name", table::Ty::text(120)),

@@ -35,7 +35,7 @@ static SHIP_COUNTRY_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.order",
-    contract_hash: "2c222439b62425506aafbe40ba9f1791f2343498f0ffac7ab941cb940785bee4",
+    contract_hash: "96d0cdff735af813f59bad513aa7a5de7b36fab911af39d46a58b0e9556f6aba",
     fields: &[
         table::Field::new("order_id", table::Ty::Uuid),
         table::Field::new("customer_id", table::Ty::text(12)),

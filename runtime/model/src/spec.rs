@@ -392,6 +392,10 @@ pub struct SalesforceSink {
     pub on_leave: OnDelete,
     /// Largest share of the delivered records that may be removed together, percent: more waits until a person has looked.
     pub max_removals_percent: u8,
+    /// Largest share of the delivered records that may wait to be changed together by what is happening now, percent: more waits
+    /// until a person has looked. None: no limit.
+    #[serde(default)]
+    pub max_updates_percent: Option<u8>,
     /// The purpose that lets plaintext through.
     pub reveal: Option<String>,
     /// Field by field.

@@ -218,9 +218,9 @@ async fn quarantine(State(shared): State<Shared>, Json(body): Json<QuarantineCom
 
 /// Answers at once: the lane hears of it with its next step.
 async fn release(State(shared): State<Shared>, Json(body): Json<ReleaseRequest>) -> Response {
-    let held = shared.board.snapshot().held_removals;
+    let held = shared.board.snapshot().held_by_breaker;
     let Some(rows) = held.get(&body.entity) else {
-        let why = format!("no removals of {} are held\n", body.entity);
+        let why = format!("nothing of {} is held\n", body.entity);
         return (StatusCode::BAD_REQUEST, why).into_response();
     };
     shared.releases.release(&body.entity);
@@ -295,19 +295,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn held_removals_are_released_once_and_only_by_name() {
+    async fn held_by_breaker_are_released_once_and_only_by_name() {
         let (url, shared) = api(None).await;
         let path = "/api/deliver/release";
         let order = json!({ "entity": "sales.order" });
         let (status, text) = post(&url, path, &order).await;
-        assert_eq!((status, text.as_str()), (400, "no removals of sales.order are held\n"));
+        assert_eq!((status, text.as_str()), (400, "nothing of sales.order is held\n"));
         assert!(
             !shared.releases.take("sales.order"),
             "nothing is released ahead of a mass deletion"
         );
 
         let held = BTreeMap::from([("sales.order".to_owned(), 412)]);
-        shared.board.update(|status| status.held_removals = held);
+        shared.board.update(|status| status.held_by_breaker = held);
         let (status, text) = post(&url, path, &json!({ "entity": "sales.customer" })).await;
         assert_eq!(status, 400, "{text}");
         let (status, text) = post(&url, path, &order).await;
@@ -325,7 +325,7 @@ mod tests {
     async fn a_release_needs_the_token_where_there_is_one() {
         let (url, shared) = api(Some("secret")).await;
         let held = BTreeMap::from([("sales.order".to_owned(), 412)]);
-        shared.board.update(|status| status.held_removals = held);
+        shared.board.update(|status| status.held_by_breaker = held);
         let (status, _) =
             post(&url, "/api/deliver/release", &json!({ "entity": "sales.order" })).await;
         assert_eq!(status, 401);

@@ -196,13 +196,13 @@ impl Lane for Deliver {
             if !held.is_empty() {
                 let waiting: Vec<String> =
                     held.iter().map(|(object, rows)| format!("{rows} of {object}")).collect();
-                lane.detail += &format!("; removals held by the breaker: {}", waiting.join(", "));
+                lane.detail += &format!("; held by the breaker: {}", waiting.join(", "));
             }
             for adoption in adoptions.iter().filter(|it| !it.open || it.waits) {
                 lane.detail += &format!("; adoption of {}: {}", adoption.entity, adoption.state);
             }
             status.adoptions = adoptions;
-            status.held_removals = held;
+            status.held_by_breaker = held;
             status.delivery = counts;
         });
         for (entity, freshness) in self.lane.freshness() {

@@ -81,8 +81,10 @@ pub(super) async fn status(config: &Config, json: bool) -> Result<()> {
             println!("            see `covenant-runtime adopt show {name}`");
         }
     }
-    for (name, rows) in members(&status["held_removals"]) {
-        println!("  held      {name:<28} {rows} removals; see `covenant-runtime deliver release`");
+    for (name, rows) in members(&status["held_by_breaker"]) {
+        println!(
+            "  held      {name:<28} {rows} removals or updates; see `covenant-runtime deliver release`"
+        );
     }
     for step in members(&status["odd_steps"]).flat_map(|(_, steps)| steps.as_array()).flatten() {
         let name = format!("{}.{}", text(&step["entity"]), text(&step["field"]));

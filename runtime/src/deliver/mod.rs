@@ -8,6 +8,7 @@
 //! Ledger calls block: run the lane on a thread of its own.
 
 pub mod adopt;
+mod breaker;
 pub mod budget;
 pub mod compare;
 mod gather;
@@ -18,7 +19,7 @@ mod send;
 mod steps;
 mod wave;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,12 +28,13 @@ use covenant_model::floor::Floor;
 use covenant_model::spec::EntitySpec;
 
 use self::adopt::Adoptions;
+use self::breaker::Breaker;
+pub use self::breaker::Releases;
 use self::budget::{BUDGET_RECHECK, Budget, Calls};
 use self::gather::Gather;
 use self::outcome::micros;
 use self::record::{Mapping, Reveal};
-use self::removals::Mass;
-pub use self::removals::Releases;
+
 use crate::crm::{Crm, MAX_ROWS_PER_CALL};
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
@@ -138,9 +140,7 @@ pub struct DeliverLane {
     freshness: BTreeMap<String, Freshness>,
     /// Rows in one call; shrinks where calls fail whole, and grows back.
     chunk: usize,
-    /// Entities whose removals are held by the breaker, with how many wait.
-    held: BTreeMap<(String, Mass), u64>,
-    allowed: BTreeSet<(String, Mass)>,
+    breaker: Breaker,
     totals: Stepped,
     gather: Gather,
     adoptions: Adoptions,
@@ -172,8 +172,7 @@ impl DeliverLane {
             budget: Calls::new(budget),
             freshness: BTreeMap::new(),
             chunk: MAX_ROWS_PER_CALL,
-            held: BTreeMap::new(),
-            allowed: BTreeSet::new(),
+            breaker: Breaker::default(),
             totals: Stepped::default(),
             gather: Gather::default(),
             odd_steps: OddSteps::default(),
@@ -214,8 +213,12 @@ impl DeliverLane {
                 if self.adoptions.waits(&mapping.entity) {
                     continue;
                 }
+                let mut work = work;
                 if work == Work::Live {
                     self.sweep(&mapping)?;
+                    if self.floods(&mapping)? {
+                        work = Work::Creates;
+                    }
                 }
                 let rows = self.take(&mapping, work)?;
                 let more = rows.len() >= ROWS_PER_STEP;
@@ -381,17 +384,13 @@ impl DeliverLane {
         &self.totals
     }
 
-    /// Removals that the mass-change breaker holds, by entity.
+    /// Removals and updates that the mass-change breaker holds, by entity.
     pub fn held(&self) -> BTreeMap<String, u64> {
-        let mut held = BTreeMap::new();
-        for ((entity, _), rows) in &self.held {
-            *held.entry(entity.clone()).or_default() += rows;
-        }
-        held
+        self.breaker.held()
     }
 
-    /// A person has looked: the held removals of an entity may go.
-    pub fn allow_removals(&mut self, entity: &str) {
+    /// A person has looked: what is held of an entity may go.
+    pub fn release(&mut self, entity: &str) {
         self.parts.releases.release(entity);
     }
 

@@ -93,6 +93,8 @@ pub struct Mapping {
     pub on_leave: OnDelete,
     /// Largest share of the delivered records that may be removed together, percent.
     pub max_removals_percent: u8,
+    /// Largest share of the delivered records that may be changed together, percent; none: no limit.
+    pub max_updates_percent: Option<u8>,
     /// Entities whose records must be there first.
     pub parents: Vec<String>,
     /// Names of the fields that are decrypted on the way, and the purpose that allows it.
@@ -188,6 +190,7 @@ impl Mapping {
             on_delete: sink.on_delete,
             on_leave: if sink.filter.is_some() { sink.on_leave } else { OnDelete::Keep },
             max_removals_percent: sink.max_removals_percent,
+            max_updates_percent: sink.max_updates_percent,
             parents: sink.parents.clone(),
             revealed: fields.iter().filter(|f| f.cipher).map(|f| f.name.clone()).collect(),
             purpose: sink.reveal.clone().unwrap_or_default(),

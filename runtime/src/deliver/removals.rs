@@ -1,10 +1,8 @@
-//! Removals: the declared policy for the record of a deleted row, and the breaker in front of it.
-
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+//! Removals: the declared policy for the record of a deleted row. The breaker in front of it is in [`super::breaker`].
 
 use covenant_model::spec::OnDelete;
 
+use super::breaker::{Mass, REMOVALS_FREE};
 use super::outcome::{held_until_sure, of_refusal};
 use super::record::{Mapping, digest_of};
 use super::send::Ready;
@@ -13,35 +11,9 @@ use crate::crm::{MAX_ROWS_PER_CALL, RowErrorClass, RowOutcome};
 use crate::error::Result;
 use crate::ledger::{Outcome, Pending};
 
-/// Removals that are never held: a day's ordinary work.
-const REMOVALS_FREE: usize = 100;
 /// A ledger that was rebuilt does not know which records of rows that left the filter are still there. It looks those up that
 /// left within this time before: rebuilding takes days, and looking up years of rows would use up the calls of weeks.
 const LEFT_LATELY_US: i64 = 7 * 86_400_000_000;
-
-/// Why many records are to be removed together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Mass {
-    /// Their rows are deleted.
-    Deleted,
-    /// Their rows have aged out of the filter.
-    Left,
-}
-
-/// Entities whose held removals a person has released. Shared with whoever hears the command.
-#[derive(Clone, Debug, Default)]
-pub struct Releases(Arc<Mutex<BTreeSet<String>>>);
-
-impl Releases {
-    /// Releases what is held of an entity now.
-    pub fn release(&self, entity: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(entity.to_owned());
-    }
-
-    pub(crate) fn take(&self, entity: &str) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(entity)
-    }
-}
 
 /// A deleted row that has a record.
 struct Known {
@@ -51,15 +23,6 @@ struct Known {
 }
 
 impl DeliverLane {
-    /// Whether so many removals wait that they are held. A wrong DELETE in a source must not empty the CRM.
-    pub(super) fn breaks(&mut self, mapping: &Mapping, taken: usize) -> Result<bool> {
-        if taken <= REMOVALS_FREE || mapping.on_delete == OnDelete::Keep {
-            self.few(mapping, Mass::Deleted);
-            return Ok(false);
-        }
-        self.many(mapping, Mass::Deleted, None)
-    }
-
     /// Puts rows in line that have aged out of the filter since they were delivered, unless they are too many: then a clock
     /// is wrong, or somebody must know.
     pub(super) fn sweep(&mut self, mapping: &Mapping) -> Result<()> {
@@ -69,52 +32,14 @@ impl DeliverLane {
         let now_us = self.parts.env.clock.now_us();
         let due = self.parts.ledger.leaving(&mapping.entity, now_us)?;
         if due <= REMOVALS_FREE as u64 {
-            self.few(mapping, Mass::Left);
-        } else if self.many(mapping, Mass::Left, Some(due))? {
+            self.breaker.few(mapping, Mass::Left);
+        } else if self.many_removals(mapping, Mass::Left, Some(due))? {
             return Ok(());
         }
         if due > 0 {
             self.parts.ledger.leave(&mapping.entity, now_us, ROWS_PER_STEP)?;
         }
         Ok(())
-    }
-
-    /// An ordinary day: nothing is held, and what was released is over.
-    fn few(&mut self, mapping: &Mapping, mass: Mass) {
-        let about = (mapping.entity.clone(), mass);
-        self.held.remove(&about);
-        self.allowed.remove(&about);
-    }
-
-    /// Whether so many removals are held.
-    fn many(&mut self, mapping: &Mapping, mass: Mass, waiting: Option<u64>) -> Result<bool> {
-        let about = (mapping.entity.clone(), mass);
-        if self.parts.releases.take(&mapping.entity) {
-            tracing::warn!(entity = mapping.entity, "held removals are released");
-            self.allowed
-                .extend([Mass::Deleted, Mass::Left].map(|mass| (mapping.entity.clone(), mass)));
-        }
-        if self.allowed.contains(&about) {
-            self.held.remove(&about);
-            return Ok(false);
-        }
-        let counts = self.parts.ledger.counts()?.get(&mapping.entity).copied().unwrap_or_default();
-        let waiting = waiting.unwrap_or(counts.removals);
-        let share = u64::from(mapping.max_removals_percent);
-        let held = waiting.saturating_mul(100) > counts.sent.saturating_mul(share);
-        if !held {
-            self.held.remove(&about);
-        } else if self.held.insert(about, waiting).is_none() {
-            tracing::error!(
-                entity = mapping.entity,
-                removals = waiting,
-                delivered = counts.sent,
-                "removals are held: they would touch more than {share}% of the records; correct the source, or \
-                 release them with `covenant-runtime deliver release {}`",
-                mapping.entity
-            );
-        }
-        Ok(held)
     }
 
     /// Carries out the policy for rows that are there, have a record, and have left the filter.

@@ -54,6 +54,8 @@ pub type Digest = [u8; 32];
 pub enum Work {
     /// Rows of which something has just been told: to be upserted, parents before children.
     Live,
+    /// Of the live ones those that have no record yet: what goes on while changes of records are held.
+    Creates,
     /// Rows of which only a table read has told, a first load or a backfill: upserted where nothing live waits.
     History,
     /// Deleted rows: to be flagged or deleted, children before parents.
@@ -239,6 +241,9 @@ pub trait Ledger: Send {
         now_us: i64,
         limit: usize,
     ) -> Result<Vec<Pending>>;
+
+    /// How many live rows wait whose records were delivered before; counts no further than `limit`.
+    fn updates(&mut self, entity: &str, limit: u64) -> Result<u64>;
 
     /// Durably raises the revision of rows that are about to be sent, before they are sent: a crash between sending and
     /// recording must not reuse a revision, nor believe the last digest. Also remembers that the call may execute until

@@ -164,18 +164,19 @@ impl Ledger for SqliteLedger {
         let sql = format!(
             "SELECT {COLUMNS} FROM rows WHERE entity = ?1 AND status IN (1, 2) AND alive = ?2 \
              AND history BETWEEN ?5 AND ?6 AND not_before <= ?3 AND NOT EXISTS (SELECT 1 FROM aliases \
-             WHERE aliases.entity = rows.entity AND aliases.old = rows.key) \
+             WHERE aliases.entity = rows.entity AND aliases.old = rows.key) AND sent <= ?7 \
              ORDER BY history, waiting_since, key LIMIT ?4"
         );
         let mut statement = self.connection.prepare_cached(&sql).map_err(storage)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let (alive, from, to) = match work {
-            Work::Live => (true, false, false),
-            Work::History => (true, true, true),
-            Work::Removals => (false, false, true),
+        let (alive, from, to, sent) = match work {
+            Work::Live => (true, false, false, true),
+            Work::Creates => (true, false, false, false),
+            Work::History => (true, true, true, true),
+            Work::Removals => (false, false, true, true),
         };
         let found = statement
-            .query_map(params![entity, alive, now_us, limit, from, to], store::raw)
+            .query_map(params![entity, alive, now_us, limit, from, to, sent], store::raw)
             .map_err(storage)?;
         let mut rows = Vec::new();
         for raw in found {
@@ -183,6 +184,15 @@ impl Ledger for SqliteLedger {
             rows.push(standing::pending(&self.connection, entity, row, now_us)?);
         }
         Ok(rows)
+    }
+
+    fn updates(&mut self, entity: &str, limit: u64) -> Result<u64> {
+        let sql = "SELECT count(*) FROM (SELECT 1 FROM rows WHERE entity = ?1 AND status IN (1, 2) AND alive = 1 \
+                   AND history = 0 AND sent = 1 LIMIT ?2)";
+        let mut statement = self.connection.prepare_cached(sql).map_err(storage)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let found = statement.query_row(params![entity, limit], |row| row.get::<_, i64>(0));
+        unsigned(found.map_err(storage)?)
     }
 
     fn sending(&mut self, rows: &[Pending], may_run_until_us: i64) -> Result<()> {

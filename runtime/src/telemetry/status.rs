@@ -144,8 +144,8 @@ pub struct Status {
     pub delivery: BTreeMap<String, crate::ledger::LedgerCounts>,
     /// Records that people made before us, by entity that adopts.
     pub adoptions: Vec<AdoptionStatus>,
-    /// Removals that the mass-change breaker holds, by entity.
-    pub held_removals: BTreeMap<String, u64>,
+    /// Removals and updates that the mass-change breaker holds, by entity.
+    pub held_by_breaker: BTreeMap<String, u64>,
     /// Steps between states that contracts do not declare, since the start, by the lane that saw them.
     pub odd_steps: BTreeMap<String, Vec<OddStep>>,
     /// Gaps in the numbers of producers.

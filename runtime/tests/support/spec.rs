@@ -107,6 +107,7 @@ fn sink(object: &str, external_id: &str, on_delete: OnDelete) -> SalesforceSink 
         on_delete,
         on_leave: on_delete,
         max_removals_percent: 20,
+        max_updates_percent: None,
         reveal: None,
         fields: vec![plain("Status__c", 2), plain("Points__c", 3)],
         parents: Vec::new(),

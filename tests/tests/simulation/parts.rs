@@ -127,6 +127,9 @@ impl Ledger for Kept {
     ) -> Result<Vec<Pending>> {
         self.lock().pending(entity, work, now_us, limit)
     }
+    fn updates(&mut self, entity: &str, limit: u64) -> Result<u64> {
+        self.lock().updates(entity, limit)
+    }
     fn sending(&mut self, rows: &[Pending], may_run_until_us: i64) -> Result<()> {
         self.lock().sending(rows, may_run_until_us)
     }

@@ -76,7 +76,7 @@ key: [customer_id]";
         what: "A sink lacks a key that its kind of system needs, or has one of another kind.",
         why: "Each kind of system is written in its own way.",
         how: "Snowflake takes `table: DATABASE.SCHEMA.NAME` and `history`; Salesforce takes \
-             `object`, `external_id`, `fields`, and optionally `where`, `on_delete`, `on_leave`, `max_removals`, `reveal` and `adopt`.",
+             `object`, `external_id`, `fields`, and optionally `where`, `on_delete`, `on_leave`, `max_removals`, `max_updates`, `reveal` and `adopt`.",
         broken: r"# marts/daily.yaml
   lake: {table: ANALYTICS.MARTS.Daily-Sales}",
         mended: r"# marts/daily.yaml

@@ -80,6 +80,7 @@ fn sent(entity: &EntitySpec, sink: &SalesforceSink) -> Value {
         "on_delete": word(sink.on_delete),
         "on_leave": sink.filter.as_ref().map(|_| word(sink.on_leave)),
         "max_removals_percent": sink.max_removals_percent,
+        "max_updates_percent": sink.max_updates_percent,
         "reveal": sink.reveal,
         "adopt": sink.adopt.as_ref().map(|adopt| adopted(entity, adopt)),
         "parents": sink.parents,
