@@ -188,6 +188,9 @@ impl CaptureTask {
             }
         }
         self.lane.adopt(&store.system, opened.position)?;
+        for (repair, ended) in jobs::given_up(self.lane.positions()) {
+            self.lane.adopt(&repair, ended)?;
+        }
         self.commit().await?;
         self.outputs.board.lane(NAME, |status| status.state = LaneState::Running);
         lane_up(NAME, true);

@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn held_by_breaker_are_released_once_and_only_by_name() {
+    async fn what_is_held_is_released_once_and_only_by_name() {
         let (url, shared) = api(None).await;
         let path = "/api/deliver/release";
         let order = json!({ "entity": "sales.order" });

@@ -217,6 +217,24 @@ fn part_of(text: &str) -> Result<TablePart, String> {
     Ok(TablePart { number, of })
 }
 
+/// Repairs that a process left behind: nothing resumes them, and whoever waits for the end of every table read must not wait for
+/// them. The differences they were for are found again by the next reconciliation.
+pub fn given_up(positions: &BTreeMap<String, SourcePosition>) -> Vec<(String, SourcePosition)> {
+    let ended = |(id, position): (&String, &SourcePosition)| match position {
+        SourcePosition::Backfill { entity, after, rows, done: false } => {
+            let (entity, after) = (entity.clone(), after.clone());
+            let ended = SourcePosition::Backfill { entity, after, rows: *rows, done: true };
+            Some((id.clone(), ended))
+        }
+        SourcePosition::Backfill { .. }
+        | SourcePosition::Postgres { .. }
+        | SourcePosition::Stream { .. }
+        | SourcePosition::Salesforce { .. } => None,
+    };
+    let repairs = positions.iter().filter(|(id, _)| id.split(SEPARATOR).next() == Some(REPAIR));
+    repairs.filter_map(ended).collect()
+}
+
 /// Everything of the entity's table in `system`, as reconciliation reads it, and the source that it is. None: it has no table.
 pub fn whole(entity: &EntitySpec, system: &str) -> Option<(String, ChunkRequest)> {
     let (source, _, _) = table(entity, system)?;
@@ -226,4 +244,26 @@ pub fn whole(entity: &EntitySpec, system: &str) -> Option<(String, ChunkRequest)
 /// The repair of rows that reconciliation found: one at a time for each entity, and not resumed by a restart.
 pub fn repair(entity: &str, request: ChunkRequest) -> Job {
     Job { id: format!("{REPAIR}{SEPARATOR}{entity}"), entity: entity.to_owned(), request }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repair_that_a_process_left_behind_is_over() {
+        let open = |done| {
+            let (entity, after) = ("sales.order".to_owned(), None);
+            SourcePosition::Backfill { entity, after, rows: 3, done }
+        };
+        let mut positions = BTreeMap::from([
+            ("repair/sales.order".to_owned(), open(false)),
+            ("repair/sales.customer".to_owned(), open(true)),
+            ("initial/sales.order".to_owned(), open(false)),
+        ]);
+        let ended = given_up(&positions);
+        assert_eq!(ended, [("repair/sales.order".to_owned(), open(true))]);
+        positions.extend(ended);
+        assert!(given_up(&positions).is_empty());
+    }
 }
