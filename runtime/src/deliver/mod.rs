@@ -40,7 +40,7 @@ use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::landing::reach::{self, Reader};
 use crate::landing::{Epoch, Landing, LandingCommit};
-use crate::ledger::{Ledger, LedgerCounts, Sealer, Told, Work};
+use crate::ledger::{Cells, Ledger, LedgerCounts, Sealer, Told, Work};
 use crate::telemetry::freshness::Freshness;
 use crate::telemetry::odd_steps::OddSteps;
 
@@ -133,6 +133,8 @@ pub struct DeliverLane {
     entities: BTreeMap<String, EntitySpec>,
     /// Parents before children.
     mappings: Vec<Arc<Mapping>>,
+    /// By entity: what its records are made of.
+    cells: BTreeMap<String, Cells>,
     budget: Calls,
     /// A ledger that is younger than the pipeline does not know the calls that were given up before it: they may run until
     /// then, microseconds since 1970.
@@ -162,10 +164,13 @@ impl DeliverLane {
         };
         let unknown_calls_until_us = unknown_calls(&mut parts)?;
         let mappings = mappings(entities)?;
+        let cells = mappings.iter().filter_map(|m| Some((m.entity.clone(), m.cells.clone()?)));
+        let cells = cells.collect();
         let adoptions = Adoptions::load(parts.ledger.as_mut(), &mappings, &kept)?;
         Ok(Self {
             unknown_calls_until_us,
             mappings,
+            cells,
             adoptions,
             entities: kept,
             parts,
@@ -281,8 +286,9 @@ impl DeliverLane {
             let (live, again) = self.changes(&commit).await?;
             let floors = commit.floors.iter().filter(|f| self.entities.contains_key(&f.entity));
             let floors: Vec<Floor> = floors.cloned().collect();
-            let told = Told { floors: &floors, changes: &live, again: &again };
             let steps = self.steps(&live)?;
+            let cells = &self.cells;
+            let told = Told { floors: &floors, changes: &live, again: &again, cells };
             self.gather.rows += self.parts.ledger.fold_all(next, told)?;
             self.count_steps(&steps);
             self.adoptions.landed(commit.positions.values());

@@ -10,7 +10,7 @@ use covenant_model::version::Guard;
 use super::adopt::rules::Rules;
 use crate::crm::{CrmObject, CrmRecord, CrmValue, external_id_of};
 use crate::error::{ErrorKind, Result, RuntimeError};
-use crate::ledger::{Digest, Pending, Sealer};
+use crate::ledger::{Cells, Digest, Pending, Sealer};
 
 /// Microseconds in a day.
 const DAY_US: i64 = 86_400_000_000;
@@ -106,6 +106,8 @@ pub struct Mapping {
     pub adopt: Option<Rules>,
     filter: Option<(Place, AgeFilter)>,
     pub(super) fields: Vec<Mapped>,
+    /// What its records are made of; none where that cannot be told from what is stored.
+    pub cells: Option<Cells>,
 }
 
 #[derive(Clone, Debug)]
@@ -180,6 +182,11 @@ impl Mapping {
             Some(filter) => Some((place_of(entity, filter.field)?.0, filter.clone())),
             None => None,
         };
+        let told = sink.fields.iter().map(|field| field.source);
+        let told = told.chain(sink.filter.as_ref().map(|filter| filter.field));
+        // a key never changes
+        let told = told.filter(|field| !entity.key.contains(field));
+        let cells = told.map(|field| cell_of(entity, field)).collect();
         Ok(Self {
             entity: entity.name.clone(),
             object: CrmObject {
@@ -198,6 +205,7 @@ impl Mapping {
             adopt,
             filter,
             fields,
+            cells,
         })
     }
 
@@ -395,6 +403,21 @@ pub(super) fn place_of(entity: &EntitySpec, field: FieldIx) -> Result<(Place, Co
     let at = at.ok_or_else(|| not_stored(entity, name))?;
     let part = stored.get(at).map_or(ColumnPart::Plain, |column| column.part);
     Ok((Place::Group(group, at), part))
+}
+
+/// The stored column that tells whether a field's value is another one.
+fn cell_of(entity: &EntitySpec, field: FieldIx) -> Option<(usize, usize)> {
+    let group = entity.fields.get(field).and_then(|spec| spec.group)?;
+    let stored = columns::of_group(entity, group);
+    let at = stored.iter().position(|column| {
+        column.field == field
+            && match column.part {
+                ColumnPart::Plain | ColumnPart::Token => true,
+                // no two changes have the same one
+                ColumnPart::Cipher => false,
+            }
+    })?;
+    Some((group, at))
 }
 
 pub(super) fn not_stored(entity: &EntitySpec, field: &str) -> RuntimeError {

@@ -9,7 +9,7 @@ use covenant_model::version::Guard;
 use rusqlite::{Connection, params};
 
 use super::store::{self, Stored, Told, storage};
-use super::{Sealer, Status, floors};
+use super::{Cells, Sealer, Status, floors};
 use crate::error::Result;
 
 type Address = (String, Vec<u8>);
@@ -22,6 +22,7 @@ pub(super) struct Fold<'a> {
     moves: Vec<(String, Key, Key)>,
     /// By entity, as far as asked for.
     floors: BTreeMap<String, Option<Guard>>,
+    cells: &'a BTreeMap<String, Cells>,
 }
 
 struct Slot {
@@ -31,10 +32,15 @@ struct Slot {
 }
 
 impl<'a> Fold<'a> {
-    pub(super) fn new(connection: &'a Connection, sealer: &'a dyn Sealer) -> Self {
+    pub(super) fn new(
+        connection: &'a Connection,
+        sealer: &'a dyn Sealer,
+        cells: &'a BTreeMap<String, Cells>,
+    ) -> Self {
         Self {
             connection,
             sealer,
+            cells,
             rows: BTreeMap::new(),
             moves: Vec::new(),
             floors: BTreeMap::new(),
@@ -47,10 +53,14 @@ impl<'a> Fold<'a> {
         let (_, position, _) = change.version.parts();
         let told = Told { at_us: change.committed_at_us, history: again || position.is_read() };
         let floor = self.floor(entity)?;
+        let cells = self.cells.get(entity);
         let slot = self.slot(entity, &change.key, groups)?;
+        let delivered = cells.and_then(|cells| slot.row.delivered(cells));
         let joined = slot.row.state.join(&change.state);
         if slot.row.state.lift(floor) || joined {
-            slot.touch(told);
+            let same =
+                delivered.is_some() && delivered == cells.and_then(|c| slot.row.delivered(c));
+            if same { slot.dirty = true } else { slot.touch(told) }
         }
         if let Some(old) = &change.moved_from {
             self.remember_move(entity, old, &change.key)?;

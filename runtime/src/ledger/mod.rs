@@ -201,7 +201,13 @@ pub struct Told<'a> {
     pub changes: &'a [(String, Change)],
     /// Changes that stand in an earlier commit already: what changes by them is history, and waits behind what happens now.
     pub again: &'a [(String, Change)],
+    /// By entity: what its records are made of. A delivered row of which a change alters none of it has nothing to send.
+    pub cells: &'a BTreeMap<String, Cells>,
 }
+
+/// Stored columns that tell whether a record is another one: merge group and place in it. A ciphertext differs with every
+/// change, so its token stands for it.
+pub type Cells = Vec<(usize, usize)>;
 
 /// The ledger. **Folding a commit and remembering its number is one transaction**; so is recording outcomes. Calls block: run
 /// the lane that owns a ledger on a thread of its own.
@@ -223,7 +229,7 @@ pub trait Ledger: Send {
         floors: &[Floor],
         changes: &[(String, Change)],
     ) -> Result<u64> {
-        self.fold_all(number, Told { floors, changes, again: &[] })
+        self.fold_all(number, Told { floors, changes, again: &[], cells: &BTreeMap::new() })
     }
 
     /// The same, with what the commit tells again.
@@ -242,7 +248,7 @@ pub trait Ledger: Send {
         limit: usize,
     ) -> Result<Vec<Pending>>;
 
-    /// How many live rows wait whose records were delivered before; counts no further than `limit`.
+    /// How many live rows wait whose records were delivered before and are others now; counts no further than `limit`.
     fn updates(&mut self, entity: &str, limit: u64) -> Result<u64>;
 
     /// Durably raises the revision of rows that are about to be sent, before they are sent: a crash between sending and

@@ -140,7 +140,7 @@ impl Ledger for SqliteLedger {
         for floor in told.floors {
             changed += floors::raise(&transaction, sealer.as_ref(), floor)?;
         }
-        let mut fold = Fold::new(&transaction, sealer.as_ref());
+        let mut fold = Fold::new(&transaction, sealer.as_ref(), told.cells);
         for (entity, change) in told.changes {
             fold.change(entity, change, false)?;
         }

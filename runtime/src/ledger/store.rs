@@ -2,9 +2,10 @@
 
 use covenant_model::change::Key;
 use covenant_model::join::RowState;
+use covenant_model::value::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::{Digest, LedgerRow, Sealer, Status};
+use super::{Cells, Digest, LedgerRow, Sealer, Status};
 use crate::error::{ErrorKind, Result, RuntimeError};
 
 /// What errors of the ledger name as their place.
@@ -159,6 +160,19 @@ impl Stored {
             reason: None,
             digest: None,
         }
+    }
+
+    /// What its record was made of, where that is delivered and nothing is left to do: the values of `cells`.
+    pub(super) fn delivered(&self, cells: &Cells) -> Option<Vec<Option<Value>>> {
+        let stands = self.status == Status::Settled
+            && self.digest.is_some()
+            && self.sent
+            && self.delivered_as.is_empty()
+            && self.state.alive();
+        let value = |(group, at): &(usize, usize)| {
+            self.state.groups.get(*group)?.as_ref()?.values.get(*at).cloned()
+        };
+        stands.then(|| cells.iter().map(value).collect())
     }
 
     /// After a change of its state: back in line, as if never tried.

@@ -34,6 +34,8 @@ pub struct Status {
     pub delivery: BTreeMap<String, Delivery>,
     /// By job.
     pub backfills: BTreeMap<String, Backfill>,
+    /// Rows that the mass-change breaker holds, by entity.
+    pub held_by_breaker: BTreeMap<String, u64>,
 }
 
 /// A lane.

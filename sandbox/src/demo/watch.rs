@@ -234,5 +234,11 @@ async fn still_open(
         }
     }
     let waiting = status.waiting();
-    Ok((waiting > 0).then(|| format!("{waiting} records wait for Salesforce")))
+    let held: Vec<String> =
+        status.held_by_breaker.iter().map(|(entity, rows)| format!("{rows} of {entity}")).collect();
+    let held = match held.is_empty() {
+        true => String::new(),
+        false => format!("; the mass-change breaker holds {}", held.join(", ")),
+    };
+    Ok((waiting > 0).then(|| format!("{waiting} records wait for Salesforce{held}")))
 }

@@ -1,5 +1,6 @@
 //! What follows the last fault: rounds of every lane until nothing is left to do.
 
+use covenant_runtime::landing::Landing;
 use covenant_runtime::ledger::Ledger;
 use futures::executor::block_on;
 
@@ -24,7 +25,7 @@ impl World {
             let checked = watch.check(self);
             self.watch = watch;
             checked.map_err(|what| format!("round {round}: {what}"))?;
-            let waiting = self.waiting()?;
+            let waiting = self.waiting()? + self.unfolded()?;
             at_rest = if worked == 0 && waiting == 0 { at_rest + 1 } else { 0 };
             if at_rest >= ROUNDS_AT_REST {
                 return Ok(());
@@ -43,6 +44,13 @@ impl World {
     fn waiting(&mut self) -> Result<u64, String> {
         let counts = self.ledger.counts().map_err(told)?;
         Ok(counts.values().map(|rows| rows.waiting).sum())
+    }
+
+    /// Landing commits that delivery has not folded: it takes so many in a step, and sends nothing of those behind.
+    fn unfolded(&mut self) -> Result<u64, String> {
+        let newest = block_on(self.calm_landing().newest()).map_err(told)?;
+        let folded = self.ledger.folded().map_err(told)?;
+        Ok(newest.map_or(0, |commit| commit.number.0.saturating_sub(folded.0)))
     }
 
     /// Every lane until it has nothing more to do; how much was done.
