@@ -1,4 +1,6 @@
-//! The lane's part: what an adoption does next, what people ask of it, and which rows wait for it.
+//! The lane's part: what an adoption does next, and which rows wait for it. What people ask of it is in [`commands`].
+
+mod commands;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -7,8 +9,8 @@ use std::time::Duration;
 use covenant_model::change::{Change, Key};
 use covenant_model::spec::{EntitySpec, Review, SourceSpec, Unmatched};
 
-use super::desk::{AdoptCommand, Desk, Standing, State};
-use super::plan::{Pick, Plan, Shown};
+use super::desk::{Desk, Standing, State};
+use super::plan::{Plan, Shown};
 use super::reading::Reading;
 use super::rules::Rules;
 use super::stamping::Stamping;
@@ -418,101 +420,6 @@ impl DeliverLane {
         Ok(late)
     }
 
-    /// Hears what people ask.
-    fn hear(&mut self) -> Result<bool> {
-        let mut heard = false;
-        while let Some((command, answer)) = self.adoptions.desk.take() {
-            heard = true;
-            let entity = command.entity().to_owned();
-            let Some(mut case) = self.adoptions.cases.remove(&entity) else { continue };
-            let said = self.obey(&mut case, &command);
-            self.adoptions.cases.insert(entity, case);
-            let said = match said {
-                Ok(said) => said,
-                Err(error) => {
-                    tell(answer, Err(error.to_string()));
-                    return Err(error);
-                }
-            };
-            self.show_adoptions()?;
-            tell(answer, said);
-        }
-        Ok(heard)
-    }
-
-    /// Done or begun, or what is wrong with the command.
-    fn obey(
-        &mut self,
-        case: &mut Case,
-        command: &AdoptCommand,
-    ) -> Result<std::result::Result<(), String>> {
-        if case.job.is_some() || case.remembered.applying.is_some() {
-            return Ok(Err("an adoption of it is under way: look at it with `adopt show`".into()));
-        }
-        let entity = case.mapping.entity.clone();
-        match command {
-            AdoptCommand::Plan { .. } => case.wanted = true,
-            AdoptCommand::Apply { plan, by, .. } => {
-                let Some(known) = case.plan.clone() else {
-                    return Ok(Err("there is no plan yet: make one with `adopt plan`".into()));
-                };
-                if known.digest != *plan {
-                    let now = &known.digest;
-                    return Ok(Err(format!(
-                        "the newest plan is {now}, not {plan}: look at it first"
-                    )));
-                }
-                self.approve(case, &known, by)?;
-            }
-            AdoptCommand::Pick { row, record, by, .. } => {
-                if let Err(why) = pickable(case.plan.as_ref(), row, record.as_deref()) {
-                    return Ok(Err(why));
-                }
-                self.parts.reveal.approved(&Approved {
-                    by,
-                    what: match record {
-                        Some(_) => "adoption: the record of a row was picked",
-                        None => "adoption: a row gets a record of its own",
-                    },
-                    entity: &entity,
-                    object: &case.mapping.object.name,
-                    field: &case.mapping.object.external_id_field,
-                    records: 1,
-                })?;
-                let pick = record.clone().map_or(Pick::New, Pick::Record);
-                case.remembered.picks.insert(row.clone(), pick);
-                standing::keep(self.parts.ledger.as_mut(), &entity, &case.remembered)?;
-                case.wanted = true;
-            }
-            AdoptCommand::Create { by, .. } => return self.let_go(case, by),
-        }
-        Ok(Ok(()))
-    }
-
-    fn let_go(&mut self, case: &mut Case, by: &str) -> Result<std::result::Result<(), String>> {
-        let entity = case.mapping.entity.clone();
-        if !case.creates_nothing() {
-            return Ok(Err("its unmatched rows make records already".into()));
-        }
-        if !case.remembered.adopted {
-            return Ok(Err(
-                "apply a plan first: until then nobody knows which rows match nothing".into()
-            ));
-        }
-        self.parts.reveal.approved(&Approved {
-            by,
-            what: "adoption: rows that match nothing make records",
-            entity: &entity,
-            object: &case.mapping.object.name,
-            field: &case.mapping.object.external_id_field,
-            records: 0,
-        })?;
-        case.remembered.may_create = true;
-        let text = standing::text(&case.remembered)?;
-        self.parts.ledger.adopted(&entity, None, (&standing::note(&entity), &text))?;
-        Ok(Ok(()))
-    }
-
     /// Why a row that is about to be sent waits for an adoption, its own or a parent's.
     pub(in crate::deliver) fn held_back(
         &mut self,
@@ -575,29 +482,5 @@ impl DeliverLane {
     /// Every adoption, by entity.
     pub fn adoptions(&self) -> Vec<Standing> {
         self.adoptions.desk.look()
-    }
-}
-
-/// Whether a decision is about something that waits for one.
-fn pickable(
-    plan: Option<&Plan>,
-    row: &str,
-    record: Option<&str>,
-) -> std::result::Result<(), String> {
-    let group = plan.and_then(|plan| plan.group_of(row));
-    match (group, record) {
-        (Some(group), Some(record)) if group.records.iter().any(|it| it == record) => Ok(()),
-        (Some(group), Some(record)) => Err(format!(
-            "{record} is none of the records that may be {row}'s: {}",
-            group.records.join(", ")
-        )),
-        (Some(_), None) => Ok(()),
-        (None, _) => Err(format!("nothing is to be decided of {row} in the newest plan")),
-    }
-}
-
-fn tell(answer: super::desk::Answer, said: std::result::Result<(), String>) {
-    if answer.send(said).is_err() {
-        tracing::info!("a command's caller went away before its answer");
     }
 }
