@@ -1,12 +1,15 @@
 //! Findings get the steps that bring along what is stored: those of [`super::migrate`], no others.
 
-use super::{Phase, Step, Target, steps};
+use super::{Difference, Phase, Step, Target, steps};
 use crate::compat::{ConsumerKind, Finding, Migration, MigrationStep, Platform};
 use crate::emit::EmitError;
 use crate::plan::Plan;
 
 /// Prefix of the subject of a step of the org: `salesforce/Order__c.Status__c`.
 const ORG: &str = "salesforce/";
+
+/// Most lines of a file's difference that one finding shows.
+const DIFFERENCE_LINES_MAX: usize = 20;
 
 /// How well a finding explains a step. All that are [`Fit::Near`] or better get it, or else the best: two findings about
 /// one field are both mended by its ALTER.
@@ -57,7 +60,10 @@ pub fn attach<'f>(
         let chosen = findings.iter_mut().zip(fits).filter(|(_, fit)| {
             fit.is_some_and(|fit| fit >= least && (fit == best || least == Fit::Near))
         });
-        chosen.for_each(|(finding, _)| finding.steps.push(shown(&step)));
+        chosen.for_each(|(finding, _)| {
+            let shown = shown(&step, finding);
+            finding.steps.push(shown);
+        });
     }
     Ok(loose)
 }
@@ -116,9 +122,37 @@ fn at_path(finding: &Finding, at: &str, code: bool) -> Option<Fit> {
     }
 }
 
-fn shown(step: &Step) -> MigrationStep {
-    let precheck = step.precheck.as_ref();
-    let precheck = precheck.map(|query| format!("; first this must give 0: {query}"));
+/// What of a file's difference is about the finding's own contract, or else all of it, within bounds.
+fn excerpt(difference: &Difference, finding: &Finding) -> String {
+    let paths = [Some(&finding.subject), finding.old_path.as_ref(), finding.new_path.as_ref()];
+    let own = |name: &str| {
+        paths.iter().flatten().any(|path| path.as_str().split('/').next() == Some(name))
+    };
+    let line = |(_, line): &(String, String)| line.clone();
+    let mut lines: Vec<String> =
+        difference.lines.iter().filter(|(about, _)| own(about)).map(line).collect();
+    if lines.is_empty() {
+        lines = difference.lines.iter().map(line).collect();
+    }
+    let more = lines.len().saturating_sub(DIFFERENCE_LINES_MAX);
+    if more > 0 {
+        lines.truncate(DIFFERENCE_LINES_MAX);
+        lines.push(format!("… and {more} more: see `covenant migrate`"));
+    }
+    lines.join("\n")
+}
+
+fn shown(step: &Step, finding: &Finding) -> MigrationStep {
+    let excerpt = step.difference.as_ref().map(|it| (it.what.clone(), excerpt(it, finding)));
+    let (what, sql) = match excerpt {
+        Some((what, lines)) => (what, Some(lines).filter(|lines| !lines.is_empty())),
+        None => {
+            let query = step.precheck.as_ref();
+            let query = query.map(|query| format!("; first this must give 0: {query}"));
+            let what = format!("{}{}", step.what, query.unwrap_or_default());
+            (what, (!step.statements.is_empty()).then(|| step.statements.join(";\n")))
+        }
+    };
     MigrationStep {
         platform: match step.target {
             Target::Postgres => Platform::Postgres,
@@ -127,8 +161,8 @@ fn shown(step: &Step) -> MigrationStep {
             Target::Snowflake => Platform::Snowflake,
             Target::Jobs => Platform::Manifest,
         },
-        what: format!("{}{}", step.what, precheck.unwrap_or_default()),
-        sql: (!step.statements.is_empty()).then(|| step.statements.join(";\n")),
+        what,
+        sql,
         destructive: step.phase == Phase::Destructive,
     }
 }

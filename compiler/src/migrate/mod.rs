@@ -102,13 +102,36 @@ pub struct Step {
     pub statements: Vec<String>,
     /// How to take it back; none: it cannot be.
     pub undo: Option<String>,
+    /// What of a whole file that runs again is new: what findings show in its stead. None: they show the statements.
+    #[serde(skip)]
+    pub difference: Option<Difference>,
+}
+
+/// What a file that runs again says otherwise than before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// What runs: `run postgres/store/role.sql`.
+    pub what: String,
+    /// Contract that it is about, empty where it is about none, and `+` or `-` before what comes or goes.
+    pub lines: Vec<(String, String)>,
 }
 
 impl Step {
     fn new(target: Target, phase: Phase, code: &'static str, subject: &str, what: String) -> Self {
         let subject = subject.to_owned();
-        let (because, precheck, statements, undo) = (Vec::new(), None, Vec::new(), None);
-        Self { number: 0, target, phase, code, subject, because, what, precheck, statements, undo }
+        Self {
+            number: 0,
+            target,
+            phase,
+            code,
+            subject,
+            because: Vec::new(),
+            what,
+            precheck: None,
+            statements: Vec::new(),
+            undo: None,
+            difference: None,
+        }
     }
 
     fn because(mut self, places: impl IntoIterator<Item = String>) -> Self {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use covenant_model::spec::{EntitySpec, SourceSpec, SystemSpec};
 
-use super::{Phase, Step, Target};
+use super::{Difference, Phase, Step, Target};
 use crate::emit::sql::text_literal;
 use crate::emit::{EmitError, postgres};
 use crate::plan::Plan;
@@ -29,7 +29,7 @@ pub(super) fn steps(old: &Plan, new: &Plan) -> Result<Vec<Step>, EmitError> {
             if before.get(&path).map(statements) == Some(statements(text)) {
                 continue;
             }
-            steps.push(step(old, new, system, &path, text, before.get(&path).is_some()));
+            steps.push(step(old, new, system, &path, (before.get(&path), text)));
         }
     }
     for system in old.project.systems.keys() {
@@ -50,7 +50,8 @@ fn same(old: &Plan, new: &Plan) -> bool {
     (&was.name, &was.systems) == (&is.name, &is.systems) && old.entities == new.entities
 }
 
-fn step(old: &Plan, new: &Plan, system: &str, path: &str, text: &str, existed: bool) -> Step {
+/// The file at `path`, which says something else now than `texts.0`.
+fn step(old: &Plan, new: &Plan, system: &str, path: &str, texts: (Option<&str>, &str)) -> Step {
     let (was, is) = (published(old, system), published(new, system));
     let named = |columns: Vec<&Published<'_>>| {
         let names: Vec<String> =
@@ -79,9 +80,20 @@ fn step(old: &Plan, new: &Plan, system: &str, path: &str, text: &str, existed: b
     let step = Step::new(Target::Postgres, Phase::Change, "DCS101", &subject, what);
     let mut step = step.because(places).because(readers(old, system)).because(readers(new, system));
     step.precheck = (!more.is_empty()).then(|| missing(&more));
-    step.statements = statements(text);
-    let undo =
-        if existed { format!("run {path} of the old contracts") } else { "drop them".into() };
+    step.statements = statements(texts.1);
+    let mut lines: Vec<(String, String)> = Vec::new();
+    for (sign, columns) in [('+', &more), ('-', &less)] {
+        lines.extend(columns.iter().map(|one| (one.place.0.to_owned(), one.line(sign))));
+    }
+    if let Some(before) = texts.0.map(statements).filter(|_| lines.is_empty()) {
+        let new = step.statements.iter().filter(|it| !before.contains(it));
+        lines.extend(new.map(|statement| (String::new(), statement.clone())));
+    }
+    step.difference = texts.0.map(|_| Difference { what: format!("run {path}"), lines });
+    let undo = match texts.0 {
+        Some(_) => format!("run {path} of the old contracts"),
+        None => "drop them".into(),
+    };
     step.undo(undo)
 }
 
@@ -133,6 +145,14 @@ struct Published<'a> {
     column: &'a str,
     /// Entity and field that it is read for.
     place: (&'a str, &'a str),
+}
+
+impl Published<'_> {
+    /// `+ "public"."orders" ("total")`
+    fn line(&self, sign: char) -> String {
+        let [schema, table, column] = [self.schema, self.table, self.column].map(postgres::ident);
+        format!("{sign} {schema}.{table} ({column})")
+    }
 }
 
 /// `sales.order/sources/store` of every entity that is read from the system.

@@ -39,7 +39,7 @@ use crate::crm::{Crm, MAX_ROWS_PER_CALL};
 use crate::env::Env;
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::landing::reach::{self, Reader};
-use crate::landing::{Epoch, Landing, LandingCommit};
+use crate::landing::{CommitNumber, Epoch, Landing, LandingCommit};
 use crate::ledger::{Cells, Ledger, LedgerCounts, Sealer, Told, Work};
 use crate::telemetry::freshness::Freshness;
 use crate::telemetry::odd_steps::OddSteps;
@@ -147,6 +147,20 @@ pub struct DeliverLane {
     gather: Gather,
     adoptions: Adoptions,
     odd_steps: OddSteps,
+    began: Began,
+}
+
+/// What was landed when the lane began is folded before anything is sent. A ledger that is younger than the CRM, lost and
+/// rebuilt or left behind by another instance, would otherwise show states that are over, and make records for keys that
+/// have moved since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Began {
+    /// It is not known yet how far that is.
+    Unknown,
+    /// Up to this commit.
+    At(CommitNumber),
+    /// It is folded.
+    Folded,
 }
 
 impl DeliverLane {
@@ -181,6 +195,7 @@ impl DeliverLane {
             totals: Stepped::default(),
             gather: Gather::default(),
             odd_steps: OddSteps::default(),
+            began: Began::Unknown,
         })
     }
 
@@ -194,6 +209,10 @@ impl DeliverLane {
         // What goes wrong with an adoption must not hold up the entities that have none: they are sent first.
         // Fewer than a step may fold: nothing is left that was landed. Waiting for a step that folds none would, while commits
         // keep coming, be waiting for ever.
+        if !self.has_caught_up().await? {
+            self.remember(&done);
+            return Ok(done);
+        }
         let adopting = self.adopt(done.folded < FOLDS_PER_STEP).await;
         done.adopting = u64::from(matches!(adopting, Ok(true)));
         let now_us = self.parts.env.clock.now_us();
@@ -273,6 +292,23 @@ impl DeliverLane {
             }
         }
         Ok(rows)
+    }
+
+    /// Whether everything is folded that was landed when the lane began.
+    async fn has_caught_up(&mut self) -> Result<bool> {
+        if self.began == Began::Folded {
+            return Ok(true);
+        }
+        let folded = self.parts.ledger.folded()?;
+        let until = match self.began {
+            Began::At(until) => until,
+            Began::Unknown | Began::Folded => {
+                let newest = self.parts.landing.newest().await?;
+                newest.map_or(CommitNumber(0), |commit| commit.number)
+            }
+        };
+        self.began = if folded < until { Began::At(until) } else { Began::Folded };
+        Ok(self.began == Began::Folded)
     }
 
     /// Folds the next landing commits; returns how many.

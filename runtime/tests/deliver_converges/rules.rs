@@ -86,6 +86,33 @@ fn a_lost_ledger_is_rebuilt_and_its_deletes_are_not_forgotten() {
 }
 
 #[test]
+fn a_rebuilt_ledger_shows_nothing_that_is_over() {
+    let world = World::new(1, OnDelete::Delete, Arc::new(NoFaults));
+    let mut lane = world.lane(1);
+    world.land(vec![says(1, key(1), "Ann", 0, None), says(1, key(3), "Eve", 0, None)], Vec::new());
+    for place in 2..30 {
+        world.land(vec![says(place, key(9), &format!("name {place}"), 0, None)], Vec::new());
+    }
+    let moved = says(30, key(2), "Ann", 0, Some(key(1)));
+    world.land(vec![gone(30, key(1)), moved, gone(30, key(3))], Vec::new());
+    world.settle(&mut lane);
+    let ids = |world: &World| -> Vec<(String, String)> {
+        let records = world.crm.records("Account").into_iter();
+        records.map(|(key, record)| (key, record.id)).collect()
+    };
+    let before = ids(&world);
+    drop(lane);
+    // The disk is gone; landing tells everything again, also what is over.
+    let folder = tempfile::tempdir().unwrap();
+    let mut lane = world.lane_over(2, &folder.path().join("ledger.sqlite"));
+    while !block_on(lane.step()).unwrap().idle() {
+        assert_eq!(ids(&world), before);
+    }
+    world.settle(&mut lane);
+    assert_eq!(ids(&world), before);
+}
+
+#[test]
 fn the_contract_decides_what_leaves() {
     // only the sink's fields, the deleted flag and the external id
     let world = World::new(1, OnDelete::Flag, Arc::new(NoFaults));

@@ -1,5 +1,6 @@
 //! A CRM whose callers can give up on a call that executes all the same, later: what a timeout is.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -15,6 +16,8 @@ use super::chance::{Dice, Trouble};
 
 /// One call in so many is given up on.
 const LATE_ONCE_IN: usize = 5;
+/// An org that is slow stays so: behind such a call the next ones are answered in time once in so many.
+const IN_TIME_ONCE_IN: usize = 5;
 
 /// A call that its caller believes to have failed.
 enum Late {
@@ -28,6 +31,7 @@ pub(crate) struct LateCrm {
     trouble: Arc<Trouble>,
     dice: Arc<Dice>,
     late: Mutex<Vec<Late>>,
+    slow: AtomicBool,
     /// An org without the rule against older deliveries.
     unguarded: bool,
 }
@@ -39,7 +43,8 @@ impl LateCrm {
         dice: Arc<Dice>,
         unguarded: bool,
     ) -> Self {
-        Self { inner, trouble, dice, late: Mutex::default(), unguarded }
+        let slow = AtomicBool::new(false);
+        Self { inner, trouble, dice, late: Mutex::default(), slow, unguarded }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Late>> {
@@ -47,7 +52,14 @@ impl LateCrm {
     }
 
     fn gives_up(&self) -> bool {
-        self.trouble.is_on() && self.dice.once_in(LATE_ONCE_IN)
+        let slow = if self.slow.load(Ordering::Relaxed) {
+            !self.dice.once_in(IN_TIME_ONCE_IN)
+        } else {
+            self.dice.once_in(LATE_ONCE_IN)
+        };
+        let slow = slow && self.trouble.is_on();
+        self.slow.store(slow, Ordering::Relaxed);
+        slow
     }
 
     /// Executes one of the calls that were given up on; what it answers reaches nobody. Returns whether there was one.

@@ -162,6 +162,6 @@ fn out_of_line(ty: &LogicalType) -> bool {
 }
 
 /// Quoted always: a column may have any name.
-fn ident(name: &str) -> String {
+pub(crate) fn ident(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
