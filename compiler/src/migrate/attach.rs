@@ -90,10 +90,19 @@ fn fit(finding: &Finding, step: &Step) -> Option<Fit> {
     best.max(named.then_some(Fit::Same))
 }
 
+/// `sales.order` of `sales.order/fields/total`.
+fn contract(path: &str) -> &str {
+    path.split('/').next().unwrap_or_default()
+}
+
 /// How well a finding explains a step that is about `at`.
 fn at_path(finding: &Finding, at: &str, code: bool) -> Option<Fit> {
     let paths = [Some(&finding.subject), finding.old_path.as_ref(), finding.new_path.as_ref()];
     let paths = || paths.iter().flatten().map(|path| path.as_str());
+    let same_contract = paths().any(|path| contract(path) == contract(at));
+    if !same_contract {
+        return None;
+    }
     let stored = stored(finding);
     if paths().any(|path| path == at) {
         return Some(match (code, stored) {
@@ -105,29 +114,25 @@ fn at_path(finding: &Finding, at: &str, code: bool) -> Option<Fit> {
     let inside = |outer: &str, inner: &str| {
         inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'))
     };
-    let contract = |path: &str| path.split('/').next().unwrap_or_default().to_owned();
-    let same_contract = paths().any(|path| contract(path) == contract(at));
     let (within, around) =
         (paths().any(|path| inside(at, path)), paths().any(|path| inside(path, at)));
     if stored && within {
         Some(Fit::Near)
-    } else if code && same_contract {
+    } else if code {
         Some(Fit::Named)
     } else if stored && around {
         Some(Fit::Around)
     } else if within || around {
         Some(Fit::Beside)
     } else {
-        same_contract.then_some(Fit::Contract)
+        Some(Fit::Contract)
     }
 }
 
 /// What of a file's difference is about the finding's own contract, or else all of it, within bounds.
 fn excerpt(difference: &Difference, finding: &Finding) -> String {
     let paths = [Some(&finding.subject), finding.old_path.as_ref(), finding.new_path.as_ref()];
-    let own = |name: &str| {
-        paths.iter().flatten().any(|path| path.as_str().split('/').next() == Some(name))
-    };
+    let own = |name: &str| paths.iter().flatten().any(|path| contract(path.as_str()) == name);
     let line = |(_, line): &(String, String)| line.clone();
     let mut lines: Vec<String> =
         difference.lines.iter().filter(|(about, _)| own(about)).map(line).collect();

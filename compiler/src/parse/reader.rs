@@ -116,7 +116,11 @@ impl<'a> Reader<'a> {
         if key.len() < MISSPELLED_CHARS_MIN || self.entries.iter().any(|entry| entry.key == key) {
             return None;
         }
-        let near = |entry: &&Entry| strsim::damerau_levenshtein(&entry.key, key) <= EDITS_MAX;
+        // Most keys are longer or shorter by more than that.
+        let near = |entry: &&Entry| {
+            entry.key.chars().count().abs_diff(key.chars().count()) <= EDITS_MAX
+                && strsim::damerau_levenshtein(&entry.key, key) <= EDITS_MAX
+        };
         let asked = self.asked.borrow();
         let mut unknown = self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str()));
         unknown.find(near).map(|entry| &entry.value)

@@ -1,13 +1,16 @@
 //! Statements of those who read the tables: what ran before the change and fails after it, or the other way round. Run by looking the
 //! names up in the tables of either side, which is what a database does first; a test runs the same ones on DuckDB.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use covenant_model::columns;
 use covenant_model::spec::{EntitySpec, ModelSpec, WarehouseSink};
 
 use crate::compat::{Finding, Outcome, Witness, WitnessKind};
 use crate::plan::Plan;
+
+/// What follows the name of a table where its history is.
+const HISTORY: &str = "_HISTORY";
 
 /// A statement, and where it is to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,10 +27,10 @@ impl Statement {
         format!("SELECT {} FROM {}", self.columns.join(", "), self.table)
     }
 
-    /// Looks the names up.
-    fn run(&self, tables: &BTreeMap<String, BTreeSet<String>>) -> Outcome {
+    /// Looks the names up in the tables of a side.
+    fn run(&self, plan: &Plan) -> Outcome {
         let fails = |message| Outcome::Fails { message };
-        let Some(known) = tables.get(&self.table) else {
+        let Some(known) = columns_in(plan, &self.table) else {
             return fails(format!("there is no table {}", self.table));
         };
         match self.columns.iter().find(|column| !known.contains(*column)) {
@@ -37,22 +40,28 @@ impl Statement {
     }
 }
 
-/// What a side's tables are called, with their columns.
-fn tables(plan: &Plan) -> BTreeMap<String, BTreeSet<String>> {
-    let mut found = BTreeMap::new();
-    for entity in &plan.entities {
-        let Some(sink) = &entity.warehouse else { continue };
-        let columns: BTreeSet<String> = columns_of(entity).into_iter().collect();
-        if sink.history {
-            found.insert(history(sink), columns.clone());
-        }
-        found.insert(place(sink), columns);
+/// The columns of a side's table, where it has one of that name.
+fn columns_in(plan: &Plan, table: &str) -> Option<BTreeSet<String>> {
+    let model = plan.models.iter().rev().find(|one| part_of(&one.warehouse, table) == Some(""));
+    if let Some(model) = model {
+        return Some(model.fields.iter().map(|field| field.name.clone()).collect());
     }
-    for model in &plan.models {
-        let columns = model.fields.iter().map(|field| field.name.clone()).collect();
-        found.insert(place(&model.warehouse), columns);
-    }
-    found
+    let holds = |entity: &&EntitySpec| {
+        let sink = entity.warehouse.as_ref();
+        sink.is_some_and(|sink| match part_of(sink, table) {
+            Some("") => true,
+            Some(HISTORY) => sink.history,
+            Some(_) | None => false,
+        })
+    };
+    let entity = plan.entities.iter().rev().find(holds)?;
+    Some(columns_of(entity).into_iter().collect())
+}
+
+/// What follows the name of a sink's table in `table`; none: it is another one.
+fn part_of<'t>(sink: &WarehouseSink, table: &'t str) -> Option<&'t str> {
+    let schema = table.strip_prefix(sink.database.as_str())?.strip_prefix('.')?;
+    schema.strip_prefix(sink.schema.as_str())?.strip_prefix('.')?.strip_prefix(sink.table.as_str())
 }
 
 fn columns_of(entity: &EntitySpec) -> Vec<String> {
@@ -65,14 +74,13 @@ fn place(sink: &WarehouseSink) -> String {
 }
 
 fn history(sink: &WarehouseSink) -> String {
-    format!("{}_HISTORY", place(sink))
+    format!("{}{HISTORY}", place(sink))
 }
 
 /// The statement of a finding, run on both sides. `None`: it runs on both, or there is no table.
 pub fn witness(old: &Plan, new: &Plan, finding: &Finding) -> Option<Witness> {
-    let (before, after) = (tables(old), tables(new));
     for statement in statements(old, finding) {
-        let (was, is) = (statement.run(&before), statement.run(&after));
+        let (was, is) = (statement.run(old), statement.run(new));
         if was == Outcome::Runs && is != Outcome::Runs {
             return Some(Witness {
                 kind: WitnessKind::Statement,
