@@ -99,8 +99,8 @@ fn check_closed(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
         let help = "deploy the validators first, then let producers send it";
         let finding = found(pair, &CLOSED, field, headline, broken, help);
         let leaf = leaf_of_field(&pair.new.name, field.id, "");
-        // A required field breaks more than this: there it is an effect.
-        let alone = asks(field) != Asks::Value;
+        // A field that records must carry breaks more than this: there it is an effect.
+        let alone = !breaks_records(pair.new, field);
         findings.push(if alone { finding } else { finding.because_of(leaf) });
     }
 }
@@ -153,6 +153,15 @@ fn check_required(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
+/// Whether a field that is added asks something of records that were written before.
+fn breaks_records(entity: &EntitySpec, field: &FieldSpec) -> bool {
+    match asks(field) {
+        Asks::Value => true,
+        Asks::Nothing => is_carried(entity, field),
+        Asks::ValueOrDefault => false,
+    }
+}
+
 /// Whether records without the field are refused: null is something else than nothing. Salesforce
 /// leaves out what did not change.
 pub(super) fn is_carried(entity: &EntitySpec, field: &FieldSpec) -> bool {
@@ -169,7 +178,7 @@ pub(super) fn patches_only(entity: &EntitySpec, field: &FieldSpec) -> bool {
 fn added(pair: EntityPair<'_>, wanted: Asks) -> impl Iterator<Item = &FieldSpec> {
     pair.new.fields.iter().filter(move |field| {
         // One change, one finding: what only a closed source minds is said there.
-        let minded = wanted != Asks::Value
+        let minded = !breaks_records(pair.new, field)
             && unknown_members::strangers(pair.old, pair.new, field).is_some();
         field_of_id(pair.old, field.id).is_none() && asks(field) == wanted && !minded
     })

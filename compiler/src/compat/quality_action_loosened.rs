@@ -3,6 +3,7 @@
 use covenant_model::spec::OnFail;
 
 use super::prelude::*;
+use super::quality_tightened::{asks_the_same, never_breaks};
 
 pub(super) static RULE: Rule = Rule {
     code: "DCM232",
@@ -28,6 +29,12 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
         }
         let mut broken = vec![pair.before().validator("refuses such records")];
         broken.extend(pair.after().table("may hold rows that break it"));
+        if old.is_some_and(|old| {
+            asks_the_same(pair.new, pair.old, old) || never_breaks(pair.new, pair.old, &old.expect)
+        }) {
+            // Asked on under another name, or by the declaration of the field.
+            broken.clear();
+        }
         let below = format!("quality/{}", rule.name);
         let leaf = pair.leaf(&below);
         let headline = format!("quality rule {} of {} only alarms now", rule.name, pair.new.name);

@@ -40,10 +40,7 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
             Some(_) => continue,
         };
         let headline = format!("quality rule {} of {} {what}", rule.name, pair.new.name);
-        let known = pair.old.quality.iter().any(|old| {
-            old.on_fail == OnFail::Quarantine
-                && meaning(pair.old, &old.expect) == meaning(pair.new, &rule.expect)
-        });
+        let known = asks_the_same(pair.old, pair.new, rule);
         let mut broken = vec![pair.after().validator("refuses records that were valid")];
         if known || never_breaks(pair.old, pair.new, &rule.expect) {
             // Asked before under another name, or by the declaration of the field.
@@ -61,10 +58,18 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
     }
 }
 
-/// `a IS NOT NULL` of a field that every old record carries.
-fn never_breaks(old: &EntitySpec, new: &EntitySpec, expect: &Expr) -> bool {
+/// Whether the other side refuses by the same expression, under whatever name, what `rule` of `entity` refuses.
+pub(super) fn asks_the_same(other: &EntitySpec, entity: &EntitySpec, rule: &QualityRule) -> bool {
+    other.quality.iter().any(|one| {
+        one.on_fail == OnFail::Quarantine
+            && meaning(other, &one.expect) == meaning(entity, &rule.expect)
+    })
+}
+
+/// `a IS NOT NULL`, in the words of `entity`, of a field that every record of the other side carries.
+pub(super) fn never_breaks(other: &EntitySpec, entity: &EntitySpec, expect: &Expr) -> bool {
     let Expr::Not(inner) = expect else { return false };
     let Expr::IsNull(ix) = &**inner else { return false };
-    let before = id_of(new, *ix).and_then(|id| field_of_id(old, id));
-    before.is_some_and(|field| !field.nullable && !field.optional)
+    let there = id_of(entity, *ix).and_then(|id| field_of_id(other, id));
+    there.is_some_and(|field| !field.nullable && !field.optional)
 }
