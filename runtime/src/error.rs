@@ -100,3 +100,41 @@ impl std::error::Error for RuntimeError {}
 
 /// Result of everything that touches a system.
 pub type Result<T, E = RuntimeError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [ErrorKind; 11] = [
+        ErrorKind::Unavailable,
+        ErrorKind::Credentials,
+        ErrorKind::Fenced,
+        ErrorKind::Gap,
+        ErrorKind::SchemaMismatch,
+        ErrorKind::Config,
+        ErrorKind::Corrupt,
+        ErrorKind::Throttled,
+        ErrorKind::Rejected,
+        ErrorKind::Storage,
+        ErrorKind::Bug,
+    ];
+
+    /// Logs and `covenant_lane_failures_total` name a failure by its kind: whoever reads it there finds what to do.
+    #[test]
+    fn every_kind_is_on_the_page_of_operations_with_its_reaction() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        for kind in ALL {
+            let start = format!("| `{kind:?}` | ");
+            let row = page.lines().find(|line| line.starts_with(&start));
+            let row = row.unwrap_or_else(|| panic!("no row for `{kind:?}`"));
+            let reaction = match RuntimeError::new(kind, "", "", "").reaction() {
+                Reaction::Retry | Reaction::RetryAfter(_) => "tries again",
+                Reaction::Park => "parks",
+                Reaction::Stop => "stops",
+            };
+            let told = row[start.len()..].split(" | ").next().unwrap();
+            assert!(told.starts_with(reaction), "`{kind:?}` {reaction}, the page says: {told}");
+        }
+    }
+}

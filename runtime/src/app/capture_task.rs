@@ -20,11 +20,13 @@ use crate::backfill::lane::ReadyChunk;
 use crate::capture::{CaptureLane, Committed};
 use crate::env::{Backoff, Env};
 use crate::error::{ErrorKind, Reaction, Result, RuntimeError};
+use crate::finding::Severity;
 use crate::landing::{Landing, SourcePosition};
 use crate::quarantine::Quarantine;
 use crate::replay::{Portion, ReplayJob};
 use crate::source::events::pump::Pump;
 use crate::source::poll::Polled;
+use crate::source::postgres::preflight;
 use crate::source::postgres::stream::{self, PostgresStream};
 use crate::source::{ChangeStream, StreamItem};
 use crate::telemetry::metric_names::{self, lane_up};
@@ -173,6 +175,9 @@ impl CaptureTask {
             return Ok(None);
         };
         let landed = self.lane.position(&store.system).cloned();
+        if !store.is_checked {
+            self.check(&store, landed.as_ref()).await?;
+        }
         let opened = stream::open(
             &store.endpoint,
             &store.settings,
@@ -195,6 +200,30 @@ impl CaptureTask {
         self.outputs.board.lane(NAME, |status| status.state = LaneState::Running);
         lane_up(NAME, true);
         Ok(Some(opened.stream))
+    }
+
+    /// What the start could not look at, because the server did not answer.
+    async fn check(&mut self, store: &Store, landed: Option<&SourcePosition>) -> Result<()> {
+        let Store { system, endpoint, settings, .. } = store;
+        let entities = &self.manifest.entities;
+        let found = preflight::check(endpoint, system, settings, entities, landed).await?;
+        for finding in &found {
+            tracing::warn!("{finding}");
+        }
+        if preflight::refuses(&found) {
+            let errors = found.iter().filter(|finding| finding.severity == Severity::Error);
+            let what: Vec<String> = errors.map(ToString::to_string).collect();
+            return Err(RuntimeError::new(
+                ErrorKind::SchemaMismatch,
+                endpoint.place(),
+                what.join("; "),
+                "Do what is said there, and start again.",
+            ));
+        }
+        if let Some(store) = &mut self.store {
+            store.is_checked = true;
+        }
+        Ok(())
     }
 
     /// Hands over every backfill that landing says is not done.

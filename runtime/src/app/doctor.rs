@@ -7,40 +7,74 @@ use covenant_model::codec::EntityCodec;
 use covenant_model::spec::SystemSpec;
 
 use super::config::Config;
+use super::open::WAREHOUSE_FILE;
 use super::run::salesforce;
 use super::start::{Started, start};
 use crate::env::Env;
-use crate::error::Result;
+use crate::error::{ErrorKind, Reaction, Result, RuntimeError};
 use crate::finding::{Finding, Severity};
 use crate::landing::Landing;
 use crate::source::postgres::preflight;
+use crate::warehouse::duckdb;
 
 /// What was checked and found.
 #[derive(Debug, Default)]
 pub struct Report {
     checked: Vec<String>,
     findings: Vec<Finding>,
+    /// Systems that do not answer now and may answer later: no reason to refuse, their lanes try again.
+    waiting: Vec<Finding>,
 }
 
 impl Report {
     /// Whether the runtime would refuse to start.
-    pub fn has_errors(&self) -> bool {
+    pub fn refuses(&self) -> bool {
         self.findings.iter().any(|finding| finding.severity == Severity::Error)
     }
 
-    /// What was found.
-    pub fn findings(&self) -> &[Finding] {
-        &self.findings
+    /// Whether a person has something to do or to wait for.
+    pub fn has_errors(&self) -> bool {
+        self.refuses() || !self.waiting.is_empty()
     }
 
-    fn unreachable(&mut self, place: &str, error: &crate::error::RuntimeError) {
-        self.findings.push(Finding {
+    /// Whether the system there did not answer.
+    pub fn waits_for(&self, place: &str) -> bool {
+        self.waiting.iter().any(|finding| finding.place == place)
+    }
+
+    /// What was found, systems that do not answer first.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.waiting.iter().chain(&self.findings)
+    }
+
+    /// What a start that is refused ends with.
+    pub fn refusal(&self) -> RuntimeError {
+        let kind = if self.refuses() { ErrorKind::SchemaMismatch } else { ErrorKind::Unavailable };
+        RuntimeError::new(
+            kind,
+            "preflight",
+            format!("the start is refused\n{}", self.to_string().trim_end()),
+            "Do what the findings say, and look again with `covenant-runtime doctor`.",
+        )
+    }
+
+    fn sort(&mut self) {
+        self.findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.place.cmp(&b.place)));
+    }
+
+    fn unreachable(&mut self, place: &str, error: &RuntimeError) {
+        let heals = match error.reaction() {
+            Reaction::Retry | Reaction::RetryAfter(_) => true,
+            Reaction::Park | Reaction::Stop => false,
+        };
+        let finding = Finding {
             severity: Severity::Error,
             place: place.to_owned(),
             what: error.what.clone(),
             why: "Nothing can be read or written there".into(),
             advice: error.advice.clone(),
-        });
+        };
+        if heals { self.waiting.push(finding) } else { self.findings.push(finding) }
     }
 }
 
@@ -49,15 +83,16 @@ impl fmt::Display for Report {
         for checked in &self.checked {
             writeln!(f, "checked {checked}")?;
         }
-        for finding in &self.findings {
+        for finding in self.findings() {
             writeln!(f, "{finding}")?;
         }
-        let errors =
-            self.findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-        if errors == 0 {
-            writeln!(f, "ready to run")
-        } else {
-            writeln!(f, "{errors} errors: the runtime would refuse to start")
+        let is_error = |finding: &&Finding| finding.severity == Severity::Error;
+        match (self.findings.iter().filter(is_error).count(), self.waiting.len()) {
+            (0, 0) => writeln!(f, "ready to run"),
+            (0, 1) => writeln!(f, "1 system does not answer: a start waits for it"),
+            (0, some) => writeln!(f, "{some} systems do not answer: a start waits for them"),
+            (1, _) => writeln!(f, "1 error: the runtime refuses to start"),
+            (some, _) => writeln!(f, "{some} errors: the runtime refuses to start"),
         }
     }
 }
@@ -68,7 +103,16 @@ impl fmt::Display for Report {
 /// Where the configuration or the manifest cannot be read at all.
 pub async fn doctor(config: &Config, codecs: Vec<Box<dyn EntityCodec>>) -> Result<Report> {
     let started = start(config, codecs, Env::system())?;
-    check(config, &started).await
+    let mut report = check(config, &started).await?;
+    // A start looks itself, with the file in its hands.
+    let path = config.data_dir.join(WAREHOUSE_FILE);
+    match duckdb::look(&path, &started.manifest.entities).await {
+        Ok(found) => report.findings.extend(found),
+        Err(error) => report.unreachable("duckdb warehouse", &error),
+    }
+    report.checked.push(format!("warehouse {}", path.display()));
+    report.sort();
+    Ok(report)
 }
 
 /// All checks. Systems that cannot be reached are findings, so that one does not hide the others.
@@ -93,7 +137,7 @@ pub async fn check(config: &Config, started: &Started) -> Result<Report> {
         report.checked.push(store.endpoint.place().to_owned());
     }
     check_salesforce(config, started, &mut report).await?;
-    report.findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.place.cmp(&b.place)));
+    report.sort();
     Ok(report)
 }
 

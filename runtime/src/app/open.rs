@@ -36,6 +36,8 @@ use crate::source::postgres::reader::PostgresReader;
 use crate::telemetry::status::Board;
 use crate::warehouse::duckdb::{DuckOptions, DuckWarehouse};
 
+/// The embedded warehouse, in the data folder.
+pub(super) const WAREHOUSE_FILE: &str = "warehouse.duckdb";
 /// The embedded delivery ledger, in the data folder.
 const LEDGER_FILE: &str = "ledger.sqlite";
 /// Lane of the delivery, as the audit names it.
@@ -65,18 +67,26 @@ pub(super) fn introduce(board: &Board, manifest: &Manifest, epoch: Epoch, env: &
     });
 }
 
+/// The warehouse's file, which one process can have. So a start beside a running one ends here, before it takes anything away from
+/// the other; and so does a start over tables that are not what the contracts say.
+pub(super) async fn warehouse(config: &Config, started: &Started) -> Result<DuckWarehouse> {
+    let options = DuckOptions::file(&config.data_dir.join(WAREHOUSE_FILE));
+    let warehouse =
+        DuckWarehouse::new(options, started.sql.clone(), &started.manifest.entities).await?;
+    warehouse.stands().await?;
+    Ok(warehouse)
+}
+
 /// The warehouse's lane, and a second hand on the warehouse for reconciliation.
 pub(super) async fn apply(
-    config: &Config,
+    warehouse: DuckWarehouse,
     started: &Started,
     epoch: Epoch,
     applied: Arc<AtomicU64>,
     models_due: Arc<AtomicBool>,
     wanted: &Wanted,
 ) -> Result<(Box<dyn Lane>, DuckWarehouse)> {
-    let options = DuckOptions::file(&config.data_dir.join("warehouse.duckdb"));
     let entities = &started.manifest.entities;
-    let warehouse = DuckWarehouse::new(options, started.sql.clone(), entities).await?;
     let beside = warehouse.beside().await?;
     let mut lane = ApplyLane::open(
         started.landing.clone(),

@@ -61,7 +61,7 @@ pub enum Until {
 /// # Errors
 /// What stopped it; everything durable stays as it is, and the next start goes on from there.
 pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>, until: Until) -> Result<bool> {
-    let started = start(&config, codecs, Env::system())?;
+    let mut started = start(&config, codecs, Env::system())?;
     let wanted = match &until {
         Until::Asked => Wanted::everything(),
         Until::Arrived { job } => Wanted::once(&started.manifest, job.as_deref())?,
@@ -70,13 +70,13 @@ pub async fn run(config: Config, codecs: Vec<Box<dyn EntityCodec>>, until: Until
     for finding in report.findings() {
         tracing::warn!("{finding}");
     }
-    if report.has_errors() {
-        return Err(RuntimeError::new(
-            ErrorKind::SchemaMismatch,
-            "preflight",
-            format!("a system is not what the contracts say\n{report}"),
-            "Do what the findings say, and look again with `covenant-runtime doctor`.",
-        ));
+    // A run that is to end does not wait for a system that may never answer.
+    let refused = if until == Until::Asked { report.refuses() } else { report.has_errors() };
+    if refused {
+        return Err(report.refusal());
+    }
+    if let Some(store) = &mut started.store {
+        store.is_checked = !report.waits_for(store.endpoint.place());
     }
     let recorder = PrometheusBuilder::new().install_recorder().map_err(|error| {
         RuntimeError::new(ErrorKind::Bug, "metrics", error, "Please report it.")
@@ -203,6 +203,7 @@ impl Lanes {
         (phase, wanted): (watch::Receiver<Phase>, Wanted),
     ) -> Result<Self> {
         let org = salesforce(config, &started)?.map(Arc::new);
+        let warehouse = open::warehouse(config, &started).await?;
         let env = started.env.clone();
         let landing: Arc<dyn Landing> = started.landing.clone();
         let lane = CaptureLane::open(
@@ -229,7 +230,7 @@ impl Lanes {
         let deriver = lane.deriver().clone();
         let models_due = Arc::<AtomicBool>::default();
         let (apply, warehouse) =
-            open::apply(config, &started, epoch, applied, models_due.clone(), &wanted).await?;
+            open::apply(warehouse, &started, epoch, applied, models_due.clone(), &wanted).await?;
         let delivery = match &org {
             Some(org) if wanted.deliver => {
                 Some(open::delivery(config, &started, org.clone(), epoch, wanted.once)?)

@@ -33,6 +33,8 @@ pub struct Store {
     pub endpoint: Endpoint,
     /// Slot and publication.
     pub settings: StreamSettings,
+    /// Whether its tables were held against the contracts; a start beside a server that does not answer does it later.
+    pub is_checked: bool,
 }
 
 /// Everything that is known before a system is asked.
@@ -148,7 +150,7 @@ fn store(config: &Config, manifest: &Manifest) -> Result<Option<Store>> {
         if let SystemSpec::Postgres { publication, slot, .. } = system {
             let endpoint = Endpoint::parse(name, url.expose(), None)?;
             let settings = StreamSettings::new(slot, publication);
-            return Ok(Some(Store { system: name.clone(), endpoint, settings }));
+            return Ok(Some(Store { system: name.clone(), endpoint, settings, is_checked: false }));
         }
     }
     Err(RuntimeError::new(

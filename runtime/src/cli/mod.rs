@@ -369,6 +369,63 @@ mod tests {
         }
     }
 
+    fn page() -> String {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operations.md");
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    /// Every command that does something, by its words, with its options.
+    fn leaves(command: &clap::Command, words: &str, into: &mut Vec<(String, Vec<String>)>) {
+        for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+            leaves(sub, &format!("{words} {}", sub.get_name()), into);
+        }
+        if !command.has_subcommands() {
+            let longs = command.get_arguments().filter_map(clap::Arg::get_long);
+            let longs = longs.filter(|long| !["help", "version"].contains(long));
+            into.push((words.to_owned(), longs.map(|long| format!("--{long}")).collect()));
+        }
+    }
+
+    #[test]
+    fn every_command_and_option_is_on_the_page_of_operations() {
+        let page = page();
+        let table = page.split("## Commands").nth(1).unwrap().split("\n#").next().unwrap();
+        let mut all = Vec::new();
+        leaves(&<Args as clap::CommandFactory>::command(), "covenant-runtime", &mut all);
+        assert!(all.len() > 10, "the commands were not found: {all:?}");
+        for (words, options) in all {
+            let starts = [format!("| `{words} "), format!("| `{words}`")];
+            let rows =
+                table.lines().filter(|row| starts.iter().any(|start| row.starts_with(start)));
+            let rows: Vec<&str> = rows.collect();
+            assert!(!rows.is_empty(), "no row for `{words}`");
+            for option in options {
+                let told = rows.iter().any(|row| row.contains(&option));
+                assert!(told, "`{words}`: {option} is not told");
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_on_the_page_of_operations_is_one() {
+        let command = <Args as clap::CommandFactory>::command();
+        let page = page();
+        let mut told = 0;
+        for (place, _) in page.match_indices("covenant-runtime ") {
+            let words = &page[place..].split(['`', '\n']).next().unwrap();
+            let mut known = &command;
+            for word in words.split(' ').skip(1).take(2) {
+                if !known.has_subcommands() {
+                    break;
+                }
+                let found = known.get_subcommands().find(|sub| sub.get_name() == word);
+                known = found.unwrap_or_else(|| panic!("`{words}`: no command `{word}`"));
+                told += 1;
+            }
+        }
+        assert!(told > 10, "only {told} found");
+    }
+
     #[test]
     fn a_chunk_and_a_range_exclude_each_other() {
         let line = "covenant-runtime backfill sales.order --chunk 1/2 --column a --from 1 --to 2";

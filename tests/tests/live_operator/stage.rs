@@ -64,8 +64,7 @@ impl Stage {
 
     /// Where the process listens.
     pub(crate) fn http(&self) -> &str {
-        let mut set = self.launch.environment.iter();
-        set.find_map(|(name, value)| (name == "COVENANT_HTTP_ADDR").then_some(value)).unwrap()
+        self.told("COVENANT_HTTP_ADDR")
     }
 
     /// Waits until every backfill is done and all lanes have what is landed.
@@ -129,6 +128,19 @@ impl Stage {
         }
     }
 
+    /// How the process is started, with a part of the environment set otherwise.
+    pub(crate) fn launch_with(&self, set: &[(&str, String)]) -> Launch {
+        let mut launch = self.launch.clone();
+        launch.environment.extend(set.iter().map(|(name, to)| ((*name).to_owned(), to.clone())));
+        launch
+    }
+
+    /// What the process is told of its surroundings.
+    pub(crate) fn told(&self, name: &str) -> &str {
+        let mut set = self.launch.environment.iter();
+        set.find_map(|(known, value)| (known == name).then_some(value)).unwrap()
+    }
+
     /// Stops the process in good order.
     pub(crate) async fn stop(&self) {
         let runtime = self.runtime.clone();
@@ -142,9 +154,13 @@ impl Stage {
 
     /// Runs a command of the program, with the environment that the process has.
     pub(crate) async fn command(&self, arguments: &[&str]) -> Output {
+        self.command_with(arguments, &[]).await
+    }
+
+    /// The same, with a part of the environment set otherwise.
+    pub(crate) async fn command_with(&self, arguments: &[&str], set: &[(&str, String)]) -> Output {
         let mut command = Command::new(&self.launch.program);
-        command.args(arguments);
-        command.envs(self.launch.environment.iter().map(|(name, value)| (name, value)));
+        command.args(arguments).envs(self.launch_with(set).environment);
         let ran = tokio::task::spawn_blocking(move || command.output());
         tokio::time::timeout(PATIENCE, ran).await.expect("the command is stuck").unwrap().unwrap()
     }

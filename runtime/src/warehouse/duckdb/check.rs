@@ -14,6 +14,9 @@ use crate::warehouse::sql::SqlFiles;
 
 /// The tables that must be there whatever the contracts say.
 const BATCHES: (&str, &str) = ("COVENANT", "BATCHES");
+/// What to do about a table that is not what its contract says.
+pub(super) const ADVICE_MISMATCH: &str =
+    "Migrate the table, or correct the contract and build again";
 
 pub(super) fn open(
     db: &Connection,
@@ -25,12 +28,30 @@ pub(super) fn open(
     for statement in sql.get("duckdb/schema.sql")? {
         db.execute_batch(statement).map_err(|error| failed("creating tables", error))?;
     }
-    entities.values().try_for_each(|entity| columns_match(db, entity))?;
+    columns_match(db, entities, Missing::IsWrong)?;
     take_fence(db, epoch)
 }
 
+/// What [`open`] would refuse, seen before anything is changed.
+pub(super) fn stands(db: &Connection, entities: &BTreeMap<String, EntitySpec>) -> Result<()> {
+    nothing_dropped(db, entities)?;
+    columns_match(db, entities, Missing::MayBeAdded)
+}
+
+/// What a column that is not there means.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// The statements that add it have run.
+    IsWrong,
+    /// They have not.
+    MayBeAdded,
+}
+
 /// A table that held rows and is gone must not be created empty: that would look like a loss at the source.
-fn nothing_dropped(db: &Connection, entities: &BTreeMap<String, EntitySpec>) -> Result<()> {
+pub(super) fn nothing_dropped(
+    db: &Connection,
+    entities: &BTreeMap<String, EntitySpec>,
+) -> Result<()> {
     if columns(db, BATCHES.0, BATCHES.1)?.is_empty() {
         return Ok(());
     }
@@ -82,50 +103,78 @@ fn columns(db: &Connection, schema: &str, table: &str) -> Result<BTreeMap<String
     found.collect::<::duckdb::Result<_>>().map_err(reading)
 }
 
-fn columns_match(db: &Connection, entity: &EntitySpec) -> Result<()> {
-    let Some(sink) = &entity.warehouse else { return Ok(()) };
+/// Every table that is not what the contracts say, in one error: all of them are mended together.
+fn columns_match(
+    db: &Connection,
+    entities: &BTreeMap<String, EntitySpec>,
+    missing: Missing,
+) -> Result<()> {
+    let mut all = Vec::new();
+    for entity in entities.values() {
+        let Some(mismatch) = mismatch(db, entity)? else { continue };
+        let counts = |found: &Difference| missing == Missing::IsWrong || !found.is_added;
+        let found = mismatch.differences.into_iter().filter(counts);
+        let found = found.map(|difference| difference.what).collect::<Vec<_>>().join(", ");
+        if found.is_empty() {
+            continue;
+        }
+        all.push(format!("{} does not match {}: {found}", mismatch.table, entity.name));
+    }
+    if all.is_empty() {
+        return Ok(());
+    }
+    Err(RuntimeError::new(ErrorKind::SchemaMismatch, PLACE, all.join("; "), ADVICE_MISMATCH))
+}
+
+/// What a table lacks or has otherwise than the contract says.
+pub(super) struct Mismatch {
+    /// `SALES.ORDERS_STATE`.
+    pub(super) table: String,
+    /// Not empty.
+    pub(super) differences: Vec<Difference>,
+}
+
+/// One column, with both sides.
+pub(super) struct Difference {
+    /// In words.
+    pub(super) what: String,
+    /// Whether a start adds what is missing by itself.
+    pub(super) is_added: bool,
+}
+
+/// Holds a table against its contract. None where they are the same.
+pub(super) fn mismatch(db: &Connection, entity: &EntitySpec) -> Result<Option<Mismatch>> {
+    let Some(sink) = &entity.warehouse else { return Ok(None) };
     let table = format!("{}_STATE", sink.table);
     let found = columns(db, &sink.schema, &table)?;
     let mut differences = Vec::new();
     for column in landing_columns(entity) {
-        let kept = match column.role {
-            LandingRole::Key(_)
-            | LandingRole::Exists
-            | LandingRole::Alive
-            | LandingRole::Guard(_)
-            | LandingRole::Stored(_, _) => true,
+        let is_added = match column.role {
+            LandingRole::Key(_) | LandingRole::Exists | LandingRole::Alive => false,
+            LandingRole::Guard(_) | LandingRole::Stored(_, _) => true,
             LandingRole::Version
             | LandingRole::Source
             | LandingRole::CommittedAt
-            | LandingRole::MovedFrom(_) => false,
+            | LandingRole::MovedFrom(_) => continue,
         };
-        let expected = expected(db, entity, &column)?;
-        match found.get(&column.name.to_lowercase()) {
-            Some(actual) if kept && *actual != expected => differences.push(format!(
-                "{} is {expected} in the contract and {actual} in the warehouse",
-                column.name
-            )),
-            None if kept => {
-                differences
-                    .push(format!("{} ({expected}) is missing in the warehouse", column.name));
+        let (name, expected) = (&column.name, expected(db, entity, &column)?);
+        match found.get(&name.to_lowercase()) {
+            Some(actual) if *actual == expected => {}
+            Some(actual) => {
+                let what =
+                    format!("{name} is {expected} in the contract and {actual} in the warehouse");
+                differences.push(Difference { what, is_added: false });
             }
-            Some(_) | None => {}
+            None => {
+                let what = format!("{name} ({expected}) is missing in the warehouse");
+                differences.push(Difference { what, is_added });
+            }
         }
     }
-    if differences.is_empty() {
-        return Ok(());
-    }
-    Err(RuntimeError::new(
-        ErrorKind::SchemaMismatch,
-        PLACE,
-        format!(
-            "{}.{table} does not match {}: {}",
-            sink.schema,
-            entity.name,
-            differences.join("; ")
-        ),
-        "Migrate the table, or correct the contract and build again",
-    ))
+    let table = format!("{}.{table}", sink.schema);
+    // A table that is not there at all is created.
+    let stands = !differences.is_empty() && !found.is_empty();
+    Ok(stands.then_some(Mismatch { table, differences }))
 }
 
 /// The type that the contract asks for, by the name that DuckDB shows: `NUMERIC(18,2)` is its `DECIMAL(18,2)`.

@@ -5,6 +5,7 @@
 
 mod apply;
 mod check;
+mod look;
 mod read;
 mod steps;
 mod worker;
@@ -20,6 +21,7 @@ use covenant_model::join::RowState;
 use covenant_model::spec::{EntitySpec, ModelSpec};
 
 use self::apply::{Batch, BatchFile};
+pub use self::look::look;
 use self::steps::StepQuery;
 use self::worker::Worker;
 use super::sql::SqlFiles;
@@ -77,6 +79,15 @@ impl DuckWarehouse {
         let steps = Arc::new(asked.collect::<Result<_>>()?);
         let worker = Worker::start(options).await?;
         Ok(Self { worker, sql, entities: Arc::new(entities), steps, epoch: Epoch(0) })
+    }
+
+    /// Holds what is there against the contracts, before a fence is taken or anything is created.
+    ///
+    /// # Errors
+    /// `SchemaMismatch` with both sides.
+    pub async fn stands(&self) -> Result<()> {
+        let entities = Arc::clone(&self.entities);
+        self.worker.call(move |db| check::stands(db, &entities)).await
     }
 
     /// A second instance over the same open database, which must be opened under its own epoch: DuckDB lets one process have a
