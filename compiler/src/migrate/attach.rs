@@ -1,5 +1,7 @@
 //! Findings get the steps that bring along what is stored: those of [`super::migrate`], no others.
 
+use std::collections::BTreeSet;
+
 use super::{Difference, Phase, Step, Target, steps};
 use crate::compat::{ConsumerKind, Finding, Migration, MigrationStep, Platform};
 use crate::emit::EmitError;
@@ -47,10 +49,18 @@ pub fn attach<'f>(
     if findings.is_empty() {
         return Ok(loose);
     }
+    let about: Vec<BTreeSet<String>> = findings.iter().map(|finding| contracts(finding)).collect();
     for step in steps(old, new, &Target::ALL)? {
+        let because = step.because.iter().chain([&step.subject]);
+        let places: Vec<(&str, &str)> = because.map(|at| (contract(at), at.as_str())).collect();
         let fits: Vec<Option<Fit>> = findings
             .iter()
-            .map(|finding| finding.all().into_iter().filter_map(|one| fit(one, &step)).max())
+            .zip(&about)
+            .map(|(finding, about)| {
+                let near = places.iter().filter(|(contract, _)| about.contains(*contract));
+                let near: Vec<&str> = near.map(|(_, at)| *at).collect();
+                finding.all().into_iter().filter_map(|one| fit(one, &step, &near)).max()
+            })
             .collect();
         let Some(best) = fits.iter().flatten().max().copied() else {
             loose.push(step);
@@ -79,11 +89,18 @@ fn stored(finding: &Finding) -> bool {
     }
 }
 
-fn fit(finding: &Finding, step: &Step) -> Option<Fit> {
+/// The contracts that a finding is about, effects and all.
+fn contracts(finding: &Finding) -> BTreeSet<String> {
+    let all = finding.all().into_iter();
+    let paths =
+        all.flat_map(|one| [Some(&one.subject), one.old_path.as_ref(), one.new_path.as_ref()]);
+    paths.flatten().map(|path| contract(path).to_owned()).collect()
+}
+
+/// How well a finding explains a step that is about `places`, among others of other contracts.
+fn fit(finding: &Finding, step: &Step, places: &[&str]) -> Option<Fit> {
     let code = finding.rule.code == step.code;
-    let because = step.because.iter().map(String::as_str);
-    let found = because.chain([step.subject.as_str()]).filter_map(|at| at_path(finding, at, code));
-    let best = found.max();
+    let best = places.iter().filter_map(|at| at_path(finding, at, code)).max();
     let Some(member) = step.subject.strip_prefix(ORG) else { return best };
     let breaks = |kind| kind == ConsumerKind::SalesforceMapping;
     let named = finding.consumers.iter().any(|one| breaks(one.kind) && one.name == member);

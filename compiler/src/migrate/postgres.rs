@@ -25,11 +25,11 @@ pub(super) fn steps(old: &Plan, new: &Plan) -> Result<Vec<Step>, EmitError> {
         let SystemSpec::Postgres { .. } = spec else { continue };
         for file in postgres::ACCESS {
             let path = format!("postgres/{system}/{file}");
-            let Some(text) = after.get(&path) else { continue };
-            if before.get(&path).map(statements) == Some(statements(text)) {
-                continue;
+            let Some(is) = after.get(&path).map(statements) else { continue };
+            let was = before.get(&path).map(statements);
+            if was.as_ref() != Some(&is) {
+                steps.push(step((old, new), system, &path, (was, is)));
             }
-            steps.push(step(old, new, system, &path, (before.get(&path), text)));
         }
     }
     for system in old.project.systems.keys() {
@@ -50,8 +50,13 @@ fn same(old: &Plan, new: &Plan) -> bool {
     (&was.name, &was.systems) == (&is.name, &is.systems) && old.entities == new.entities
 }
 
-/// The file at `path`, which says something else now than `texts.0`.
-fn step(old: &Plan, new: &Plan, system: &str, path: &str, texts: (Option<&str>, &str)) -> Step {
+/// The file at `path` and its statements, which were others before, or none.
+fn step(
+    (old, new): (&Plan, &Plan),
+    system: &str,
+    path: &str,
+    (before, after): (Option<Vec<String>>, Vec<String>),
+) -> Step {
     let (was, is) = (published(old, system), published(new, system));
     let named = |columns: Vec<&Published<'_>>| {
         let names: Vec<String> =
@@ -80,20 +85,21 @@ fn step(old: &Plan, new: &Plan, system: &str, path: &str, texts: (Option<&str>, 
     let step = Step::new(Target::Postgres, Phase::Change, "DCS101", &subject, what);
     let mut step = step.because(places).because(readers(old, system)).because(readers(new, system));
     step.precheck = (!more.is_empty()).then(|| missing(&more));
-    step.statements = statements(texts.1);
+    step.statements = after;
     let mut lines: Vec<(String, String)> = Vec::new();
     for (sign, columns) in [('+', &more), ('-', &less)] {
         lines.extend(columns.iter().map(|one| (one.place.0.to_owned(), one.line(sign))));
     }
-    if let Some(before) = texts.0.map(statements).filter(|_| lines.is_empty()) {
+    if let Some(before) = before.as_ref().filter(|_| lines.is_empty()) {
         let new = step.statements.iter().filter(|it| !before.contains(it));
         lines.extend(new.map(|statement| (String::new(), statement.clone())));
     }
-    step.difference = texts.0.map(|_| Difference { what: format!("run {path}"), lines });
-    let undo = match texts.0 {
+    let existed = before.map(|_| Difference { what: format!("run {path}"), lines });
+    let undo = match &existed {
         Some(_) => format!("run {path} of the old contracts"),
         None => "drop them".into(),
     };
+    step.difference = existed;
     step.undo(undo)
 }
 
