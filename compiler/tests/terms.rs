@@ -60,6 +60,26 @@ fn what_is_retired_before_its_last_day_is_found_on_that_day_only() {
     assert_eq!(on(None), None, "without a day nothing is said about days");
 }
 
+#[test]
+fn what_goes_after_its_last_day_was_announced() {
+    let going =
+        "revision: {id: 8, type: int32, from: shop, status: deprecated, sunset: 2027-06-30}";
+    let old = plan(&[(ORDER, REVISION, going)]);
+    let gone = [(ORDER, REVISION, "")];
+    let compiled = compiled(&gone);
+    let new = compiled.plan.unwrap();
+    let on = |old: &Plan, today| {
+        let found = compat::diff_on(old, &new, today);
+        let removed = found.iter().find(|finding| finding.rule.code == "DCW010").unwrap();
+        (removed.grade, removed.headline.contains("as announced: its last day was 2027-06-30"))
+    };
+    assert_eq!(on(&old, Some(date(2027, 6, 29))), (Grade::Error, false));
+    assert_eq!(on(&old, Some(date(2027, 6, 30))), (Grade::Warning, true));
+    assert_eq!(on(&old, None), (Grade::Error, false), "without a day nothing is said about days");
+    let silent = plan(&[]);
+    assert_eq!(on(&silent, Some(date(2027, 7, 1))), (Grade::Error, false));
+}
+
 /// The column `country` of the model, as an expression over a customer's street, under a declaration.
 fn declassified(expr: &str, having: &str, declared: &str) -> Vec<String> {
     let column = format!("{expr} AS country");

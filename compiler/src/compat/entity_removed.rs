@@ -2,6 +2,7 @@
 
 use covenant_model::spec::EntitySpec;
 
+use super::lifecycle;
 use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
@@ -16,7 +17,8 @@ pub(super) static RULE: Rule = Rule {
     what: "An entity that was there is gone.",
     why: "Its table is no longer written, its Salesforce records are no longer kept up to \
           date, and what refers to it dangles.",
-    how: "Move its consumers away first, in a change of their own; then remove it.",
+    how: "Move its consumers away first, in a change of their own; then remove it. After its \
+          `sunset`, and when nobody is left, its removal is a warning.",
     cases: cases!("DCW001-entity-removed"),
     check: Check::Sides(check),
 };
@@ -33,7 +35,10 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
         broken.extend(before.readers("reads it"));
         broken.extend(before.references("refers to it"));
         let name = entity.name.clone();
-        let headline = format!("entity {name} was removed");
+        let terms = (entity.terms.status, entity.terms.sunset.as_deref());
+        let announced = lifecycle::announced(terms.0, terms.1, sides.today, &broken);
+        let broken = if announced.is_some() { mildly(broken) } else { broken };
+        let headline = format!("entity {name} was removed{}", announced.unwrap_or_default());
         let help = "move its consumers away first, then remove it";
         let followers = followers(sides, entity);
         findings.push(

@@ -3,7 +3,7 @@
 use covenant_model::spec::FieldSpec;
 
 use super::prelude::*;
-use super::{field_added, query, unknown_members};
+use super::{field_added, lifecycle, query, unknown_members};
 
 pub(super) static RULE: Rule = Rule {
     code: "DCW010",
@@ -19,7 +19,8 @@ pub(super) static RULE: Rule = Rule {
           fields that it fed stand still, and old validators that ask for it reject every \
           record. Where a source is closed, the new validator refuses events that still carry it.",
     how: "Move the consumers that are named away first. Keep its id and name under `reserved`, \
-          so that neither can come back with another meaning.",
+          so that neither can come back with another meaning. After its `sunset`, and when neither \
+          a model nor Salesforce uses it any more, its removal is a warning.",
     cases: cases!("DCW010-field-removed"),
     check: Check::Entity(check),
 };
@@ -38,6 +39,9 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
         broken.extend(before.mappings(field, "is no longer fed"));
         broken.extend(before.models(&field.name, "reads it"));
         let promise = pair.old.compatibility;
+        let terms = (field.terms.status, field.terms.sunset.as_deref());
+        let announced = lifecycle::announced(terms.0, terms.1, pair.sides.today, &broken);
+        let broken = if announced.is_some() { mildly(broken) } else { broken };
         let mut broken = under(promise, Promised::Forward, broken);
         if unknown_members::strangers(pair.new, pair.old, field).is_some() {
             let closed = pair.after().validator("rejects events that still carry it");
@@ -53,7 +57,12 @@ fn check(pair: EntityPair<'_>, findings: &mut Vec<Finding>) {
             format!("move the consumers away first, and add `{stone}` to `reserved`")
         };
         let below = format!("fields/{}", field.name);
-        let headline = format!("field {} of {} was removed", field.name, pair.old.name);
+        let headline = format!(
+            "field {} of {} was removed{}",
+            field.name,
+            pair.old.name,
+            announced.unwrap_or_default()
+        );
         let mut finding = pair
             .finding(&RULE, &below, headline, broken, help)
             .new_at(Some(pair.new.name.clone()))

@@ -3,6 +3,7 @@
 use covenant_model::spec::Compatibility;
 use covenant_model::terms::Status;
 
+use super::consumers::ConsumerKind;
 use super::prelude::*;
 
 pub(super) static UNTIL_WHEN: Rule = Rule {
@@ -110,6 +111,23 @@ struct Place<'a> {
 }
 
 const HOW: &str = "reads what goes";
+
+/// Words for a headline where what was removed had a last day, that day has come, and nobody has stayed; none otherwise.
+/// Without a day nothing is said of days.
+pub(super) fn announced(
+    status: Status,
+    sunset: Option<&str>,
+    today: Option<jiff::civil::Date>,
+    broken: &[Consumer],
+) -> Option<String> {
+    let day = sunset.filter(|_| status != Status::Active)?;
+    let come = day <= today?.to_string().as_str();
+    let stayed = broken.iter().any(|one| match one.kind {
+        ConsumerKind::SalesforceMapping | ConsumerKind::Model | ConsumerKind::Reference => true,
+        ConsumerKind::RustValidator | ConsumerKind::SnowflakeTable | ConsumerKind::People => false,
+    });
+    (come && !stayed).then(|| format!(", as announced: its last day was {day}"))
+}
 
 fn places<'a>(sides: Sides<'a>) -> Vec<Place<'a>> {
     let mut found = Vec::new();

@@ -3,6 +3,7 @@
 use covenant_model::spec::ModelSpec;
 
 use super::field_retyped::{Relation, relation};
+use super::lifecycle;
 use super::prelude::*;
 
 pub(super) static RULE: Rule = Rule {
@@ -16,7 +17,8 @@ pub(super) static RULE: Rule = Rule {
     witness: WitnessKind::Statement,
     what: "A model lost or renamed a column or changed its type, or is gone.",
     why: "Models and reports that read it fail.",
-    how: "Move them away first.",
+    how: "Move them away first. After the `sunset` of what goes, and when no model reads it any \
+          more, its removal is a warning.",
     cases: cases!("DCM223-model-column-removed"),
     check: Check::Sides(check),
 };
@@ -35,7 +37,10 @@ fn gone(sides: Sides<'_>, old: &ModelSpec) -> Finding {
     let how = "is no longer computed";
     let mut broken = vec![consumers::model_table(sides.old, old, None, how)];
     broken.extend(consumers::readers(sides.old, &old.name, "reads it"));
-    let headline = format!("model {} was removed", old.name);
+    let terms = (old.terms.status, old.terms.sunset.as_deref());
+    let announced = lifecycle::announced(terms.0, terms.1, sides.today, &broken);
+    let broken = if announced.is_some() { mildly(broken) } else { broken };
+    let headline = format!("model {} was removed{}", old.name, announced.unwrap_or_default());
     let queries = sides.old.readers(&old.name).iter().map(|model| format!("{}/query", model.name));
     let queries: Vec<String> = queries.collect();
     Finding::new(&RULE, old.compatibility, old.name.clone(), headline, broken, RULE.how)
@@ -55,6 +60,7 @@ fn columns(pair: ModelPair<'_>, findings: &mut Vec<Finding>) {
             Some(kept) => (format!("changed from {} to {}", old.ty, kept.ty), &["type"]),
             None => ("was removed".to_owned(), &[""]),
         };
+        let terms = (old.terms.status, old.terms.sunset.as_deref());
         let wider = kept.is_some_and(|kept| {
             kept.name == old.name && relation(&old.ty, &kept.ty) == Relation::Wider
         });
@@ -63,8 +69,12 @@ fn columns(pair: ModelPair<'_>, findings: &mut Vec<Finding>) {
         let mut broken = vec![table];
         broken.extend(readers);
         // A wider column holds all that the old one held: its readers wait, as they do for fields.
-        let broken = if wider { mildly(broken) } else { broken };
-        let headline = format!("column {} of {} {what}", old.name, pair.old.name);
+        let announced = lifecycle::announced(terms.0, terms.1, pair.sides.today, &broken)
+            .filter(|_| kept.is_none());
+        let milder = wider || announced.is_some();
+        let broken = if milder { mildly(broken) } else { broken };
+        let announced = announced.unwrap_or_default();
+        let headline = format!("column {} of {} {what}{announced}", old.name, pair.old.name);
         let below = format!("fields/{}", old.name);
         let path = kept.map_or_else(
             || pair.new.name.clone(),
