@@ -34,6 +34,26 @@ fn page() -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
+/// Names of the alarms that are deployed with the jobs.
+fn deployed_alarms() -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../generated/aws/orchestration.json");
+    let template: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let all = template["Resources"].as_object().unwrap().iter();
+    let alarms = all.filter(|(_, resource)| resource["Type"] == "AWS::CloudWatch::Alarm");
+    alarms.map(|(name, _)| name.clone()).collect()
+}
+
+#[test]
+fn every_deployed_alarm_is_on_the_page() {
+    let (page, alarms) = (page(), deployed_alarms());
+    assert!(alarms.len() >= 3, "{alarms:?}");
+    let section = page.split("## Alarms").nth(1).unwrap().split("\n## ").next().unwrap();
+    for alarm in alarms {
+        assert!(section.contains(&format!("`{alarm}`")), "no row for {alarm}");
+    }
+}
+
 fn free_address() -> std::net::SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }

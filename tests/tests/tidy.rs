@@ -120,6 +120,27 @@ fn the_runtime_never_sees_the_compiler_and_the_compiler_never_the_runtime() {
     }
 }
 
+/// Nobody builds the image in a test; what it copies and how it runs can be looked at.
+#[test]
+fn the_image_has_what_the_runtime_reads_and_runs_as_nobody_special() {
+    let file = text(&root().join("Dockerfile")).unwrap();
+    let copied: Vec<&str> = file
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY --from=build /src/")?.split(' ').next())
+        .collect();
+    let (built, generated): (Vec<&str>, Vec<&str>) =
+        copied.into_iter().partition(|path| path.starts_with("target/"));
+    assert_eq!(built, ["target/release/covenant-runtime"]);
+    assert_eq!(generated, ["generated/manifest.json", "generated/duckdb"]);
+    assert!(generated.iter().all(|path| root().join(path).exists()));
+    let toolchain = text(&root().join("rust-toolchain.toml")).unwrap();
+    let version = toolchain.split("channel = \"").nth(1).unwrap().split(".0\"").next().unwrap();
+    assert!(file.contains(&format!("FROM rust:{version}-")), "another Rust than {version}");
+    let last = file.rsplit("\nFROM ").next().unwrap();
+    assert!(last.contains("\nUSER ") && !last.contains("\nUSER 0"), "it would run as root");
+    assert!(last.contains("\nCMD [\"run\"]"));
+}
+
 #[test]
 fn every_decision_is_numbered_once() {
     let mut numbers: Vec<String> = std::fs::read_dir(root().join("docs/decisions"))

@@ -124,6 +124,7 @@ pub async fn check(config: &Config, started: &Started) -> Result<Report> {
     report.checked.push(format!("manifest {}", config.manifest.display()));
     let newest = started.landing.newest().await?;
     report.checked.push(format!("landing in {}", config.data_dir.display()));
+    report.findings.extend(not_connected(config, started));
     if let Some(store) = &started.store {
         let landed = newest.as_ref().and_then(|commit| commit.positions.get(&store.system));
         let entities = &started.manifest.entities;
@@ -139,6 +140,32 @@ pub async fn check(config: &Config, started: &Started) -> Result<Report> {
     check_salesforce(config, started, &mut report).await?;
     report.sort();
     Ok(report)
+}
+
+/// Systems of the contracts that no setting leads to: a forgotten setting must not look like a quiet source.
+fn not_connected(config: &Config, started: &Started) -> Vec<Finding> {
+    let unset = started.manifest.project.systems.iter().filter_map(|(name, system)| {
+        let (setting, what) = match system {
+            SystemSpec::Postgres { .. } if started.store.is_none() => {
+                ("COVENANT_STORE_URL", "Nothing is read from its tables")
+            }
+            SystemSpec::Salesforce { .. } if config.salesforce.is_none() => {
+                ("COVENANT_SALESFORCE_URL", "Nothing is delivered to it, and nothing polled")
+            }
+            SystemSpec::Postgres { .. }
+            | SystemSpec::Salesforce { .. }
+            | SystemSpec::Stream { .. }
+            | SystemSpec::Snowflake { .. } => return None,
+        };
+        Some(Finding {
+            severity: Severity::Warning,
+            place: format!("system {name}"),
+            what: format!("{setting} is not set"),
+            why: what.into(),
+            advice: "Set it, unless this runtime is to run without the system".into(),
+        })
+    });
+    unset.collect()
 }
 
 async fn check_salesforce(config: &Config, started: &Started, report: &mut Report) -> Result<()> {

@@ -68,6 +68,7 @@ async fn what_cannot_be_run_on_is_refused_and_named() {
         stage.warehouse().execute_batch(mends).unwrap();
     }
     credentials(&stage).await;
+    a_forgotten_setting(&stage).await;
     landing_that_is_no_folder(&stage).await;
     assert_eq!(landed(&stage.data()), before, "a refused start has written");
 
@@ -97,6 +98,15 @@ async fn credentials(stage: &Stage) {
     refused(stage, &says, &[wrong]).await;
     let wrong = ("COVENANT_SALESFORCE_CLIENT_SECRET", "not-it".to_owned());
     refused(stage, &["salesforce: invalid_client", "Check the connected app"], &[wrong]).await;
+}
+
+/// A source that nobody named is no quiet source.
+async fn a_forgotten_setting(stage: &Stage) {
+    let ended = stage.command_without(&["doctor"], "COVENANT_STORE_URL").await;
+    let text = said(&ended);
+    assert_eq!(ended.status.code(), Some(0), "{text}");
+    assert!(text.contains("warning: system store: COVENANT_STORE_URL is not set"), "{text}");
+    assert!(!text.contains("COVENANT_SALESFORCE_URL"), "{text}");
 }
 
 /// What stands for a folder that cannot be read: also for somebody who may read everything.

@@ -157,13 +157,24 @@ impl Stage {
         self.command_with(arguments, &[]).await
     }
 
+    /// The same, with a setting forgotten.
+    pub(crate) async fn command_without(&self, arguments: &[&str], setting: &str) -> Output {
+        let mut launch = self.launch.clone();
+        launch.environment.retain(|(name, _)| name != setting);
+        ran(launch, arguments).await
+    }
+
     /// The same, with a part of the environment set otherwise.
     pub(crate) async fn command_with(&self, arguments: &[&str], set: &[(&str, String)]) -> Output {
-        let mut command = Command::new(&self.launch.program);
-        command.args(arguments).envs(self.launch_with(set).environment);
-        let ran = tokio::task::spawn_blocking(move || command.output());
-        tokio::time::timeout(PATIENCE, ran).await.expect("the command is stuck").unwrap().unwrap()
+        ran(self.launch_with(set), arguments).await
     }
+}
+
+async fn ran(launch: Launch, arguments: &[&str]) -> Output {
+    let mut command = Command::new(launch.program);
+    command.args(arguments).envs(launch.environment);
+    let ran = tokio::task::spawn_blocking(move || command.output());
+    tokio::time::timeout(PATIENCE, ran).await.expect("the command is stuck").unwrap().unwrap()
 }
 
 /// What a command printed, and how it ended.
