@@ -41,6 +41,8 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 const CASES: u64 = 1_200;
+/// Pairs of which a long hunt has shown that the rules were wrong about them: judged again in every run.
+const FOUND: [u64; 4] = [1882638573896035, 1882638561312876, 1882638561313784, 1882662142747909];
 /// Random sequences told for one pair and direction.
 const SEQUENCES: usize = 10;
 /// Records of a sequence.
@@ -58,7 +60,8 @@ fn seeds(few: u64) -> Box<dyn Iterator<Item = u64>> {
         return Box::new(std::iter::once(seed));
     }
     let Some(seconds) = variable("COVENANT_FUZZ_SECONDS") else {
-        return Box::new(0..variable("COVENANT_FUZZ_CASES").unwrap_or(few));
+        let few = 0..variable("COVENANT_FUZZ_CASES").unwrap_or(few);
+        return Box::new(FOUND.into_iter().chain(few));
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let (started, first) = (Instant::now(), now.as_secs() << 20);

@@ -1,5 +1,7 @@
 //! A field got a default, lost it, or has another one.
 
+use covenant_model::spec::{EntitySpec, SourceSpec};
+
 use super::enum_value_renamed;
 use super::field_added::patches_only;
 use super::prelude::*;
@@ -18,7 +20,8 @@ pub(super) static RULE: Rule = Rule {
     why: "Records that leave the field out get another value than before: stored rows keep the \
           old default, so the column means two things. Where a field that must be there \
           loses its default it is DCW021, where it gets one DCW020: such records are refused \
-          by the side without it.",
+          by the side without it. Salesforce leaves out what did not change: with a default that \
+          means the default, without one nothing.",
     how: "Keep a default for as long as landed records may lack the field. Where the value changes, \
           backfill the rows that hold the old one.",
     cases: cases!("DCW022-default-changed"),
@@ -61,8 +64,33 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
         (None, None) => return,
     };
     let headline = format!("{} {what}", pair.shown());
-    findings.push(
-        pair.finding(rule, "default", headline, broken, RULE.how)
-            .explaining(pair.leaf("evolution/default")),
-    );
+    let leaf = pair.leaf("evolution/default");
+    let finding = pair.finding(rule, "default", headline, broken, RULE.how);
+    findings.push(finding.explaining(leaf.clone()));
+    if rule.code != RULE.code {
+        findings.extend(filled(pair).map(|effect| effect.because_of(leaf)));
+    }
+}
+
+/// A record that leaves out what did not change says nothing of a field, unless there is a default to fill in. None: no source
+/// of the field leaves anything out.
+fn filled(pair: FieldPair<'_>) -> Option<Finding> {
+    let patched = |entity: &EntitySpec, field: &FieldSpec| {
+        let patches = |source: &String| {
+            matches!(entity.sources.get(source), Some(SourceSpec::Salesforce { .. }))
+        };
+        field.from.keys().any(patches)
+    };
+    if !patched(pair.entity.old, pair.old) || !patched(pair.entity.new, pair.new) {
+        return None;
+    }
+    let how = "fills in a value where a record says nothing";
+    let promise = pair.entity.old.compatibility;
+    let broken = if pair.new.evolution.default.is_some() {
+        under(promise, Promised::Backward, vec![pair.entity.after().validator(how)])
+    } else {
+        under(promise, Promised::Forward, vec![pair.entity.before().validator(how)])
+    };
+    let headline = format!("{} is filled in where Salesforce leaves it out", pair.shown());
+    Some(pair.finding(&RULE, "default", headline, mildly(broken), RULE.how))
 }
