@@ -84,7 +84,10 @@ fn judge(pair: FieldPair<'_>, findings: &mut Vec<Finding>, rule: &'static Rule) 
     }
     let (before, after) = (pair.entity.before(), pair.entity.after());
     let aliases = &pair.new.evolution.aliases;
-    let mut broken: Vec<Consumer> = before.column(pair.old, "is renamed").into_iter().collect();
+    // A column that the new contract drops is not renamed.
+    let stays = after.column(pair.new, "").is_some();
+    let column = before.column(pair.old, "is renamed").filter(|_| stays);
+    let mut broken: Vec<Consumer> = column.into_iter().collect();
     broken.extend(after.models(&pair.old.name, "uses the old name"));
     let mut claims = vec![pair.leaf("name")];
     for source in following(pair) {
@@ -96,10 +99,7 @@ fn judge(pair: FieldPair<'_>, findings: &mut Vec<Finding>, rule: &'static Rule) 
         });
         claims.push(pair.leaf(&format!("from/{source}")));
     }
-    let gained =
-        aliases.iter().all(|one| *one == pair.old.name || pair.old.evolution.aliases.contains(one));
-    let kept = pair.old.evolution.aliases.iter().all(|one| aliases.contains(one));
-    if gained && kept {
+    if explains_aliases(pair) {
         claims.push(pair.leaf("evolution/aliases"));
     }
     claims.extend(queries(pair));
@@ -118,6 +118,13 @@ fn judge(pair: FieldPair<'_>, findings: &mut Vec<Finding>, rule: &'static Rule) 
             .via(before.lineage(&pair.old.name))
             .renaming(claims),
     );
+}
+
+/// Whether the aliases of a renamed field changed by its old name only.
+pub(super) fn explains_aliases(pair: FieldPair<'_>) -> bool {
+    let (old, new) = (&pair.old.evolution.aliases, &pair.new.evolution.aliases);
+    let gained = new.iter().all(|one| *one == pair.old.name || old.contains(one));
+    pair.old.name != pair.new.name && gained && old.iter().all(|one| new.contains(one))
 }
 
 /// Queries that changed and say the same once the new names are read in them.

@@ -1,9 +1,9 @@
 //! A stream calls a field by another name.
 
-use covenant_model::spec::SourceSpec;
+use covenant_model::spec::{EntitySpec, FieldSpec, SourceSpec};
 
 use super::prelude::*;
-use super::source_column_changed;
+use super::{field_renamed, source_column_changed};
 
 pub(super) static RULE: Rule = Rule {
     code: "DCW072",
@@ -23,6 +23,7 @@ pub(super) static RULE: Rule = Rule {
 };
 
 fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
+    let promise = pair.entity.old.compatibility;
     for (source, old, new) in source_column_changed::moved(pair) {
         let stream = matches!(pair.entity.new.sources.get(source), Some(SourceSpec::Stream { .. }));
         if !stream {
@@ -30,13 +31,16 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
         }
         let headline =
             format!("{} is read from `{new}` of {source}, no longer `{old}`", pair.shown());
-        let kept = pair.new.evolution.aliases.iter().any(|one| one == old);
-        let broken = if kept {
-            let stale = pair.entity.before().validator("finds nothing in new events");
-            under(pair.entity.old.compatibility, Promised::Forward, vec![stale])
-        } else {
-            vec![pair.entity.after().validator("finds nothing in old events")]
-        };
+        let (before, after) = (pair.entity.before(), pair.entity.after());
+        let mut broken = Vec::new();
+        if !pair.new.evolution.aliases.iter().any(|one| one == old) {
+            let blind = after.validator("finds nothing in old events");
+            broken.extend(under(promise, Promised::Backward, vec![blind]));
+        }
+        if !pair.old.evolution.aliases.iter().any(|one| one == new) {
+            let stale = before.validator("finds nothing in new events");
+            broken.extend(under(promise, Promised::Forward, vec![stale]));
+        }
         let help = "let producers send both members until old events are past retention";
         let mut finding = pair.finding(&RULE, "from", headline, broken, help);
         finding.claims = vec![pair.leaf(&format!("from/{source}"))];
@@ -47,24 +51,52 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
 
 /// Names of before that are no longer read, or read from now on.
 fn aliases(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
-    let (old, new) = (&pair.old.evolution.aliases, &pair.new.evolution.aliases);
-    let own = |name: &String| pair.new.from.values().any(|one| one == name);
-    let gone: Vec<&str> =
-        old.iter().filter(|one| !new.contains(one) && !own(one)).map(String::as_str).collect();
-    if old == new {
+    if pair.old.evolution.aliases == pair.new.evolution.aliases {
+        return;
+    }
+    let (old, new) = ((pair.entity.old, pair.old), (pair.entity.new, pair.new));
+    let (gone, came) = (unread(old, new), unread(new, old));
+    if gone.is_empty() && came.is_empty() && field_renamed::explains_aliases(pair) {
         return;
     }
     let promise = pair.entity.old.compatibility;
-    let (what, broken) = if gone.is_empty() {
-        let stale = pair.entity.before().validator("knows fewer names").mildly();
-        ("is read by other old names".to_owned(), under(promise, Promised::Forward, vec![stale]))
-    } else {
+    let mut broken = Vec::new();
+    if !gone.is_empty() {
         let blind = pair.entity.after().validator("finds nothing in old records");
-        let what = format!("is no longer read by its old name {}", gone.join(", "));
-        (what, under(promise, Promised::Backward, vec![blind]))
+        broken.extend(under(promise, Promised::Backward, vec![blind]));
+    }
+    if !came.is_empty() {
+        let stale = pair.entity.before().validator("knows fewer names").mildly();
+        broken.extend(under(promise, Promised::Forward, vec![stale]));
+    }
+    let what = if gone.is_empty() {
+        "is read by other old names".to_owned()
+    } else {
+        format!("is no longer read by its old name {}", gone.join(", "))
     };
     let help = "keep an alias until no record within retention uses it";
     let headline = format!("{} {what}", pair.shown());
     let finding = pair.finding(&RULE, "aliases", headline, broken, help);
     findings.push(finding.explaining(pair.leaf("evolution/aliases")));
+}
+
+/// Aliases by which a source of the writer may tell the field, and by which the reader does not know it there.
+fn unread<'a>(
+    (writer, told): (&EntitySpec, &'a FieldSpec),
+    (reader, read): (&EntitySpec, &FieldSpec),
+) -> Vec<&'a str> {
+    let unknown = |alias: &&String| {
+        told.from.keys().filter(|source| field_renamed::reads_aliases(writer, source)).any(
+            |source| {
+                // A field that no longer comes from the source at all is another rule's matter.
+                let known = |own: &String| {
+                    own == *alias
+                        || field_renamed::reads_aliases(reader, source)
+                            && read.evolution.aliases.contains(*alias)
+                };
+                read.from.get(source).is_some_and(|own| !known(own))
+            },
+        )
+    };
+    told.evolution.aliases.iter().filter(unknown).map(String::as_str).collect()
 }

@@ -258,6 +258,14 @@ impl Sheet {
         self.slots.iter().position(|slot| slot.fields.contains(&field))
     }
 
+    /// The record with another name for the member at a place. `None`: the record leaves it out.
+    pub fn calling(&self, told: &Told, place: usize, name: &str) -> Option<Told> {
+        let mut told = told.clone();
+        let token = told.members.remove(&self.slots.get(place)?.name)?;
+        told.members.insert(name.to_owned(), token);
+        Some(told)
+    }
+
     /// Every valid choice of a member.
     pub(super) fn valid(&self, roles: Roles<'_>, place: usize) -> Cow<'_, [Choice]> {
         let Some(slot) = self.slots.get(place) else { return Cow::Borrowed(&[]) };

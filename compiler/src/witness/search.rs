@@ -82,6 +82,7 @@ pub(super) fn search_on(
     let found = field.and_then(|id| {
         search
             .values(sheets, id)
+            .or_else(|| search.by_old_names(sheets, id))
             .or_else(|| search.pairs(sheets, id))
             .or_else(|| search.corrections(sheets, id))
     });
@@ -114,6 +115,24 @@ impl Search<'_, '_> {
                 let told = self.compose(sheet, &[(place, choice)], 1);
                 if let Some(row) = self.confirm(vec![told]) {
                     return Some(row);
+                }
+            }
+        }
+        None
+    }
+
+    /// One record that calls the field by one of its old names, as those before a rename do.
+    fn by_old_names(&self, sheets: &[Sheet], id: u32) -> Option<Row> {
+        let mut fields = self.roles.writer.spec().fields.iter();
+        let aliases = &fields.find(|field| field.id == id)?.evolution.aliases;
+        for sheet in sheets.iter().filter(|_| !aliases.is_empty()) {
+            let Some(place) = sheet.slot_of(id) else { continue };
+            for choice in sheet.valid(self.roles, place).iter().take(PAIRED_MAX) {
+                let told = self.compose(sheet, &[(place, choice)], 1);
+                for told in aliases.iter().filter_map(|alias| sheet.calling(&told, place, alias)) {
+                    if let Some(row) = self.confirm(vec![told]) {
+                        return Some(row);
+                    }
                 }
             }
         }

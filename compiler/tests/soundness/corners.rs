@@ -35,6 +35,7 @@ pub(crate) enum Corner {
     Null,
     NullBesideLeftOut,
     UnknownMember,
+    OldName,
     Unchanged,
     SeveralSources,
     Deleted,
@@ -44,7 +45,7 @@ pub(crate) enum Corner {
     Moved,
 }
 
-const ALL: [Corner; 21] = [
+const ALL: [Corner; 22] = [
     Corner::LongestText,
     Corner::EmptyText,
     Corner::BeyondAscii,
@@ -59,6 +60,7 @@ const ALL: [Corner; 21] = [
     Corner::Null,
     Corner::NullBesideLeftOut,
     Corner::UnknownMember,
+    Corner::OldName,
     Corner::Unchanged,
     Corner::SeveralSources,
     Corner::Deleted,
@@ -118,7 +120,7 @@ fn of_record(spec: &EntitySpec, told: &Told) -> Vec<Corner> {
             None if field.evolution.aliases.iter().all(|one| !told.members.contains_key(one)) => {
                 left_out = true;
             }
-            None => {}
+            None => found.push(Corner::OldName),
             Some(Token::Null) => nulls = true,
             Some(Token::Unchanged) => found.push(Corner::Unchanged),
             Some(token) => found.extend(of_value(field, &text(token))),
@@ -251,5 +253,18 @@ fn record(dice: &mut StdRng, roles: Roles<'_>, sheet: &Sheet, at: u32) -> Option
         let choice = slot.valid.choose(dice)?;
         fixed.entry(place).or_insert_with(|| choice.clone());
     }
-    Some(sheet.compose(roles, &fixed, at, &|_| true))
+    let told = sheet.compose(roles, &fixed, at, &|_| true);
+    Some(by_old_name(dice, spec, sheet, &told).unwrap_or(told))
+}
+
+/// The record with one of the old names of a field, if it has any; every other time.
+fn by_old_name(dice: &mut StdRng, spec: &EntitySpec, sheet: &Sheet, told: &Told) -> Option<Told> {
+    let of = |field: &FieldSpec| {
+        let place = sheet.slot_of(field.id)?;
+        let alias = field.evolution.aliases.first()?;
+        Some((place, alias.clone()))
+    };
+    let known: Vec<(usize, String)> = spec.fields.iter().filter_map(of).collect();
+    let (place, alias) = known.choose(dice)?;
+    dice.random_ratio(1, 2).then(|| sheet.calling(told, *place, alias))?
 }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use covenant_compiler::compat::{self, Direction, Finding, Grade, Mirror};
+use covenant_compiler::compat::{self, ConsumerKind, Direction, Finding, Grade, Mirror, Side};
 use covenant_model::spec::Compatibility;
 
 use super::{Case, case, errors, findings, seeds};
@@ -38,13 +38,27 @@ fn flat(findings: &[Finding]) -> Vec<&Finding> {
     all.filter(|one| !VERSIONS.contains(&one.rule.code)).collect()
 }
 
+/// Whether a rule's row says that the other one is what the change backwards raises, and not as severe.
+fn is_uneven(answer: &Finding, one: &Finding) -> bool {
+    let named = matches!(answer.rule.mirror, Mirror::Uneven(named, _) if named == one.rule.code);
+    named && answer.claims.iter().any(|leaf| one.claims.contains(leaf))
+}
+
 /// Whether an answer is as severe as what it answers. Old validators refuse what a looser contract lets in only
 /// until they are deployed, and new ones what a stricter one keeps out for good: the ceilings mirror, and who only
 /// lags behind makes a warning of the error.
 fn as_severe(answer: &Finding) -> bool {
-    let lags = answer.rule.direction == Direction::Loosens
-        && answer.ceiling == Grade::Error
-        && answer.consumers.iter().all(|one| one.suffers == Grade::Warning);
+    let mut minding = answer.consumers.iter().filter(|one| one.suffers != Grade::Info);
+    let lags = answer.ceiling == Grade::Error
+        && match answer.rule.direction {
+            Direction::Loosens => answer.consumers.iter().all(|one| one.suffers == Grade::Warning),
+            Direction::Tightens | Direction::Neutral => false,
+            Direction::Changes => minding.all(|one| {
+                one.kind == ConsumerKind::RustValidator
+                    && one.side == Side::Old
+                    && one.suffers == Grade::Warning
+            }),
+        };
     answer.grade == Grade::Error || (lags && answer.grade == Grade::Warning)
 }
 
@@ -54,11 +68,14 @@ fn uneven(case: &Case, promise: Compatibility, swapped: Compatibility) -> Vec<St
     let back = findings(&case.new, &case.old, swapped);
     let mut wrong = Vec::new();
     // The verdict, unless a rule says that its mirror is another matter.
-    let even = |found: &[Finding]| {
-        flat(found).iter().all(|one| one.grade == Grade::Info || expected(one.rule.code).is_some())
+    let even = |found: &[Finding], other: &[Finding]| {
+        flat(found).iter().all(|one| {
+            let named = flat(other).iter().any(|answer| is_uneven(answer, one));
+            one.grade == Grade::Info || (expected(one.rule.code).is_some() && !named)
+        })
     };
     let compatible = |found: &[Finding]| flat(found).iter().all(|one| one.grade == Grade::Info);
-    if even(&there) && even(&back) && compatible(&there) != compatible(&back) {
+    if even(&there, &back) && even(&back, &there) && compatible(&there) != compatible(&back) {
         let codes = |found| flat(found).iter().map(|one| one.rule.code).collect::<Vec<_>>();
         wrong.push(format!("the verdicts differ: {:?} and {:?}", codes(&there), codes(&back)));
     }
@@ -66,6 +83,9 @@ fn uneven(case: &Case, promise: Compatibility, swapped: Compatibility) -> Vec<St
     for one in flat(&there).iter().filter(|one| one.grade == Grade::Error) {
         let code = one.rule.code;
         let Some(wanted) = expected(code) else { continue };
+        if back.iter().any(|answer| is_uneven(answer, one)) {
+            continue;
+        }
         let answers = |other: &&&Finding| {
             let answer = other.rule.code;
             answer == wanted || answer == code || names(answer, code)
