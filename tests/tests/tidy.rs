@@ -141,6 +141,40 @@ fn the_image_has_what_the_runtime_reads_and_runs_as_nobody_special() {
     assert!(last.contains("\nCMD [\"run\"]"));
 }
 
+/// A heading as a link names it.
+fn anchor(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim().to_lowercase().replace(' ', "-");
+    text.chars().filter(|c| c.is_alphanumeric() || "-_".contains(*c)).collect()
+}
+
+#[test]
+fn every_link_of_the_pages_leads_somewhere() {
+    let mut dead = Vec::new();
+    let mut links = 0;
+    for page in tracked().iter().filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        let written = text(page).unwrap();
+        let targets = written.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for target in targets.filter(|target| !target.contains("://") && !target.contains(' ')) {
+            links += 1;
+            let (path, part) = target.split_once('#').unwrap_or((target, ""));
+            let leads_to = match path {
+                "" => page.clone(),
+                path => page.parent().unwrap().join(path),
+            };
+            let known = leads_to.exists()
+                && (part.is_empty()
+                    || text(&leads_to).is_some_and(|it| {
+                        it.lines().any(|line| line.starts_with('#') && anchor(line) == part)
+                    }));
+            if !known {
+                dead.push(format!("{}: {target}", relative(page)));
+            }
+        }
+    }
+    assert!(links > 30, "only {links} links were found");
+    assert!(dead.is_empty(), "{dead:#?}");
+}
+
 #[test]
 fn every_decision_is_numbered_once() {
     let mut numbers: Vec<String> = std::fs::read_dir(root().join("docs/decisions"))

@@ -339,6 +339,46 @@ mod tests {
         assert_eq!((status, text.as_str()), (503, "busy: try again\n"));
     }
 
+    /// The page shows what it finds in the status and nothing where it finds nothing, so that a renamed field would go unseen.
+    #[test]
+    fn the_page_asks_only_for_what_the_status_has() {
+        let status = serde_json::to_value(crate::telemetry::status::Status::default()).unwrap();
+        let asked: std::collections::BTreeSet<&str> = PAGE
+            .match_indices("s.")
+            .filter(|(at, _)| !PAGE[..*at].ends_with(|c: char| c.is_ascii_alphanumeric()))
+            .filter_map(|(at, _)| {
+                let rest = &PAGE[at + 2..];
+                let name = rest.split(|c: char| !(c.is_ascii_lowercase() || c == '_')).next()?;
+                (!name.is_empty()).then_some(name)
+            })
+            .collect();
+        for name in ["lanes", "freshness", "quarantine_waiting", "backfills", "models", "ready"] {
+            assert!(asked.contains(name), "the page no longer shows {name}");
+        }
+        let unknown: Vec<_> = asked.iter().filter(|name| status.get(**name).is_none()).collect();
+        assert!(unknown.is_empty(), "the status has no {unknown:?}");
+        for heading in
+            ["Lanes", "#behind", "#promise", "#p99", "Refused records that wait", "#last run"]
+        {
+            assert!(PAGE.contains(heading), "no `{heading}`");
+        }
+    }
+
+    #[tokio::test]
+    async fn it_is_alive_at_once_and_ready_when_the_board_says_so() {
+        let board = Board::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let app = probes(board.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let get = async |path: &str| {
+            reqwest::get(format!("{url}{path}")).await.unwrap().status().as_u16()
+        };
+        assert_eq!((get("/healthz").await, get("/readyz").await), (200, 503));
+        board.update(|status| status.ready = true);
+        assert_eq!((get("/healthz").await, get("/readyz").await), (200, 200));
+    }
+
     #[test]
     fn tokens_are_compared_whole() {
         assert!(equal_in_constant_time("abc", "abc"));

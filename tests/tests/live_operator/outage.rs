@@ -97,6 +97,21 @@ async fn systems_that_do_not_answer_are_waited_for_and_looked_at_when_they_do() 
     let shown: i64 = stage.warehouse().query_row(sql, [], |row| row.get(0)).unwrap();
     let orders = stage.client.query_one("SELECT count(*) FROM orders", &[]).await.unwrap();
     assert_eq!(shown, orders.get::<_, i64>(0));
+    every_line_is_json(&std::fs::read_to_string(stage.log()).unwrap());
+}
+
+/// Whoever collects the logs of three lives with failures in them can read each line.
+fn every_line_is_json(log: &str) {
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+        .collect();
+    assert!(lines.len() > 10, "only {} lines", lines.len());
+    for line in lines {
+        for part in ["timestamp", "level", "message"] {
+            assert!(line[part].is_string(), "no {part}: {line}");
+        }
+    }
 }
 
 /// Waits until the lane is in this state and its last error says this.

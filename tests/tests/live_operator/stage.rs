@@ -135,6 +135,11 @@ impl Stage {
         launch
     }
 
+    /// What the process has logged.
+    pub(crate) fn log(&self) -> &Path {
+        &self.launch.log
+    }
+
     /// What the process is told of its surroundings.
     pub(crate) fn told(&self, name: &str) -> &str {
         let mut set = self.launch.environment.iter();
