@@ -1,7 +1,7 @@
 //! What the sources publish. Wider before the new runtime starts, or its preflight refuses; narrower does no harm
 //! earlier: the old runtime has stopped.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 
 use covenant_model::spec::{EntitySpec, SourceSpec, SystemSpec};
 
@@ -64,12 +64,10 @@ fn step(
         names.join(", ")
     };
     // For which field a column is read does not change what is published.
-    let key =
-        |one: &Published<'_>| (one.schema.to_owned(), one.table.to_owned(), one.column.to_owned());
-    let all = |columns: &[Published<'_>]| columns.iter().map(key).collect::<BTreeSet<_>>();
-    let (had, has) = (all(&was), all(&is));
-    let more: Vec<&Published<'_>> = is.iter().filter(|one| !had.contains(&key(one))).collect();
-    let less: Vec<&Published<'_>> = was.iter().filter(|one| !has.contains(&key(one))).collect();
+    let had: HashSet<[&str; 3]> = was.iter().map(Published::name).collect();
+    let has: HashSet<[&str; 3]> = is.iter().map(Published::name).collect();
+    let more: Vec<&Published<'_>> = is.iter().filter(|one| !had.contains(&one.name())).collect();
+    let less: Vec<&Published<'_>> = was.iter().filter(|one| !has.contains(&one.name())).collect();
     let mut what = format!("run {path}");
     if !more.is_empty() {
         what.push_str(&format!("; now also {}", named(more.clone())));
@@ -153,7 +151,11 @@ struct Published<'a> {
     place: (&'a str, &'a str),
 }
 
-impl Published<'_> {
+impl<'a> Published<'a> {
+    fn name(&self) -> [&'a str; 3] {
+        [self.schema, self.table, self.column]
+    }
+
     /// `+ "public"."orders" ("total")`
     fn line(&self, sign: char) -> String {
         let [schema, table, column] = [self.schema, self.table, self.column].map(postgres::ident);
