@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use covenant_sandbox::demo::systems::CLIENT_ID;
 use covenant_sandbox::postgres::free_port;
+use covenant_sandbox::salesforce::{ConnectedApp, SimConfig, Simulator};
 
 use super::stage::{Stage, said};
 
@@ -68,6 +70,7 @@ async fn what_cannot_be_run_on_is_refused_and_named() {
         stage.warehouse().execute_batch(mends).unwrap();
     }
     credentials(&stage).await;
+    an_org_without_our_fields(&stage).await;
     a_forgotten_setting(&stage).await;
     landing_that_is_no_folder(&stage).await;
     assert_eq!(landed(&stage.data()), before, "a refused start has written");
@@ -98,6 +101,21 @@ async fn credentials(stage: &Stage) {
     refused(stage, &says, &[wrong]).await;
     let wrong = ("COVENANT_SALESFORCE_CLIENT_SECRET", "not-it".to_owned());
     refused(stage, &["salesforce: invalid_client", "Check the connected app"], &[wrong]).await;
+}
+
+/// Nobody has deployed the generated metadata to it.
+async fn an_org_without_our_fields(stage: &Stage) {
+    let app = ConnectedApp::open(CLIENT_ID, stage.crm.secret(), "covenant@acme.example");
+    let config = SimConfig { apps: vec![app], ..SimConfig::default() };
+    let bare = Simulator::start(config).await.unwrap();
+    let elsewhere = ("COVENANT_SALESFORCE_URL", bare.base_url.clone());
+    let says = [
+        "salesforce Account: the contract of sales.customer uses Customer_Id__c, and the org does not have it",
+        "salesforce Order__c",
+        "Deploy generated/salesforce to the org",
+    ];
+    refused(stage, &says, &[elsewhere]).await;
+    bare.stop().await;
 }
 
 /// A source that nobody named is no quiet source.
