@@ -80,23 +80,29 @@ fn aliases(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
     findings.push(finding.explaining(pair.leaf("evolution/aliases")));
 }
 
-/// Aliases by which a source of the writer may tell the field, and by which the reader does not know it there.
+/// Aliases by which a source of the writer may tell the field, and by which the reader does not know it there. Every source
+/// tells the key, whether the field says that it comes from there or not.
 fn unread<'a>(
     (writer, told): (&EntitySpec, &'a FieldSpec),
     (reader, read): (&EntitySpec, &FieldSpec),
 ) -> Vec<&'a str> {
-    let unknown = |alias: &&String| {
-        told.from.keys().filter(|source| field_renamed::reads_aliases(writer, source)).any(
-            |source| {
-                // A field that no longer comes from the source at all is another rule's matter.
-                let known = |own: &String| {
-                    own == *alias
-                        || field_renamed::reads_aliases(reader, source)
-                            && read.evolution.aliases.contains(*alias)
-                };
-                read.from.get(source).is_some_and(|own| !known(own))
-            },
-        )
+    let unknown = |source: &String, alias: &String| {
+        // A field that no longer comes from the source at all is another rule's matter.
+        let own = name_at(reader, source, read);
+        let known =
+            field_renamed::reads_aliases(reader, source) && read.evolution.aliases.contains(alias);
+        own.is_some_and(|own| own != alias && !known)
     };
-    told.evolution.aliases.iter().filter(unknown).map(String::as_str).collect()
+    let tells = |source: &&String| {
+        field_renamed::reads_aliases(writer, source) && name_at(writer, source, told).is_some()
+    };
+    let lost =
+        |alias: &&String| writer.sources.keys().filter(tells).any(|source| unknown(source, alias));
+    told.evolution.aliases.iter().filter(lost).map(String::as_str).collect()
+}
+
+/// What a source calls a field; none where it does not tell it.
+fn name_at<'e>(entity: &'e EntitySpec, source: &str, field: &FieldSpec) -> Option<&'e str> {
+    let ix = entity.fields.iter().position(|one| one.id == field.id)?;
+    crate::plan::source_name(entity, source, ix)
 }
