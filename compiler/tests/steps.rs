@@ -93,3 +93,66 @@ fn composed_changes_show_every_step_and_miss_none() {
     }
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
 }
+
+/// An entity that alone reads a database, and then does not; and one that is read through another slot.
+const LEFT: &str = "
+harmless a database is not read any more
+given sales/note.yaml
++entity: sales.note
++version: 1.0.0
++owner: orders@acme.example
++purpose: One row per note.
++compatibility: full
++key: [note_id]
++key_reuse: never
++sources:
++  backup: {table: public.notes}
++fields:
++  note_id: {id: 1, type: int64, from: backup}
++  body: {id: 2, type: string(40), from: backup}
++sinks:
++  snowflake: {table: ANALYTICS.SALES.NOTES, history: scd2}
+gone sales/note.yaml
+
+harmless another slot
+file project.yaml
+-  store: {kind: postgres, purpose: The shop., publication: covenant_acme, slot: covenant_acme}
++  store: {kind: postgres, purpose: The shop., publication: covenant_acme, slot: covenant_new}
+";
+
+#[test]
+fn slots_and_publications_that_nobody_reads_are_dropped_on_request_only() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/breaking/base");
+    let prefix = format!("{}/", folder.display());
+    let read = covenant_compiler::driver::read_contracts(&folder).unwrap();
+    let name = |path: &str| path.strip_prefix(&prefix).unwrap_or(path).to_owned();
+    let base: Vec<(String, String)> =
+        read.iter().map(|(_, file)| (name(&file.path), file.text.clone())).collect();
+    let expected: [&[&str]; 2] = [
+        &[
+            "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
+             WHERE slot_name = 'covenant_two'",
+            "DROP PUBLICATION IF EXISTS \"covenant_two\"",
+        ],
+        &["SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots \
+           WHERE slot_name = 'covenant_acme'"],
+    ];
+    for (case, expected) in compat::cases::parse(LEFT).unwrap().iter().zip(expected) {
+        let side = |new| plan(&compat::cases::apply(&base, case, new).unwrap(), case.title);
+        let (old, new) = (side(false), side(true));
+        let mut found = compat::diff(&old, &new);
+        let loose = migrate::attach(&old, &new, &mut found).unwrap();
+        assert_eq!(loose, [], "{}", case.title);
+        let migration = migrate::migrate(&old, &new, &migrate::Target::ALL).unwrap();
+        let dropping = migration.steps.iter().find(|step| {
+            step.target == migrate::Target::Postgres && step.phase == migrate::Phase::Destructive
+        });
+        assert_eq!(dropping.unwrap().statements, expected, "{}", case.title);
+        let file = |allowed| {
+            let tree = migrate::tree(&migration, allowed).unwrap();
+            tree.get("postgres/5-destructive.sql").map(str::to_owned)
+        };
+        assert_eq!(file(false), None, "{}", case.title);
+        assert!(file(true).unwrap().contains("pg_drop_replication_slot"), "{}", case.title);
+    }
+}

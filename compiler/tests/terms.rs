@@ -80,6 +80,84 @@ fn what_goes_after_its_last_day_was_announced() {
     assert_eq!(on(&silent, Some(date(2027, 7, 1))), (Grade::Error, false));
 }
 
+/// The grade of a rule's first finding on a day, and whether it says that the removal was announced.
+fn removed(old: &Plan, new: &Plan, code: &str, day: jiff::civil::Date) -> (Grade, bool) {
+    let found = compat::diff_on(old, new, Some(day));
+    let one = found.iter().find(|finding| finding.rule.code == code).unwrap();
+    (one.grade, one.headline.contains("as announced: its last day was 2027-06-30"))
+}
+
+const GOING: &str = "version: 1.0.0\nstatus: deprecated\nsunset: 2027-06-30";
+const COUPON: &str = "
+entity: sales.coupon
+version: 1.0.0
+owner: orders@shop.example
+purpose: One row per coupon.
+compatibility: full
+key: [coupon_id]
+key_reuse: never
+sources:
+  shop: {table: public.coupons}
+fields:
+  coupon_id: {id: 1, type: int64, from: shop}
+  percent: {id: 2, type: int32, from: shop}
+sinks:
+  lake: {table: ANALYTICS.SALES.COUPONS}
+";
+
+#[test]
+fn entities_models_and_columns_go_after_their_last_day_unless_somebody_stays() {
+    let with = |file: &str, text: Option<&str>| {
+        let mut files = common::base();
+        match text {
+            Some(text) => files.insert(file.to_owned(), text.to_owned()),
+            None => files.remove(file),
+        };
+        let compiled = compile(SourceSet::new(files));
+        let found = codes(&compiled);
+        compiled.plan.unwrap_or_else(|| panic!("{found:?}"))
+    };
+    let (early, late) = (date(2027, 6, 29), date(2027, 6, 30));
+
+    let coupon = COUPON.replace("version: 1.0.0", GOING);
+    let (old, new) = (with("sales/coupon.yaml", Some(&coupon)), plan(&[]));
+    assert_eq!(removed(&old, &new, "DCW001", early), (Grade::Error, false));
+    assert_eq!(removed(&old, &new, "DCW001", late), (Grade::Warning, true));
+    // Its records in the org are still kept up to date.
+    let crm = "  crm:\n    object: Coupon__c\n    external_id: Coupon_Id__c\n    fields:\n      \
+               Percent__c: percent\n";
+    let old = with("sales/coupon.yaml", Some(&format!("{}{crm}", coupon.trim_start())));
+    assert_eq!(removed(&old, &new, "DCW001", late), (Grade::Error, false));
+
+    let (old, new) = (plan(&[(DAILY, "version: 1.0.0", GOING)]), with(DAILY, None));
+    assert_eq!(removed(&old, &new, "DCM223", early), (Grade::Error, false));
+    assert_eq!(removed(&old, &new, "DCM223", late), (Grade::Warning, true));
+
+    let (column, sum) = ("unit: EUR}\n\nrefresh", ", SUM(o.total) AS total");
+    let going = "unit: EUR, status: deprecated, sunset: 2027-06-30}\n\nrefresh";
+    let old = plan(&[(DAILY, column, going)]);
+    let total = "  total: {id: 3, type: \"decimal(18,2)\", unit: EUR}\n";
+    let new = plan(&[(DAILY, total, ""), (DAILY, sum, "")]);
+    assert_eq!(removed(&old, &new, "DCM223", early), (Grade::Error, false));
+    assert_eq!(removed(&old, &new, "DCM223", late), (Grade::Warning, true));
+    // Another type is no removal.
+    let new = plan(&[(DAILY, "decimal(18,2)", "decimal(16,2)")]);
+    assert_eq!(removed(&old, &new, "DCM223", late), (Grade::Error, false));
+
+    // A model reads the field up to the very change.
+    let country = "country: {id: 6, type: string(2), from: shop, pattern: \"^[A-Z]{2}$\"";
+    let going = format!("{country}, status: deprecated, sunset: 2027-06-30}}");
+    let old = plan(&[(ORDER, &format!("{country}}}"), &going)]);
+    let new = plan(&[
+        (ORDER, &format!("  {country}}}\n"), ""),
+        (DAILY, "key: [day, country]", "key: [day]"),
+        (DAILY, "o.country AS country, ", ""),
+        (DAILY, "AS DATE), o.country\n", "AS DATE)\n"),
+        (DAILY, "  country: {id: 2, type: string(2)}\n", ""),
+    ]);
+    assert_eq!(removed(&old, &new, "DCW010", late), (Grade::Error, false));
+}
+
 /// The column `country` of the model, as an expression over a customer's street, under a declaration.
 fn declassified(expr: &str, having: &str, declared: &str) -> Vec<String> {
     let column = format!("{expr} AS country");

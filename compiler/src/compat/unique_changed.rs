@@ -14,9 +14,10 @@ pub(super) static ADDED: Rule = Rule {
         "a validator sees one record at a time: uniqueness is checked in the table",
     ),
     what: "Fields are unique from now on.",
-    why: "Rows that are there may have the same values: the check in the warehouse alarms for them. \
-          (It refuses nothing.)",
-    how: "Run the generated check on the table first.",
+    why: "Rows that are there may have the same values. Nothing is refused: two rows can be compared \
+          only when both are there.",
+    how: "Run the questions that `covenant migrate` writes: `0-ask.sql` on the table of now, \
+          `4-check.sql` when the jobs have ended.",
     cases: cases!("DCM204-unique-added"),
     check: Check::Entity(check_added),
 };

@@ -89,20 +89,26 @@ fn questions(old: &EntitySpec, new: &EntitySpec) -> Vec<Question> {
     for ids in new.unique.iter().filter(|ids| !old.unique.contains(ids)) {
         let place = |id: &u32| old.fields.iter().position(|field| field.id == *id);
         let Some(places) = ids.iter().map(place).collect::<Option<Vec<usize>>>() else { continue };
-        let fields: Vec<&FieldSpec> =
-            ids.iter().filter_map(|id| new.fields.iter().find(|one| one.id == *id)).collect();
-        let names: Vec<&str> = fields.iter().map(|field| field.name.as_str()).collect();
+        let (names, below) = unique_fields(new, ids);
         all.push(Question {
             code: "DCM204",
-            below: match names.as_slice() {
-                [only] => format!("fields/{only}/unique"),
-                _ => "unique".to_owned(),
-            },
+            below,
             about: format!("values of {} that stand in several rows", names.join(" and ")),
             ask: Ask::Twice(places),
         });
     }
     all
+}
+
+/// Names of the fields that are unique together, and where below the entity that is declared.
+pub(super) fn unique_fields<'a>(entity: &'a EntitySpec, ids: &[u32]) -> (Vec<&'a str>, String) {
+    let field = |id: &u32| entity.fields.iter().find(|one| one.id == *id);
+    let names: Vec<&str> = ids.iter().filter_map(|id| Some(field(id)?.name.as_str())).collect();
+    let below = match names.as_slice() {
+        [only] => format!("fields/{only}/unique"),
+        _ => "unique".to_owned(),
+    };
+    (names, below)
 }
 
 /// What a field accepts less than before.

@@ -222,6 +222,26 @@ fn rules(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
     steps
 }
 
+/// Whether what was landed is surely enough: it holds the values that the contract of then kept, as it kept them.
+fn landed(code: &str) -> bool {
+    matches!(code, "DCM260" | "DCS110")
+}
+
+/// No table holds events: what was landed is derived again, or the producers tell it again, which does no harm.
+fn from_stream(code: &str, stream: &str, entity: &str, why: &str) -> String {
+    if landed(code) {
+        format!(
+            "replay the events of {stream} for {entity} from the first landing commit: {why}, and no table \
+             holds them"
+        )
+    } else {
+        format!(
+            "have the producers send the events of {stream} for {entity} again, by their old ids: {why}, \
+             and landing holds only what the contract of then kept"
+        )
+    }
+}
+
 /// One step for each source that the values come from.
 fn backfills(
     entity: &EntitySpec,
@@ -242,12 +262,8 @@ fn backfills(
                     Some(format!("covenant-runtime backfill {}", entity.name)),
                 ),
                 SourceSpec::Stream { stream, .. } => (
-                    format!(
-                        "replay {stream} for {} from the first landing commit: {why}, and no table \
-                         holds them",
-                        entity.name
-                    ),
-                    None,
+                    from_stream(code, stream, &entity.name, why),
+                    landed(code).then(|| deliver::command(&entity.name)),
                 ),
                 SourceSpec::Salesforce { system, object, .. } => {
                     (format!("poll {object} of {system} from the beginning: {why}"), None)

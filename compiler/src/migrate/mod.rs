@@ -10,6 +10,7 @@
 
 mod ask;
 mod attach;
+mod check;
 mod columns;
 mod deliver;
 mod entity;
@@ -74,6 +75,8 @@ pub enum Phase {
     Change,
     /// Once the new tables and views are there.
     After,
+    /// Once the jobs have ended, on the new tables: questions, each of which must give 0.
+    Check,
     /// When nobody needs what was set aside any more.
     Destructive,
 }
@@ -202,6 +205,7 @@ fn warehouse(old: &Plan, new: &Plan, dialect: Dialect) -> Vec<Step> {
             Some(after) => {
                 steps.extend(ask::steps(before, after, dialect));
                 steps.extend(entity::changed(before, after, dialect));
+                steps.extend(check::steps(Some(before), after, dialect));
                 if dialect == Dialect::Snowflake {
                     steps.extend(governed::entity(before, after));
                 }
@@ -211,6 +215,7 @@ fn warehouse(old: &Plan, new: &Plan, dialect: Dialect) -> Vec<Step> {
     }
     for after in new.entities.iter().filter(|after| old.predecessor(after).is_none()) {
         steps.extend(entity::added(after, dialect));
+        steps.extend(check::steps(None, after, dialect));
     }
     let models = model::steps(old, new, dialect, &steps);
     steps.extend(models);

@@ -32,16 +32,44 @@ pub(super) fn steps(old: &Plan, new: &Plan) -> Result<Vec<Step>, EmitError> {
             }
         }
     }
-    for system in old.project.systems.keys() {
+    for (system, spec) in &old.project.systems {
         let path = format!("postgres/{system}/publication.sql");
-        if before.get(&path).is_some() && after.get(&path).is_none() {
-            let what =
-                format!("nothing is read from {system} any more: drop its slot and publication");
-            let subject = format!("project/systems/{system}");
-            steps.push(Step::new(Target::Postgres, Phase::Destructive, "DCS101", &subject, what));
+        if before.get(&path).is_some() {
+            let now = new.project.systems.get(system).filter(|_| after.get(&path).is_some());
+            steps.extend(left(system, spec, now).map(|step| step.because(readers(old, system))));
         }
     }
     Ok(steps)
+}
+
+/// Slot and publication that nothing reads any more. A slot that stays keeps the log of its database for ever.
+fn left(system: &str, old: &SystemSpec, new: Option<&SystemSpec>) -> Option<Step> {
+    let names = |spec: &SystemSpec| match spec {
+        SystemSpec::Postgres { publication, slot, .. } => Some((publication.clone(), slot.clone())),
+        SystemSpec::Stream { .. }
+        | SystemSpec::Salesforce { .. }
+        | SystemSpec::Snowflake { .. } => None,
+    };
+    let (publication, slot) = names(old)?;
+    let now = new.and_then(names);
+    let (mut words, mut statements) = (Vec::new(), Vec::new());
+    if now.as_ref().is_none_or(|(_, now)| *now != slot) {
+        words.push(format!("slot {slot}"));
+        let drop = "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots";
+        statements.push(format!("{drop} WHERE slot_name = {}", text_literal(&slot)));
+    }
+    if now.as_ref().is_none_or(|(now, _)| *now != publication) {
+        words.push(format!("publication {publication}"));
+        statements.push(format!("DROP PUBLICATION IF EXISTS {}", postgres::ident(&publication)));
+    }
+    let (code, why) = match now {
+        None => ("DCS101", format!("nothing is read from {system} any more")),
+        Some(_) => ("DCS105", format!("{system} is read through others now")),
+    };
+    let what = format!("drop {}: {why}", words.join(" and "));
+    let subject = format!("project/systems/{system}");
+    let step = Step::new(Target::Postgres, Phase::Destructive, code, &subject, what);
+    (!statements.is_empty()).then(|| statements.into_iter().fold(step, Step::sql))
 }
 
 /// Nothing that the files are made of differs.

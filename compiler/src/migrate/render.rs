@@ -64,8 +64,9 @@ fn overview(out: &mut String, migration: &Migration, allowed: bool) -> std::fmt:
         out,
         "\n{} steps, {destructive} of them destructive{}.\n\n\
          Order: `0-ask` (it changes nothing); stop the runtime; per system `1-change`, then `2-schema` where there is one, then `3-after`; start the\n\
-         new runtime; run the jobs; when nobody needs what was set aside any more, `4-destructive`. Every precheck must\n\
-         give 0.",
+         new runtime; run the jobs; when they have ended, `4-check` (it changes nothing; on DuckDB while the runtime is\n\
+         stopped, which holds the file); when nobody needs what was set aside any more, `5-destructive`. Whoever runs the\n\
+         migration runs all of it. Every precheck must give 0.",
         migration.steps.len(),
         if destructive > 0 && !allowed { " and withheld (`--allow-destructive`)" } else { "" }
     )
@@ -129,7 +130,8 @@ pub fn tree(migration: &Migration, allow_destructive: bool) -> Result<OutputTree
             Phase::Ask => "0-ask",
             Phase::Change => "1-change",
             Phase::After => "3-after",
-            Phase::Destructive => "4-destructive",
+            Phase::Check => "4-check",
+            Phase::Destructive => "5-destructive",
         };
         let folder = format!("{}/{name}", target.name());
         match target {
@@ -179,6 +181,7 @@ fn sql(target: Target, steps: &[&Step]) -> String {
                     step.number,
                     match step.phase {
                         Phase::Ask => "the new contract refuses rows that are stored",
+                        Phase::Check => "values that must stand in one row stand in several",
                         Phase::Change | Phase::After | Phase::Destructive => "values would be lost",
                     }
                 ),

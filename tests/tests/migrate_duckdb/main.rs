@@ -2,6 +2,7 @@
 //! changes under the new contract, guards and history too; then the new SQL goes on with late and new changes.
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
+mod asks;
 mod compare;
 mod rules;
 mod tell;
@@ -196,7 +197,7 @@ async fn migrated(old: Plan, new: Plan, destructive: bool) -> Migrated {
     let migration = migrate::migrate(&old, &new, &Target::ALL).unwrap();
     let tree = migrate::tree(&migration, destructive).unwrap();
     let db = open(&path).await;
-    for file in ["1-change", "2-schema", "3-after", "4-destructive"] {
+    for file in ["1-change", "2-schema", "3-after", "5-destructive"] {
         run(&db, &tree, &format!("duckdb/{file}.sql"));
     }
     drop(db);
@@ -440,7 +441,7 @@ fn destructive_steps_are_written_only_when_asked_for() {
         let destructive = migration.steps.iter().any(|step| step.phase == Phase::Destructive);
         let files = |allowed| {
             let tree = migrate::tree(&migration, allowed).unwrap();
-            tree.iter().any(|(path, _)| path.contains("4-destructive"))
+            tree.iter().any(|(path, _)| path.contains("5-destructive"))
         };
         assert!(!files(false), "{name}");
         assert_eq!(files(true), destructive, "{name}");

@@ -40,7 +40,7 @@ const NOTHING_ON_DUCKDB: &[(&str, &str)] = &[
     ),
 ];
 
-fn base() -> Vec<(String, String)> {
+pub(crate) fn base() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../compiler/tests/breaking/base");
     let prefix = format!("{}/", folder.display());
     let read = driver::read_contracts(&folder).unwrap();
@@ -54,16 +54,16 @@ fn plan(base: &[(String, String)], case: &Case<'_>, new: bool) -> Plan {
 }
 
 /// A case, and both sides of it.
-struct Trial {
-    name: String,
-    old: Plan,
-    new: Plan,
+pub(crate) struct Trial {
+    pub(crate) name: String,
+    pub(crate) old: Plan,
+    pub(crate) new: Plan,
     steps: Vec<Step>,
-    tree: OutputTree,
+    pub(crate) tree: OutputTree,
 }
 
 /// Of a rule those cases that raise it, of none all.
-fn trials(code: &str, text: &'static str, base: &[(String, String)]) -> Vec<Trial> {
+pub(crate) fn trials(code: &str, text: &'static str, base: &[(String, String)]) -> Vec<Trial> {
     let mut found = Vec::new();
     for case in cases::parse(text).unwrap() {
         let (old, new) = (plan(base, &case, false), plan(base, &case, true));
@@ -124,7 +124,7 @@ async fn what_a_rule_can_mean_besides_loses_nothing_either() {
 
 impl Trial {
     /// What is wrong with it.
-    async fn run(&self) -> Vec<String> {
+    pub(crate) async fn run(&self) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         let (was, at, fresh) = (path("was.duckdb"), path("migrated.duckdb"), path("fresh.duckdb"));
@@ -158,13 +158,16 @@ impl Trial {
         apply(&mut after, &self.new, &path("jobs"), &jobs).await;
         models(&mut after, &self.new).await;
         drop(after);
+        if let Err(why) = self.phase(&open(&at).await, "4-check") {
+            wrong.push(why);
+        }
 
         let known = self.happened(&self.new, &self.old);
         fill(&self.new, &fresh, &[known, jobs]).await;
         let db = open(&at).await;
         db.execute_batch(&format!("ATTACH '{}' AS fresh (READ_ONLY)", fresh.display())).unwrap();
         differing(&db, &mut wrong);
-        if let Err(why) = self.phase(&db, "4-destructive") {
+        if let Err(why) = self.phase(&db, "5-destructive") {
             wrong.push(why);
         }
         shape(&db, &mut wrong);
@@ -172,7 +175,7 @@ impl Trial {
         wrong
     }
 
-    fn phase(&self, db: &Connection, phase: &str) -> Result<(), String> {
+    pub(crate) fn phase(&self, db: &Connection, phase: &str) -> Result<(), String> {
         let file = format!("duckdb/{phase}.sql");
         if phase != "2-schema" {
             run(db, &self.tree, &file);
@@ -249,7 +252,7 @@ fn telling(step: &Step, source: &SourceSpec) -> Option<Telling> {
     }
     let (word, telling) = match source {
         SourceSpec::Postgres { system, .. } => (format!("backfill.{system} "), Telling::Read),
-        SourceSpec::Stream { stream, .. } => (format!("replay {stream} "), Telling::Again),
+        SourceSpec::Stream { stream, .. } => (format!("events of {stream} "), Telling::Again),
         SourceSpec::Salesforce { object, .. } => (format!("poll {object} "), Telling::Read),
     };
     let table = matches!(source, SourceSpec::Postgres { .. });
@@ -258,7 +261,7 @@ fn telling(step: &Step, source: &SourceSpec) -> Option<Telling> {
 }
 
 /// One commit for each set of changes of each entity.
-async fn fill(plan: &Plan, path: &Path, sets: &[Vec<(String, Vec<Change>)>]) {
+pub(crate) async fn fill(plan: &Plan, path: &Path, sets: &[Vec<(String, Vec<Change>)>]) {
     let mut warehouse = duck(plan, path).await;
     warehouse.open(Epoch(1)).await.unwrap();
     let landing = path.with_extension("landing");

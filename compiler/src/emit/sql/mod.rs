@@ -4,7 +4,7 @@
 mod entity;
 mod ident;
 mod query;
-mod unique;
+pub(crate) mod unique;
 
 pub(crate) use entity::{EntityTables, TableColumn, column_type};
 pub(crate) use ident::{Dialect, single_line, slug, text_literal};
