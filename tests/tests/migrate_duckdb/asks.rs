@@ -12,7 +12,12 @@ use crate::tell::{Speaker, Telling};
 use crate::world::open;
 
 /// Rules of which the made-up data of the old contract breaks nothing, and why.
-const NOTHING_FOUND: &[(&str, &str)] = &[];
+const NOTHING_FOUND: &[(&str, &str)] = &[
+    ("DCM204", "no made-up values stand in several rows: the test below makes some"),
+    ("DCM230", "the made-up amounts keep the rule of its case"),
+    ("DCW032", "the made-up texts and numbers are short: `main.rs` has one that does not fit"),
+    ("DCW044", "an open enum is only told its declared symbols"),
+];
 
 /// What a file says where it stops.
 fn stops(db: &Connection, tree: &OutputTree, file: &str) -> Option<String> {
