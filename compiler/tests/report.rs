@@ -74,6 +74,7 @@ fn whole(files: &mut Files) -> Entry {
         steps: vec![Step {
             platform: "snowflake".into(),
             what: "shorten the column".into(),
+            difference: None,
             statement: Some(
                 "ALTER TABLE ORDERS ALTER COLUMN STATUS SET DATA TYPE VARCHAR(20)".into(),
             ),

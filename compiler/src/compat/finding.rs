@@ -42,6 +42,8 @@ pub struct MigrationStep {
     pub what: String,
     /// The very statement, where there is one.
     pub sql: Option<String>,
+    /// Of a whole file that is another one: the lines that go (`-`) and those that come (`+`).
+    pub difference: Option<String>,
     /// Whether something is gone afterwards.
     pub destructive: bool,
 }

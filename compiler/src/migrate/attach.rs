@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::merges::{Differences, Line};
 use super::{Difference, Phase, Step, Target, steps};
 use crate::compat::{ConsumerKind, Finding, Migration, MigrationStep, Platform};
 use crate::emit::EmitError;
@@ -75,7 +76,47 @@ pub fn attach<'f>(
             finding.steps.push(shown);
         });
     }
+    let mut differences = Differences::new(old, new);
+    for finding in findings.iter_mut().filter(|finding| stored(finding)) {
+        finding.steps.extend(merged(finding, &mut differences)?);
+    }
     Ok(loose)
+}
+
+/// What the change alters of the statement that merges batches, as far as the finding is about it.
+fn merged(
+    finding: &Finding,
+    differences: &mut Differences<'_>,
+) -> Result<Option<MigrationStep>, EmitError> {
+    let Some((path, lines)) = differences.of(contract(&finding.subject))? else { return Ok(None) };
+    let paths = [Some(&finding.subject), finding.old_path.as_ref(), finding.new_path.as_ref()];
+    let field = |path: &str| {
+        let (_, field) = path.split_once("/fields/")?;
+        Some(field.split('/').next().unwrap_or_default().to_owned())
+    };
+    let fields: Vec<String> = paths.into_iter().flatten().filter_map(|path| field(path)).collect();
+    let about = |line: &&Line| fields.is_empty() || fields.iter().any(|it| line.is_about(it));
+    let lines: Vec<String> = lines.iter().filter(about).map(|line| line.text.clone()).collect();
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(MigrationStep {
+        platform: Platform::Snowflake,
+        what: format!("batches are merged otherwise: {path}"),
+        sql: None,
+        difference: Some(bounded(lines)),
+        destructive: false,
+    }))
+}
+
+/// No more lines than somebody reads.
+fn bounded(mut lines: Vec<String>) -> String {
+    let more = lines.len().saturating_sub(DIFFERENCE_LINES_MAX);
+    if more > 0 {
+        lines.truncate(DIFFERENCE_LINES_MAX);
+        lines.push(format!("… and {more} more"));
+    }
+    lines.join("\n")
 }
 
 fn stored(finding: &Finding) -> bool {
@@ -156,23 +197,19 @@ fn excerpt(difference: &Difference, finding: &Finding) -> String {
     if lines.is_empty() {
         lines = difference.lines.iter().map(line).collect();
     }
-    let more = lines.len().saturating_sub(DIFFERENCE_LINES_MAX);
-    if more > 0 {
-        lines.truncate(DIFFERENCE_LINES_MAX);
-        lines.push(format!("… and {more} more: see `covenant migrate`"));
-    }
-    lines.join("\n")
+    bounded(lines)
 }
 
 fn shown(step: &Step, finding: &Finding) -> MigrationStep {
     let excerpt = step.difference.as_ref().map(|it| (it.what.clone(), excerpt(it, finding)));
-    let (what, sql) = match excerpt {
-        Some((what, lines)) => (what, Some(lines).filter(|lines| !lines.is_empty())),
+    let (what, sql, difference) = match excerpt {
+        Some((what, lines)) => (what, None, Some(lines).filter(|lines| !lines.is_empty())),
         None => {
             let query = step.precheck.as_ref();
             let query = query.map(|query| format!("; first this must give 0: {query}"));
             let what = format!("{}{}", step.what, query.unwrap_or_default());
-            (what, (!step.statements.is_empty()).then(|| step.statements.join(";\n")))
+            let sql = (!step.statements.is_empty()).then(|| step.statements.join(";\n"));
+            (what, sql, None)
         }
     };
     MigrationStep {
@@ -185,6 +222,7 @@ fn shown(step: &Step, finding: &Finding) -> MigrationStep {
         },
         what,
         sql,
+        difference,
         destructive: step.phase == Phase::Destructive,
     }
 }

@@ -17,6 +17,7 @@ mod entity;
 mod governed;
 mod guards;
 mod jobs;
+mod merges;
 mod model;
 mod postgres;
 mod render;

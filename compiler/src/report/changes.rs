@@ -191,6 +191,7 @@ fn migration(found: &Finding) -> Migration {
         platform: platform(step.platform).to_owned(),
         what: step.what.clone(),
         statement: step.sql.clone(),
+        difference: step.difference.clone(),
         destructive: step.destructive,
     });
     Migration { class: name.to_owned(), words: words.to_owned(), steps: steps.collect() }

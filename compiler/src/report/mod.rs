@@ -187,6 +187,9 @@ pub struct Step {
     /// The very statement, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<String>,
+    /// Of a whole generated file that is another one: the lines that go (`-`) and those that come (`+`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<String>,
     /// Whether it destroys data.
     pub destructive: bool,
 }

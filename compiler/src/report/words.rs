@@ -28,19 +28,24 @@ pub(super) fn migration(migration: &Migration) -> String {
     format!("stored data: {}", migration.words)
 }
 
-/// `snowflake: widen the column`, and the statement below it.
+/// `snowflake: widen the column`, and the statement or the difference below it.
 pub(super) fn step(step: &Step) -> String {
-    let statement = step.statement.as_ref().map(|text| format!("\n{text}")).unwrap_or_default();
-    format!("{}{statement}", step_line(step))
+    let below = step.statement.as_ref().or(step.difference.as_ref());
+    let below = below.map(|text| format!("\n{text}")).unwrap_or_default();
+    format!("{}{below}", step_line(step))
 }
 
 /// Every step as SQL with comments.
 pub(super) fn script(migration: &Migration) -> String {
     let step = |step: &Step| {
         let comment = format!("-- {}", step_line(step));
-        match &step.statement {
-            Some(statement) => format!("{comment}\n{statement}"),
-            None => comment,
+        match (&step.statement, &step.difference) {
+            (Some(statement), _) => format!("{comment}\n{statement}"),
+            (None, Some(lines)) => {
+                let lines = lines.lines().map(|line| format!("\n--   {line}"));
+                format!("{comment}{}", lines.collect::<String>())
+            }
+            (None, None) => comment,
         }
     };
     migration.steps.iter().map(step).collect::<Vec<_>>().join("\n")

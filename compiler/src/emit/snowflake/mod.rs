@@ -6,9 +6,12 @@
 
 use std::collections::BTreeSet;
 
+use covenant_model::spec::EntitySpec;
 use serde::Serialize;
 
-use super::sql::{Dialect, EntityTables, ModelTable, model_tables, text_literal, unique_checks};
+use super::sql::{
+    Dialect, EntityTables, ModelTable, model_tables, slug, text_literal, unique_checks,
+};
 use super::template::Templates;
 use super::{EmitError, add};
 use crate::plan::Plan;
@@ -111,6 +114,32 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
         }
     }
     Ok(())
+}
+
+/// The statements that merge batches, one by one: what a change alters of them is shown beside it.
+pub(crate) struct Merges(Templates);
+
+impl Merges {
+    /// # Errors
+    /// Where a template does not parse (a bug of the compiler).
+    pub(crate) fn new() -> Result<Self, EmitError> {
+        Ok(Self(Templates::new(TARGET, TEMPLATES)?))
+    }
+
+    /// The generated file of an entity.
+    pub(crate) fn path(entity: &str) -> String {
+        format!("snowflake/{}/apply.sql", slug(entity))
+    }
+
+    /// None: the entity has no table.
+    ///
+    /// # Errors
+    /// Where the template fails (a bug of the compiler).
+    pub(crate) fn of(&self, entity: &EntitySpec) -> Result<Option<String>, EmitError> {
+        let Some(tables) = EntityTables::new(entity, Dialect::Snowflake) else { return Ok(None) };
+        let one = OneEntity { e: &tables, purpose: text_literal(&tables.purpose) };
+        self.0.render("apply.sql.j2", &Self::path(&entity.name), one).map(Some)
+    }
 }
 
 fn emit_entity(
