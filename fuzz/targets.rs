@@ -3,6 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "a fuzz target uses one of them")]
 
 use covenant_compiler::diagnostic::{Diagnostics, Severity, fix};
+use covenant_compiler::interop::salesforce::import;
 use covenant_compiler::parse::declared_name;
 use covenant_compiler::report::{
     Command, Report, changes, concise, contracts, github, gitlab, human, json, junit, markdown,
@@ -48,6 +49,37 @@ pub fn diff(bytes: &[u8]) {
     assert!(compat::diff(same, same).is_empty(), "a version differs from itself");
     for (old, new) in [(&old, &new), (&new, &old)] {
         every_format(&changed(old, new));
+    }
+}
+
+/// Any bytes as the describe of an object that contracts write and read: findings with places inside the files, that every
+/// format can show.
+pub fn describe(bytes: &[u8]) {
+    imported(bytes);
+    let mut files = base();
+    for (path, text) in &mut files {
+        if path == "project.yaml" {
+            *text = text
+                .replace("share: 25%", "share: 25%, org: words.my.salesforce.com, describe: crm");
+        }
+    }
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    files.push(("crm/Account.describe.json".to_owned(), text));
+    let compiled = compile(SourceSet::new(files));
+    assert_eq!(compiled.plan.is_none(), compiled.diagnostics.has_errors());
+    placed(&compiled.diagnostics, &compiled.sources);
+    every_format(&contracts::report(Command::Check, &compiled.diagnostics, &compiled.sources));
+}
+
+/// Whatever can be imported makes contracts that hold together.
+fn imported(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let Ok(tree) = import(&[("a.json".to_owned(), text)]) else { return };
+    let files = tree.iter().map(|(path, text)| (path.to_owned(), text.to_owned()));
+    let compiled = compile(SourceSet::new(files));
+    placed(&compiled.diagnostics, &compiled.sources);
+    for found in compiled.diagnostics.iter() {
+        assert!(found.code.number > 3000, "{}: {}", found.code, found.headline);
     }
 }
 

@@ -1,5 +1,5 @@
-//! Contracts for measurements: `cargo run -p covenant-compiler --example corpus -- DIR ENTITIES [changed]`. Each has 40
-//! fields, a warehouse table, a reference to another one, every fourth a Salesforce object, every tenth a model beside it.
+//! Contracts for measurements: `cargo run -p covenant-compiler --example corpus -- DIR ENTITIES [changed] [fields=N]`. Each has
+//! 40 fields or N, a warehouse table, a reference to another one, every fourth a Salesforce object, every tenth a model beside it.
 //! `changed` writes the same contracts with a change in every seventh. The same arguments give the same files.
 
 #![allow(
@@ -11,7 +11,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
-/// Fields of an entity.
+/// Fields of an entity, where nothing else is asked for. The models read the thirteenth.
 const FIELDS: usize = 40;
 /// Contracts of a folder.
 const OF_A_FOLDER: usize = 100;
@@ -36,11 +36,13 @@ budget: {monthly_usd: 100}
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (Some(folder), Some(entities)) = (arguments.first(), arguments.get(1)) else {
-        eprintln!("usage: corpus DIR ENTITIES [changed]");
+        eprintln!("usage: corpus DIR ENTITIES [changed] [fields=N]");
         std::process::exit(2);
     };
     let entities: usize = entities.parse().unwrap();
-    let changed = arguments.get(2).is_some_and(|word| word == "changed");
+    let changed = arguments.iter().any(|word| word == "changed");
+    let fields = arguments.iter().find_map(|word| word.strip_prefix("fields="));
+    let fields: usize = fields.map_or(FIELDS, |fields| fields.parse().unwrap());
     let folder = Path::new(folder);
     std::fs::create_dir_all(folder).unwrap();
     std::fs::write(folder.join("project.yaml"), PROJECT).unwrap();
@@ -48,7 +50,7 @@ fn main() {
         let area = folder.join(format!("area{}", number / OF_A_FOLDER));
         std::fs::create_dir_all(&area).unwrap();
         let file = area.join(format!("thing_{number}.yaml"));
-        std::fs::write(file, entity(number, changed && number % 7 == 0)).unwrap();
+        std::fs::write(file, entity(number, fields, changed && number % 7 == 0)).unwrap();
         if number % 10 == 0 {
             std::fs::write(area.join(format!("by_{number}.yaml")), model(number)).unwrap();
         }
@@ -59,7 +61,7 @@ fn name(number: usize) -> String {
     format!("area{}.thing_{number}", number / OF_A_FOLDER)
 }
 
-fn entity(number: usize, changed: bool) -> String {
+fn entity(number: usize, fields: usize, changed: bool) -> String {
     let mut out = format!(
         "entity: {}\nversion: 1.0.0\nowner: team{}@corpus.example\npurpose: Things of kind {number}, one row each.\n\
          compatibility: full\nkey: [id]\nkey_reuse: never\nsources:\n  store: {{table: public.thing_{number}}}\nfields:\n\
@@ -67,7 +69,7 @@ fn entity(number: usize, changed: bool) -> String {
         name(number),
         number % 9
     );
-    for field in 2..=FIELDS {
+    for field in 2..=fields {
         let told = match field % 9 {
             0 => "type: int64, min: 0".to_owned(),
             1 => "type: \"decimal(12,2)\", unit: EUR".to_owned(),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use covenant_model::spec::{
     Compare, Compatibility, EntityEvolution, FieldEvolution, KeyChange, KeyReuse, MergeRule,
-    OnDelete, OnFail, Protection, Reserved, Review, UnknownMembers, Unmatched,
+    OnDelete, OnFail, Protection, Reserved, Review, UnknownMembers, Unmatched, Window,
 };
 use covenant_model::terms::{ClassTerms, DatasetTerms, Declassify, FieldTerms};
 use covenant_model::value::LogicalType;
 
+use crate::describe::Described;
 use crate::parse::{Entry, SpanMap};
 
 /// Everything that was read.
@@ -28,6 +29,8 @@ pub struct Ast {
     pub unread: bool,
     /// Findings about changes that are accepted; in the order written.
     pub waivers: Vec<WaiverDecl>,
+    /// What Salesforce orgs say of their objects; sorted by file.
+    pub describes: Vec<Arc<Described>>,
     /// Where everything stands.
     pub spans: SpanMap,
 }
@@ -357,6 +360,8 @@ pub struct ModelDecl {
     pub fields: Vec<FieldDecl>,
     /// Seconds between runs.
     pub refresh_s: u64,
+    /// Computed window by window.
+    pub window: Option<Window>,
 }
 
 /// A query and how to find places in it.

@@ -5,15 +5,18 @@
 
 mod folder;
 mod git;
+mod stamp;
 mod text;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::cases::SUFFIX;
 use crate::source::SourceSet;
 use crate::tree::OutputTree;
-pub use folder::read_contracts;
-pub use text::{append_text, read_text, write_text, write_texts};
+pub use folder::{read_cases, read_contracts};
+pub use stamp::Stamp;
+pub use text::{append_text, read_text, read_there, write_new, write_text, write_texts};
 
 /// Files of one project; more is a wrong folder.
 const FILES_MAX: usize = 10_000;
@@ -38,6 +41,9 @@ pub enum DriverError {
     /// No `.yaml` file.
     #[error("{path} holds no contract (`.yaml` file): is it the right folder? Give it with --contracts", path = .0.display())]
     NoContracts(PathBuf),
+    /// No `.tests.yaml` file.
+    #[error("{path} holds no contract test: write `<entity>{SUFFIX}` beside the contract (docs/language.md, contract tests)", path = .0.display())]
+    NoCases(PathBuf),
     /// Far more than a project has.
     #[error("{path} holds more than {FILES_MAX} contracts: is it the right folder?", path = .0.display())]
     TooMany(PathBuf),
@@ -69,6 +75,7 @@ impl DriverError {
         match self {
             Self::Io { path, .. }
             | Self::NoContracts(path)
+            | Self::NoCases(path)
             | Self::TooMany(path)
             | Self::NotText { path, .. } => path,
             Self::NoBase { base, .. } => Path::new(base),
@@ -182,21 +189,12 @@ pub fn compare(out: &Path, tree: &OutputTree) -> Result<Changes, DriverError> {
 /// Where something cannot be written.
 pub fn write(out: &Path, tree: &OutputTree, changes: &Changes) -> Result<(), DriverError> {
     let list = file_list(tree);
-    let mut staged: Vec<(PathBuf, PathBuf)> = Vec::new();
-    for path in &changes.write {
-        let text = if path == FILE_LIST { Some(list.as_str()) } else { tree.get(path) };
-        let (Some(text), target) = (text, out.join(path)) else { continue };
-        if let Err(error) = stage(&target, text, &mut staged) {
-            for (partial, _) in &staged {
-                // Best effort: a partial file is overwritten by the next build.
-                let _ = std::fs::remove_file(partial);
-            }
-            return Err(error);
-        }
-    }
-    for (partial, target) in &staged {
-        std::fs::rename(partial, target).map_err(|error| DriverError::written(target, error))?;
-    }
+    let text = |path: &String| {
+        if path == FILE_LIST { Some(list.as_str()) } else { tree.get(path) }
+    };
+    let files: Vec<(PathBuf, &str)> =
+        changes.write.iter().filter_map(|path| Some((out.join(path), text(path)?))).collect();
+    replace(&files)?;
     let mut folders = BTreeSet::new();
     for path in &changes.remove {
         let target = out.join(path);
@@ -214,20 +212,44 @@ pub fn write(out: &Path, tree: &OutputTree, changes: &Changes) -> Result<(), Dri
     Ok(())
 }
 
-fn stage(
-    target: &Path,
-    text: &str,
-    staged: &mut Vec<(PathBuf, PathBuf)>,
-) -> Result<(), DriverError> {
-    if let Some(folder) = target.parent() {
+/// Writes every file beside its place, in two threads, and moves them there when all of them are written.
+fn replace(files: &[(PathBuf, &str)]) -> Result<(), DriverError> {
+    let folders: BTreeSet<&Path> = files.iter().filter_map(|(target, _)| target.parent()).collect();
+    for folder in folders {
         std::fs::create_dir_all(folder).map_err(|error| DriverError::written(folder, error))?;
     }
+    let (first, second) = files.split_at(files.len() / 2);
+    let (there, here) = std::thread::scope(|scope| {
+        let there = scope.spawn(|| stage(first));
+        let here = stage(second);
+        (there.join(), here)
+    });
+    let there = there.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    if let Err(error) = there.and(here) {
+        for (target, _) in files {
+            // Best effort: a partial file is overwritten by the next build.
+            let _ = std::fs::remove_file(partial(target));
+        }
+        return Err(error);
+    }
+    for (target, _) in files {
+        std::fs::rename(partial(target), target)
+            .map_err(|error| DriverError::written(target, error))?;
+    }
+    Ok(())
+}
+
+fn stage(files: &[(PathBuf, &str)]) -> Result<(), DriverError> {
+    files.iter().try_for_each(|(target, text)| {
+        std::fs::write(partial(target), text).map_err(|error| DriverError::written(target, error))
+    })
+}
+
+/// Where a file is written before it is moved to its place.
+fn partial(target: &Path) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_owned();
     name.push(PARTIAL_SUFFIX);
-    let partial = target.with_file_name(name);
-    let written = std::fs::write(&partial, text);
-    staged.push((partial, target.to_owned()));
-    written.map_err(|error| DriverError::written(target, error))
+    target.with_file_name(name)
 }
 
 #[cfg(test)]

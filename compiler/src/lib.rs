@@ -8,14 +8,18 @@
 //! Pure: no IO but in `driver` and `cli`. Every stage reports everything it can in one run.
 
 pub mod ast;
+pub mod capacity;
+pub mod cases;
 pub mod check;
 pub mod cli;
 pub mod compat;
+pub mod describe;
 pub mod diagnostic;
 pub mod driver;
 pub mod emit;
 pub mod interop;
 pub mod ir;
+pub mod lineage;
 pub mod migrate;
 pub mod parse;
 pub mod physical;
@@ -57,15 +61,21 @@ pub struct Compiled {
 
 /// Runs every stage up to the plan.
 pub fn compile(sources: SourceSet) -> Compiled {
-    compile_like(sources, None)
+    compiled(sources, None, plan::Hashes::All)
 }
 
-/// The same; contracts that `known` has in the same words are not parsed again.
-pub fn compile_like(sources: SourceSet, known: Option<&Compiled>) -> Compiled {
+/// The same, to be compared and not to be generated from: contracts that `known` has in the same words are not parsed again,
+/// and no entity has the hash of its contract.
+pub fn compile_compared(sources: SourceSet, known: Option<&Compiled>) -> Compiled {
+    compiled(sources, known, plan::Hashes::Left)
+}
+
+fn compiled(sources: SourceSet, known: Option<&Compiled>, hashes: plan::Hashes) -> Compiled {
     let sink = Sink::default();
     let known = known.map(|one| parse::Known::new(&one.sources, &one.ast, &one.diagnostics));
     let ast = parse::parse(&sources, known.as_ref(), &sink);
-    let plan = checked(&sources, &ast, &sink).and_then(|checked| plan::plan(checked, &sink));
+    let checked = checked(&sources, &ast, &sink);
+    let plan = checked.and_then(|checked| plan::plan(checked, hashes, &sink));
     let diagnostics = diagnostic::mend::attach(sink.finish(), &sources, &ast.spans);
     Compiled { sources, ast, plan, diagnostics }
 }

@@ -1,11 +1,14 @@
 //! The plan: what checked contracts mean, with merge groups, lineage and order derived. Every
 //! target is emitted from it.
 
+mod grants;
 mod groups;
 mod hash;
 mod jobs;
 mod order;
 pub mod show;
+
+pub use grants::Grants;
 
 use covenant_model::manifest::JobSpec;
 use covenant_model::spec::{ApplyForm, EntitySpec, FieldIx, ModelSpec, ProjectSpec, SourceSpec};
@@ -27,6 +30,9 @@ pub struct Plan {
     pub models: Vec<ModelSpec>,
     /// In dependency order.
     pub jobs: Vec<JobSpec>,
+    /// Standard fields of Salesforce objects that permission sets grant.
+    #[serde(default)]
+    pub grants: Grants,
 }
 
 impl Plan {
@@ -67,8 +73,22 @@ pub fn source_name<'e>(entity: &'e EntitySpec, source: &str, ix: FieldIx) -> Opt
     }
 }
 
+/// Whether entities get the hashes of their meaning: they take as long as the rest of the plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hashes {
+    /// What is generated names them.
+    All,
+    /// Two plans are only compared: [`same_meaning`] asks for those that it needs.
+    Left,
+}
+
+/// Whether two entities mean the same: only words, places or versions differ.
+pub(crate) fn same_meaning(old: &EntitySpec, new: &EntitySpec) -> bool {
+    old == new || hash::entity(&mut old.clone()) == hash::entity(&mut new.clone())
+}
+
 /// Derives the plan. Findings of this stage go to the sink; `None` where there is an error.
-pub fn plan(checked: Checked<Ir>, sink: &Sink) -> Option<Plan> {
+pub fn plan(checked: Checked<Ir>, hashes: Hashes, sink: &Sink) -> Option<Plan> {
     let ir = checked.into_inner();
     let mut sound = true;
     for entity in &ir.entities {
@@ -76,16 +96,18 @@ pub fn plan(checked: Checked<Ir>, sink: &Sink) -> Option<Plan> {
     }
     let ordered = order::models(&ir, sink)?;
     sound.then_some(())?;
-    let Ir { project, entities, models, spans: _ } = ir;
-    let entities: Vec<EntitySpec> = entities.into_iter().map(entity_spec).collect();
+    let grants = grants::derive(&ir);
+    let Ir { project, entities, models, orgs: _, spans: _ } = ir;
+    let entities: Vec<EntitySpec> =
+        entities.into_iter().map(|entity| entity_spec(entity, hashes)).collect();
     let mut open: Vec<Option<ModelIr>> = models.into_iter().map(Some).collect();
     let in_order = ordered.into_iter().filter_map(|at| open.get_mut(at)?.take());
     let models: Vec<ModelSpec> = in_order.map(model_spec).collect();
     let jobs = jobs::derive(&project, &entities, &models);
-    Some(Plan { project, entities, models, jobs })
+    Some(Plan { project, entities, models, jobs, grants })
 }
 
-fn entity_spec(entity: EntityIr) -> EntitySpec {
+fn entity_spec(entity: EntityIr, hashes: Hashes) -> EntitySpec {
     let mut spec = entity.spec;
     groups::derive(&mut spec);
     let key_types = spec.key.iter().filter_map(|ix| spec.fields.get(*ix)).map(|field| &field.ty);
@@ -93,7 +115,9 @@ fn entity_spec(entity: EntityIr) -> EntitySpec {
     if let Some(warehouse) = &mut spec.warehouse {
         warehouse.apply = apply;
     }
-    spec.contract_hash = hash::entity(&mut spec);
+    if hashes == Hashes::All {
+        spec.contract_hash = hash::entity(&mut spec);
+    }
     spec
 }
 

@@ -30,6 +30,11 @@ impl OutputTree {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
+    /// Path and text of every file, for another tree.
+    pub(crate) fn into_files(self) -> impl Iterator<Item = (String, String)> {
+        self.files.into_iter()
+    }
+
     /// The text of one file.
     pub fn get(&self, path: &str) -> Option<&str> {
         self.files.get(path).map(String::as_str)

@@ -96,11 +96,11 @@ const BREAKING: &[Breaking] = &[
     Breaking {
         code: "DCW020",
         patches: &[(
-            "order_line.yaml",
-            "{id: 5, type: int32, from: store, min: 1",
-            "{id: 5, type: int32, from: store, nullable: true, min: 1",
+            "inventory_level.yaml",
+            "{id: 8, type: int64, from: store, min: 0}",
+            "{id: 8, type: int64, from: store, nullable: true, min: 0}",
         )],
-        names: &["analytics.daily_sales"],
+        names: &["analytics.inventory_position"],
     },
     Breaking {
         code: "DCW021",
@@ -194,12 +194,12 @@ const BREAKING: &[Breaking] = &[
                 "{id: 9, type: string(80), from: store, nullable: true}",
                 "{id: 9, type: string(80), from: salesforce, nullable: true}",
             ),
-            ("customer.yaml", "      BillingCity: city\n", ""),
             (
                 "customer.yaml",
-                "fields: {tier: Tier__c,",
-                "fields: {city: BillingCity, tier: Tier__c,",
+                "      City__c: city              # BillingCity holds 40 characters\n",
+                "",
             ),
+            ("customer.yaml", "fields: {tier: Tier__c,", "fields: {city: City__c, tier: Tier__c,"),
         ],
         names: &["ANALYTICS.SALES.CUSTOMERS.city"],
     },
@@ -238,7 +238,7 @@ const BREAKING: &[Breaking] = &[
             "{id: 9, type: string(80), from: store, nullable: true}",
             "{id: 9, type: string(80), from: store, nullable: true, pii: address}",
         )],
-        names: &["Account.BillingCity"],
+        names: &["Account.City__c"],
     },
 ];
 
@@ -356,9 +356,9 @@ fn a_whole_entity_or_model_that_goes_names_its_readers() {
 #[test]
 fn a_finding_reads_well() {
     let patch = (
-        "order_line.yaml",
-        "{id: 5, type: int32, from: store, min: 1",
-        "{id: 5, type: int32, from: store, nullable: true, min: 1",
+        "inventory_level.yaml",
+        "{id: 8, type: int64, from: store, min: 0}",
+        "{id: 8, type: int64, from: store, nullable: true, min: 0}",
     );
     let (findings, old, new) = change(&[patch]);
     let report = report::changes::report(&findings, &old, &new, "released");

@@ -12,6 +12,7 @@ use std::process::{Command, Output};
 fn covenant(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_covenant"))
         .current_dir(folder)
+        .env("XDG_CACHE_HOME", folder.join("cache"))
         .args(arguments)
         .output()
         .unwrap()
@@ -104,6 +105,37 @@ fn build_then_check_then_stale() {
         said.contains("CV0003") && said.contains(first) && said.contains("covenant build"),
         "{said}"
     );
+}
+
+/// Only a build of the same contracts over the same files has nothing to do.
+#[test]
+fn a_build_of_nothing_new_is_told_so() {
+    let folder = project();
+    let build = || {
+        let output = covenant(folder.path(), &["build"]);
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+        text(&output.stderr).contains("nothing has changed")
+    };
+    let generated = |path: &str| folder.path().join("generated").join(path);
+    assert!(!build());
+    assert!(build(), "the same again");
+    let schema = generated("duckdb/schema.sql");
+    let was = std::fs::read_to_string(&schema).unwrap();
+    std::fs::write(&schema, "-- by hand\n").unwrap();
+    assert!(!build(), "a file was edited");
+    assert_eq!(std::fs::read_to_string(&schema).unwrap(), was);
+    std::fs::remove_file(&schema).unwrap();
+    assert!(!build(), "a file was removed");
+    assert!(build());
+    let contract = folder.path().join("contracts/sales/order.yaml");
+    let words = std::fs::read_to_string(&contract).unwrap();
+    std::fs::write(&contract, words.replace("EUR", "USD")).unwrap();
+    assert!(!build(), "a contract was edited");
+    let output = covenant(folder.path(), &["--today", "2031-01-01", "build"]);
+    assert!(!text(&output.stderr).contains("nothing has changed"), "another day");
+    assert!(!build());
+    std::fs::remove_file(generated(".manifest-of-files")).unwrap();
+    assert!(!build(), "the list of files was removed");
 }
 
 #[test]

@@ -42,7 +42,8 @@ fn the_language_schema_knows_every_contract_and_no_typo() {
     let language = jsonschema::validator_for(&schema).unwrap();
     for folder in ["contracts", "tests/fixtures/kitchen/contracts"] {
         let sources = covenant_compiler::driver::read_contracts(&root().join(folder)).unwrap();
-        for (_, file) in sources.iter() {
+        let contracts = sources.iter().filter(|(_, file)| file.path.ends_with(".yaml"));
+        for (_, file) in contracts {
             let contract: Value = serde_saphyr::from_str(&file.text).unwrap();
             let errors: Vec<_> =
                 language.iter_errors(&contract).map(|error| error.to_string()).collect();

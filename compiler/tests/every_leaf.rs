@@ -115,6 +115,8 @@ const WORDS: &[&str] = &[
     "wait",
     "auto",
     "by_hand",
+    "transformer",
+    "pii_reader",
 ];
 
 /// Other values that a leaf could have, of every kind: those that fit are taken.

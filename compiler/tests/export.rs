@@ -110,6 +110,18 @@ fn column_lineage_goes_from_the_source_to_the_model() {
     assert!(event["job"]["facets"]["sql"]["query"].as_str().unwrap().contains("SELECT"));
     let inputs = event["inputs"].as_array().unwrap();
     assert!(inputs.iter().any(|one| one["name"] == "ANALYTICS.SALES.ORDERS"), "{inputs:?}");
+    // What decides which rows there are is no part of any column.
+    let lineage = &event["outputs"][0]["facets"]["columnLineage"];
+    let whole = lineage["dataset"].as_array().unwrap();
+    let told = |field: &str, subtype: &str| {
+        whole.iter().any(|one| {
+            let how = &one["transformations"][0];
+            one["field"] == field && how["type"] == "INDIRECT" && how["subtype"] == subtype
+        })
+    };
+    assert!(told("status", "FILTER") && told("customer_id", "JOIN"), "{whole:?}");
+    assert!(told("placed_at", "GROUP_BY") && !told("line_total", "FILTER"), "{whole:?}");
+    assert_eq!(landed["outputs"][0]["facets"]["columnLineage"].get("dataset"), None);
 }
 
 #[test]

@@ -79,22 +79,53 @@ impl Seeded {
     }
 }
 
-/// A contract with a few edits: of bytes, of words, of lines.
+/// A contract with a few edits.
 fn input(seed: u64) -> Vec<u8> {
     let mut seeded = Seeded(seed);
     let files: Vec<String> = common::base().into_values().collect();
-    let mut bytes = files[seeded.up_to(files.len() - 1)].clone().into_bytes();
+    let bytes = files[seeded.up_to(files.len() - 1)].clone().into_bytes();
+    edited(bytes, &WORDS, seeded)
+}
+
+/// Pieces that the reader of describes is sensitive to.
+const ATTRIBUTES: [&str; 16] = [
+    "null",
+    "true",
+    "false",
+    "99999999999",
+    "-1",
+    "1.5",
+    "\"\"",
+    "[]",
+    "{}",
+    "\"\\ud800\"",
+    "\\",
+    "\"name\": \"Name\",",
+    "\"type\": \"picklist\",",
+    "__r",
+    "Order__c",
+    "\u{0}",
+];
+
+/// The describe of an object with a few edits.
+fn describe_input(seed: u64) -> Vec<u8> {
+    let bytes = include_bytes!("words/crm/Account.describe.json").to_vec();
+    edited(bytes, &ATTRIBUTES, Seeded(seed))
+}
+
+/// Edits of bytes, of words, of lines.
+fn edited(mut bytes: Vec<u8>, words: &[&str], mut seeded: Seeded) -> Vec<u8> {
     for _ in 0..=seeded.below(EDITS_MAX) {
         let at = seeded.up_to(bytes.len());
         let end = (at + seeded.up_to(12)).min(bytes.len());
         match seeded.below(6) {
             0 => drop(bytes.drain(at..end)),
             1 => {
-                let word = WORDS[seeded.up_to(WORDS.len() - 1)];
+                let word = words[seeded.up_to(words.len() - 1)];
                 bytes.splice(at..at, word.bytes());
             }
             2 => {
-                let word = WORDS[seeded.up_to(WORDS.len() - 1)];
+                let word = words[seeded.up_to(words.len() - 1)];
                 bytes.splice(at..end, word.bytes());
             }
             3 => {
@@ -122,10 +153,10 @@ fn lines(bytes: &mut Vec<u8>, seeded: &mut Seeded) {
     *bytes = lines.join("\n").into_bytes();
 }
 
-fn run(target: fn(&[u8]), first: u64) {
+fn run(target: fn(&[u8]), input: fn(u64) -> Vec<u8>, first: u64) {
     let seconds = std::env::var("COVENANT_FUZZ_SECONDS").ok().and_then(|text| text.parse().ok());
     let Some(seconds) = seconds else {
-        (first..first + INPUTS).for_each(|seed| one(target, seed));
+        (first..first + INPUTS).for_each(|seed| one(target, input, seed));
         return;
     };
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
@@ -133,13 +164,13 @@ fn run(target: fn(&[u8]), first: u64) {
     let (started, mut seed) = (Instant::now(), replayed.unwrap_or(now.as_secs() << 20));
     let begun = seed;
     while started.elapsed() < Duration::from_secs(seconds) {
-        one(target, seed);
+        one(target, input, seed);
         seed += 1;
     }
     println!("{} inputs from seed {begun}", seed - begun);
 }
 
-fn one(target: fn(&[u8]), seed: u64) {
+fn one(target: fn(&[u8]), input: fn(u64) -> Vec<u8>, seed: u64) {
     let bytes = input(seed);
     if let Err(panic) = std::panic::catch_unwind(|| target(&bytes)) {
         eprintln!("seed {seed}: {}", String::from_utf8_lossy(&bytes));
@@ -149,17 +180,22 @@ fn one(target: fn(&[u8]), seed: u64) {
 
 #[test]
 fn parser() {
-    run(targets::parser, 1_000_000);
+    run(targets::parser, input, 1_000_000);
 }
 
 #[test]
 fn resolver() {
-    run(targets::resolver, 2_000_000);
+    run(targets::resolver, input, 2_000_000);
 }
 
 #[test]
 fn diff() {
-    run(targets::diff, 3_000_000);
+    run(targets::diff, input, 3_000_000);
+}
+
+#[test]
+fn describe() {
+    run(targets::describe, describe_input, 4_000_000);
 }
 
 /// Most mutations must get behind the parser, or the other targets test nothing.

@@ -78,7 +78,7 @@ def remembered():
 LINTER = Linter(config=FluffConfig(overrides={"dialect": "snowflake"}))
 SQRUFF = str(pathlib.Path(sys.executable).with_name("sqruff"))
 # What a verdict depends on besides the statement: the pins, this file, and which judges there are.
-SETUP = b"".join((HERE / name).read_bytes() for name in ("requirements.txt", "grammars.py")) + bytes([pathlib.Path(SQRUFF).exists()])
+SETUP = b"".join((HERE / name).read_bytes() for name in ("requirements-sql.txt", "grammars.py")) + bytes([pathlib.Path(SQRUFF).exists()])
 
 
 def judge(folders):

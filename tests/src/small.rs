@@ -133,9 +133,12 @@ pub fn plan(apply: ApplyForm) -> Plan {
                 GROUP BY p.region\n"
             .to_owned(),
         inputs: vec!["yard.parcel".to_owned()],
+        rows_by: Vec::new(),
         fields: vec![region, count],
         warehouse: WarehouseSink { schema: "MARTS".to_owned(), ..sink("BY_REGION", false, apply) },
         refresh_s: 300,
+        window: None,
+        key_tested: false,
         expect: Expectations::default(),
         terms: DatasetTerms::default(),
     };
@@ -144,6 +147,7 @@ pub fn plan(apply: ApplyForm) -> Plan {
         entities: vec![parcel(apply)],
         models: vec![model],
         jobs: Vec::new(),
+        grants: BTreeMap::new(),
     }
 }
 

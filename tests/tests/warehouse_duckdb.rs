@@ -14,7 +14,7 @@ use covenant_model::change::{
 };
 use covenant_model::floor::Floor;
 use covenant_model::record::{Cell, Record};
-use covenant_model::spec::{ApplyForm, EntitySpec};
+use covenant_model::spec::{ApplyForm, EntitySpec, Window};
 use covenant_model::steps::{self, Anomaly};
 use covenant_model::value::Value;
 use covenant_model::version::{Incarnation, Lsn, Position, Revision, Version};
@@ -24,10 +24,10 @@ use covenant_runtime::error::ErrorKind;
 use covenant_runtime::fault::NoFaults;
 use covenant_runtime::landing::objects::ObjectLanding;
 use covenant_runtime::landing::{CommitNumber, Epoch, Landing, LandingCommit};
-use covenant_runtime::warehouse::Warehouse;
 use covenant_runtime::warehouse::duckdb::{DuckOptions, DuckWarehouse};
 use covenant_runtime::warehouse::memory::{MemoryStore, MemoryWarehouse};
 use covenant_runtime::warehouse::sql::SqlFiles;
+use covenant_runtime::warehouse::{ModelRun, Warehouse};
 use covenant_tests::small::{self, field};
 
 /// Landing commits of a run.
@@ -403,7 +403,8 @@ async fn a_zombie_of_an_earlier_epoch_writes_nothing() {
     let late = zombie.apply(set.landing.as_ref(), &commits[1..10]).await.unwrap();
     assert_eq!(late.rows_changed, 0);
     let model = &set.plan.models[0];
-    assert_eq!(zombie.run_model(model, 9).await.unwrap_err().kind, ErrorKind::Fenced);
+    let run = ModelRun::whole(9, 0);
+    assert_eq!(zombie.run_model(model, run).await.unwrap_err().kind, ErrorKind::Fenced);
     assert_eq!(zombie.open(Epoch(1)).await.unwrap_err().kind, ErrorKind::Fenced);
     assert_eq!(rows(&mut newer, set.entity()).await, before);
 }
@@ -480,4 +481,24 @@ async fn the_lane_catches_up_and_models_run_in_numbered_cycles() {
     let cycles = lane.warehouse().cycles().await.unwrap();
     let cycle = cycles[&models[0].name];
     assert_eq!((cycle.number, cycle.commit), (2, CommitNumber(COMMITS + 1)));
+}
+
+#[tokio::test]
+async fn closed_windows_are_computed_again_from_time_to_time_though_nothing_is_new() {
+    let set = Set::new(ApplyForm::DeleteInsert);
+    set.commits(7).await;
+    let path = set.folder.path().join("warehouse.duckdb");
+    let landing: Arc<dyn Landing> = Arc::clone(&set.landing) as _;
+    let mut rebuilt = Vec::new();
+    for (epoch, rebuild_s, ran) in [(1, 3_600, 1), (2, 3_600, 0), (3, 0, 1)] {
+        let mut models = set.plan.models.clone();
+        models[0].window = Some(Window { by: "region".to_owned(), late_s: 60, rebuild_s });
+        let duck = Box::new(set.duck(Some(&path)).await);
+        let env = Env::system();
+        let mut lane =
+            ApplyLane::open(Arc::clone(&landing), duck, models, env, Epoch(epoch)).await.unwrap();
+        assert_eq!(lane.step().await.unwrap().models, ran, "epoch {epoch}");
+        rebuilt.push(lane.warehouse().cycles().await.unwrap()["marts.by_region"].rebuilt_us);
+    }
+    assert!(rebuilt[0].is_some() && rebuilt[0] == rebuilt[1] && rebuilt[1] < rebuilt[2]);
 }

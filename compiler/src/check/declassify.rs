@@ -103,7 +103,7 @@ fn forms(by: Declassifier) -> &'static str {
             "write `LEFT(column, n)`, `SUBSTR(column, 1, n)`, `DATE_TRUNC('month', column)` or `EXTRACT(YEAR FROM column)`"
         }
         Declassifier::Bucket => {
-            "write a CASE whose outcomes are literals, `WIDTH_BUCKET(column, low, high, n)` or `FLOOR(column / n) * n`"
+            "write a CASE whose outcomes are literals, or `FLOOR(column / n) * n`"
         }
         Declassifier::Hash => "write `SHA256(column)` or `SHA2(column, 256)`, of one column",
         Declassifier::Count => {

@@ -4,6 +4,7 @@
 
 mod adopt;
 mod bounds;
+mod class_order;
 mod classes;
 mod declassify;
 mod evolution;
@@ -13,9 +14,13 @@ mod keys;
 mod large;
 mod merge_rules;
 mod model_types;
+mod org;
+mod org_budget;
 mod owners;
 mod physical_types;
+mod pii_events;
 mod pii_models;
+mod pii_regions;
 mod pii_sinks;
 mod quality;
 mod references;
@@ -25,6 +30,7 @@ mod subject;
 mod sunset;
 mod targets;
 mod unique;
+mod windows;
 
 use covenant_model::spec::{EntitySpec, FieldIx, FieldSpec};
 
@@ -108,9 +114,15 @@ const CHECKS: &[fn(&Cx<'_>)] = &[
     quality::check,
     pii_sinks::check,
     pii_models::check,
+    pii_regions::check,
+    pii_events::check,
+    class_order::check,
     model_types::check,
+    windows::check,
     salesforce::check,
     adopt::check,
+    org::check,
+    org_budget::check,
     targets::check,
     sunset::check,
     unique::check,

@@ -95,19 +95,30 @@ fn not_revealed(
 }
 
 fn forbidden(cx: &Cx<'_>, field: &str, pii: &PiiSpec, system: &str, at: Span) {
-    let Some(class) = cx.ir.project.pii_classes.get(&pii.class) else { return };
-    if !class.forbid.iter().any(|forbidden| forbidden == system) {
+    let project = &cx.ir.project;
+    let bans = |class: &&str| {
+        let class = project.pii_classes.get(*class);
+        class.is_some_and(|class| class.forbid.iter().any(|forbidden| forbidden == system))
+    };
+    let own = Some(pii.class.as_str()).filter(|class| bans(class));
+    let Some(class) = own.or_else(|| project.classes_below(&pii.class).into_iter().find(bans))
+    else {
         return;
+    };
+    let ban = cx.value(&format!("{PROJECT}/pii/classes/{class}/forbid"));
+    let about = project.pii_classes.get(class).map(|class| class.about.clone());
+    let mut found = finding(
+        &codes::PII_FORBIDDEN,
+        at,
+        format!("`{field}` must not go to {system}: class `{class}` forbids it"),
+    )
+    .label(ban, "forbidden here");
+    if class != pii.class {
+        found = found.why(format!("class `{}` stands above `{class}`: its bans hold", pii.class));
     }
-    let ban = cx.value(&format!("{PROJECT}/pii/classes/{}/forbid", pii.class));
     cx.report(
-        finding(
-            &codes::PII_FORBIDDEN,
-            at,
-            format!("`{field}` must not go to {system}: class `{}` forbids it", pii.class),
-        )
-        .label(ban, "forbidden here")
-        .why(class.about.clone())
-        .help("remove the mapping; the ban holds whether the value is protected or not"),
+        found
+            .why(about.unwrap_or_default())
+            .help("remove the mapping; the ban holds whether the value is protected or not"),
     );
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, codes};
 use crate::parse::declared_name;
 use crate::source::{FileId, SourceFile, SourceSet, Span};
-use crate::{Compiled, compile, compile_like};
+use crate::{Compiled, compile_compared};
 
 /// What a broken contract leaves broken behind it is a chain of references; longer ones are given up.
 const ROUNDS_MAX: usize = 4;
@@ -26,7 +26,7 @@ pub(super) struct Baseline {
 /// them, so that it compares as unchanged and the others can be compared.
 pub(super) fn baseline(sources: SourceSet, after: &Compiled) -> Baseline {
     let new = &after.sources;
-    let first = compile_like(sources.clone(), Some(after));
+    let first = compile_compared(sources.clone(), Some(after));
     let none = || (Diagnostics::default(), BTreeSet::new());
     if first.plan.is_some() {
         let (unreadable, left_out) = none();
@@ -36,7 +36,7 @@ pub(super) fn baseline(sources: SourceSet, after: &Compiled) -> Baseline {
     let mut broken = with_errors(&first);
     let mut old = first;
     for _ in 0..ROUNDS_MAX {
-        old = compile(patched(&sources, &broken, new));
+        old = compile_compared(patched(&sources, &broken, new), None);
         let more = with_errors(&old);
         if old.plan.is_some() || more.is_subset(&broken) {
             break;

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::output::{emit, internal, remark, unreadable};
 use super::{Context, Format, Outcome};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, codes};
+use crate::driver::Stamp;
 use crate::plan::Plan;
 use crate::report::contracts;
 use crate::source::{SourceSet, Span};
@@ -54,9 +55,7 @@ pub(super) fn compiled(
 }
 
 /// Runs every stage. Findings are not printed yet where there are files.
-fn generated(context: &Context) -> Result<(Compiled, OutputTree), Outcome> {
-    let sources =
-        driver::read_contracts(&context.contracts).map_err(|error| unreadable(context, &error))?;
+fn generated(context: &Context, sources: SourceSet) -> Result<(Compiled, OutputTree), Outcome> {
     let (compiled, tree) = crate::generate(sources).map_err(|error| internal(&error))?;
     match tree {
         Some(tree) => Ok((compiled, tree)),
@@ -96,8 +95,18 @@ pub(super) fn check(context: &Context) -> Outcome {
 }
 
 pub(super) fn build(context: &Context, out: &Path, check: bool) -> Outcome {
-    let (compiled, tree) = match generated(context) {
-        Ok(both) => both,
+    let sources = match driver::read_contracts(&context.contracts) {
+        Ok(sources) => sources,
+        Err(error) => return unreadable(context, &error),
+    };
+    let stamp = Some(()).filter(|()| !check && !sources.flawed());
+    let stamp = stamp.and_then(|()| Stamp::of(out, &sources, &context.today.to_string()));
+    if let Some(files) = stamp.as_ref().and_then(Stamp::unchanged) {
+        return unchanged(context, &sources, files);
+    }
+    let (compiled, tree) = match generated(context, sources) {
+        // The process ends behind it.
+        Ok((compiled, tree)) => (ManuallyDrop::new(compiled), ManuallyDrop::new(tree)),
         Err(outcome) => return outcome,
     };
     let changes = match driver::compare(out, &tree) {
@@ -115,6 +124,10 @@ pub(super) fn build(context: &Context, out: &Path, check: bool) -> Outcome {
     if let Err(error) = driver::write(out, &tree, &changes) {
         return unreadable(context, &error);
     }
+    // What was found is said again by every build.
+    if let Some(stamp) = stamp.filter(|_| compiled.diagnostics.is_empty()) {
+        stamp.keep(&tree);
+    }
     if context.format == Format::Human {
         remark(&format!(
             "{} files: {} written, {} removed, the others as they were",
@@ -122,6 +135,16 @@ pub(super) fn build(context: &Context, out: &Path, check: bool) -> Outcome {
             changes.write.len(),
             changes.remove.len()
         ));
+    }
+    outcome
+}
+
+/// Contracts, compiler and files are those of the last build, which found nothing.
+fn unchanged(context: &Context, sources: &SourceSet, files: usize) -> Outcome {
+    let report = contracts::report(context.command, &Diagnostics::default(), sources);
+    let outcome = emit(context, &report, Severity::Info);
+    if context.format == Format::Human {
+        remark(&format!("{files} files: nothing has changed since the last build"));
     }
     outcome
 }

@@ -13,7 +13,7 @@ use crate::diagnostic::{Severity, nearest};
 use crate::report::{Command, Report, Side, changes, contracts};
 use crate::source::SourceSet;
 use crate::waiver::{self, Stub};
-use crate::{Compiled, InternalError, compile, driver, migrate, witness};
+use crate::{Compiled, InternalError, compile_compared, driver, migrate, witness};
 
 /// Compares the contracts with those of a folder, of a git revision, or those released last.
 ///
@@ -45,7 +45,7 @@ fn compared(context: &Context, against: &str, alive: &[String]) -> Result<Report
         .collect::<Result<_, Outcome>>()?;
     let new =
         driver::read_contracts(&context.contracts).map_err(|error| unreadable(context, &error))?;
-    let new = ManuallyDrop::new(compile(new));
+    let new = ManuallyDrop::new(compile_compared(new, None));
     if new.plan.is_none() {
         // Contracts that do not hold together cannot be compared: their own findings come first.
         return Err(stopped(context, &new));

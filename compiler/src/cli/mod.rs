@@ -7,8 +7,11 @@ mod dump;
 mod explain;
 mod export;
 mod fix;
+mod import;
+mod lineage;
 mod migrate;
 mod output;
+mod test;
 mod unreadable;
 
 use std::path::PathBuf;
@@ -191,6 +194,10 @@ enum Command {
     /// Says how stored data gets from older contracts to these: numbered steps per system. `--output`
     /// names a folder for the plan and the files that run; without it the plan is printed.
     Migrate(migrate::Arguments),
+    /// Shows what a dataset or a field comes from and goes to, column by column.
+    Lineage(lineage::Arguments),
+    /// Runs the tests that stand beside the contracts (`*.tests.yaml`) through the real checks and the real fold.
+    Test(test::Arguments),
     /// Writes the contracts in the words of another standard.
     Export {
         /// Which one.
@@ -199,6 +206,12 @@ enum Command {
         /// The folder that its files go to; other files there stay.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+    },
+    /// Writes contracts made from something else: a draft to go on with.
+    Import {
+        /// What they are made from.
+        #[command(subcommand)]
+        from: import::From,
     },
     /// Says what a code means and what to do; without a code lists them all.
     Explain {
@@ -241,7 +254,10 @@ impl Command {
             Self::Fix { .. } => report::Command::Fix,
             Self::Waive { .. }
             | Self::Migrate(_)
+            | Self::Lineage(_)
+            | Self::Test(_)
             | Self::Export { .. }
+            | Self::Import { .. }
             | Self::Explain { .. }
             | Self::Dump { .. } => report::Command::Other,
         }
@@ -279,7 +295,10 @@ fn run(context: &Context, command: Command) -> Outcome {
             diff::waive(context, diff::Waive { fingerprint, code, reason, owner, until, against })
         }
         Command::Migrate(arguments) => migrate::migrate(context, &arguments),
+        Command::Lineage(arguments) => lineage::lineage(context, &arguments),
+        Command::Test(arguments) => test::test(context, &arguments),
         Command::Export { standard, out } => export::export(context, standard, &out),
+        Command::Import { from } => import::import(context, &from),
         Command::Explain { code } => explain::explain(code.as_deref()),
         Command::Dump { stage, json } => dump::dump(context, stage, json),
     }

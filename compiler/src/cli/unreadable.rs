@@ -8,7 +8,7 @@ use crate::source::{FileId, SourceSet, Span};
 pub(super) fn finding(error: &DriverError) -> (Diagnostics, SourceSet) {
     let (code, text, at): (&'static Code, &str, usize) = match error {
         DriverError::Io { .. } | DriverError::TooMany(_) => (&codes::UNREADABLE, "", 0),
-        DriverError::NoContracts(_) => (&codes::NO_CONTRACTS, "", 0),
+        DriverError::NoContracts(_) | DriverError::NoCases(_) => (&codes::NO_CONTRACTS, "", 0),
         DriverError::NoBase { .. } => (&codes::UNKNOWN_BASE, "", 0),
         DriverError::NotText { readable, at, .. } => (&codes::NOT_TEXT, readable, *at),
     };

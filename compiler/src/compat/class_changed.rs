@@ -36,10 +36,10 @@ pub(super) static BANS: Rule = Rule {
     witness: WitnessKind::None(
         "who may see what: policies and grants, which a record does not show",
     ),
-    what: "A class of personal data may go to a system that it must not go to before, or the \
-          other way round.",
-    why: "Every field of the class can be mapped there from now on, without another word. (A \
-          new ban hurts nobody: what breaks it is an error of the contract.)",
+    what: "A class of personal data may go to a system, be stored in a region or be seen by a role \
+          that it was kept from, or the other way round.",
+    why: "Every field of the class, and of those above it, can go there from now on, without another word. \
+          (A new ban hurts nobody: what breaks it is an error of the contract.)",
     how: "Ask whoever answers for personal data, and land the waiver before the change.",
     cases: cases!("DCP307-ban-lifted"),
     check: Check::Sides(check_bans),
@@ -146,16 +146,43 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
 }
 
 fn check_bans(sides: Sides<'_>, findings: &mut Vec<Finding>) {
-    for (class, old, new) in classes(sides).filter(|(_, old, new)| old.forbid != new.forbid) {
-        let lifted: Vec<&String> = old.forbid.iter().filter(|s| !new.forbid.contains(s)).collect();
-        let (headline, grade) = match lifted.first() {
-            Some(system) => (format!("class {class} may go to {system} from now on"), Grade::Error),
-            None => (format!("class {class} may go to fewer systems"), Grade::Info),
+    let (before, after) = (&sides.old.plan.project, &sides.new.plan.project);
+    for (class, old, new) in classes(sides) {
+        let leaves = ban_leaves(class, old, new);
+        // A class below that forbids less lets this one through, too: said there.
+        if leaves.is_empty() {
+            continue;
+        }
+        let (old, new) = (before.bans(class), after.bans(class));
+        let systems = old.systems.difference(&new.systems).map(|system| format!("go to {system}"));
+        let regions = old.regions.difference(&new.regions).map(|one| format!("be stored in {one}"));
+        let roles = old.roles.difference(&new.roles);
+        let roles = roles.map(|role| format!("be seen by {}", role.word()));
+        let (headline, grade) = match systems.chain(regions).chain(roles).next() {
+            Some(lifted) => (format!("class {class} may {lifted} from now on"), Grade::Error),
+            None if old == new => (
+                format!("class {class} stands above other classes, and forbids the same"),
+                Grade::Info,
+            ),
+            None => (format!("class {class} is forbidden more"), Grade::Info),
         };
-        let mut finding = about(sides, &BANS, path(class, "/forbid"), headline);
+        let at = leaves.first().cloned().unwrap_or_default();
+        let mut finding = about(sides, &BANS, at, headline).claiming(leaves);
         finding.grade = grade;
         findings.push(finding);
     }
+}
+
+/// The words of a class by which it forbids, as far as they changed.
+fn ban_leaves(class: &str, old: &PiiClass, new: &PiiClass) -> Vec<String> {
+    let (mine, theirs) = (&old.terms, &new.terms);
+    let all = [
+        ("/forbid", old.forbid != new.forbid),
+        ("/terms/above", mine.above != theirs.above),
+        ("/terms/forbid_regions", mine.forbid_regions != theirs.forbid_regions),
+        ("/terms/forbid_roles", mine.forbid_roles != theirs.forbid_roles),
+    ];
+    all.into_iter().filter(|(_, changed)| *changed).map(|(below, _)| path(class, below)).collect()
 }
 
 fn hides(protect: Protection) -> u8 {

@@ -31,7 +31,8 @@ fn check(pair: FieldPair<'_>, findings: &mut Vec<Finding>) {
     }
     let mut broken = vec![pair.entity.after().validator("reads a missing value differently")];
     broken.extend(pair.entity.after().column(pair.new, "is guarded by another number"));
-    if pair.old.nullable == pair.new.nullable && polled(pair.entity.old, pair.old) {
+    let polled = polled(pair.entity.old, pair.old) && polled(pair.entity.new, pair.new);
+    if pair.old.nullable == pair.new.nullable && polled {
         // Salesforce says nothing of what it has not: a missing member is read alike either way.
         broken.clear();
     }

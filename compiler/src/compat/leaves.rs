@@ -25,8 +25,14 @@ pub const DERIVED: &[(&str, &str)] = &[
     ("*/salesforce/revision_field", "the same for every contract"),
     ("*/salesforce/deleted_field", "the same for every contract"),
     ("*/inputs", "follow from the query"),
+    ("*/rows_by", "follow from the query"),
+    ("*/key_tested", "follows from the query and the key"),
     ("*/fields/*/lineage", "follows from the query"),
     ("jobs", "follow from sources, sinks and queries"),
+    (
+        "grants",
+        "follow from the fields that Salesforce gets and tells, and what the org says of them",
+    ),
 ];
 
 /// A leaf that changed.
@@ -188,7 +194,7 @@ fn one_field(entity: &EntitySpec, spec: &FieldSpec) -> Flat {
 
 fn model(spec: &ModelSpec) -> Flat {
     let mut map = json(spec);
-    for derived in ["fields", "contract_hash", "name", "inputs"] {
+    for derived in ["fields", "contract_hash", "name", "inputs", "key_tested", "rows_by"] {
         map.remove(derived);
     }
     let mut out = Flat::new();

@@ -1,4 +1,6 @@
-//! A model is computed at another rate, or something promises to be there for another share of the time.
+//! A model is computed at another rate or in other windows, or something promises to be there for another share of the time.
+
+use covenant_model::spec::Window;
 
 use super::prelude::*;
 
@@ -14,9 +16,11 @@ pub(super) static RULE: Rule = Rule {
     consumers: &[Model, People],
     migration: Migration::None,
     witness: WitnessKind::None("time passes between promise and breach: no single run shows it"),
-    what: "A model is computed less often or more often, or another availability is promised.",
+    what: "A model is computed less often or more often, in other windows, or another availability \
+           is promised.",
     why: "Less often: readers see older rows than they were used to, or none. (More often hurts \
-          nobody and costs more.)",
+          nobody and costs more.) What comes late shows later, or not before everything is computed \
+          again.",
     how: "Agree it with the readers first.",
     cases: cases!("DCM244-schedule-lowered"),
     check: Check::Sides(check),
@@ -24,6 +28,7 @@ pub(super) static RULE: Rule = Rule {
 
 fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
     sides.models().for_each(|pair| schedule(pair, findings));
+    sides.models().for_each(|pair| windows(pair, findings));
     sides.datasets().for_each(|pair| availability(pair, findings));
 }
 
@@ -76,4 +81,37 @@ fn schedule(pair: ModelPair<'_>, findings: &mut Vec<Finding>) {
     let leaf = pair.leaf("refresh_s");
     findings
         .push(pair.finding(&RULE, "refresh/every", headline, broken, RULE.how).claiming([leaf]));
+}
+
+fn windows(pair: ModelPair<'_>, findings: &mut Vec<Finding>) {
+    let (old, new) = (&pair.old.window, &pair.new.window);
+    if old == new {
+        return;
+    }
+    // Without windows everything is computed in every run: nothing is ever too late.
+    let lower = match (old, new) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(old), Some(new)) => {
+            old.by != new.by || new.late_s < old.late_s || new.rebuild_s > old.rebuild_s
+        }
+    };
+    let mut broken = Vec::new();
+    if lower {
+        let path = pair.leaf("refresh/window");
+        broken.push(people(Side::New, path, &pair.new.owner, "sees later what came late"));
+        let why = "reads later what came late";
+        broken.extend(consumers::readers(pair.sides.new, &pair.new.name, why));
+    }
+    let told = |window: &Option<Window>| match window {
+        None => "as a whole".to_owned(),
+        Some(window) => format!(
+            "by {}, {} s late, everything every {} s",
+            window.by, window.late_s, window.rebuild_s
+        ),
+    };
+    let headline = format!("{} is computed {}, no longer {}", pair.new.name, told(new), told(old));
+    let leaf = pair.leaf("window");
+    findings
+        .push(pair.finding(&RULE, "refresh/window", headline, broken, RULE.how).claiming([leaf]));
 }

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::consumers::{Bound, Consumer};
 use super::finding::Finding;
 use super::rule::Rule;
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 
 /// Which contracts a path stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -131,8 +131,8 @@ pub(super) struct Dataset<'a> {
     pub name: &'a str,
     /// Semantic version.
     pub version: &'a str,
-    /// Hash of its meaning.
-    pub hash: &'a str,
+    /// All of it.
+    spec: Spec<'a>,
     /// Who answers for it.
     pub owner: &'a str,
     /// What a row is.
@@ -156,12 +156,29 @@ pub(super) struct DatasetPair<'a> {
     pub new: Dataset<'a>,
 }
 
+#[derive(Clone, Copy)]
+enum Spec<'a> {
+    Entity(&'a EntitySpec),
+    Model(&'a ModelSpec),
+}
+
+impl Dataset<'_> {
+    /// Whether both mean the same: only words, places or versions differ.
+    pub(super) fn means(&self, other: &Self) -> bool {
+        match (self.spec, other.spec) {
+            (Spec::Entity(one), Spec::Entity(other)) => plan::same_meaning(one, other),
+            (Spec::Model(one), Spec::Model(other)) => one.contract_hash == other.contract_hash,
+            (Spec::Entity(_), Spec::Model(_)) | (Spec::Model(_), Spec::Entity(_)) => false,
+        }
+    }
+}
+
 impl<'a> From<&'a EntitySpec> for Dataset<'a> {
     fn from(spec: &'a EntitySpec) -> Self {
         Self {
             name: &spec.name,
             version: &spec.version,
-            hash: &spec.contract_hash,
+            spec: Spec::Entity(spec),
             owner: &spec.owner,
             purpose: &spec.purpose,
             compatibility: spec.compatibility,
@@ -176,7 +193,7 @@ impl<'a> From<&'a ModelSpec> for Dataset<'a> {
         Self {
             name: &spec.name,
             version: &spec.version,
-            hash: &spec.contract_hash,
+            spec: Spec::Model(spec),
             owner: &spec.owner,
             purpose: &spec.purpose,
             compatibility: spec.compatibility,

@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     migration: Migration::None,
     witness: WitnessKind::None("words for the reader: nothing runs by them"),
     what: "Settings of a system or the project changed that no contract depends on: its \
-          purpose, API version, call budget, environments, monthly budget.",
+          purpose, region, API version, call and storage budget, org and its describes, environments, monthly budget.",
     why: "Nobody who reads data.",
     how: "Nothing.",
     cases: cases!("DCS142-system-settings-changed"),
@@ -55,9 +55,15 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
 
 fn settings(old: &SystemSpec, new: &SystemSpec) -> Vec<&'static str> {
     let all: Vec<(&'static str, bool)> = match (old, new) {
-        (SystemSpec::Postgres { purpose: p0, .. }, SystemSpec::Postgres { purpose, .. })
-        | (SystemSpec::Stream { purpose: p0 }, SystemSpec::Stream { purpose }) => {
-            vec![("purpose", p0 != purpose)]
+        (
+            SystemSpec::Postgres { purpose: p0, region: r0, .. },
+            SystemSpec::Postgres { purpose, region, .. },
+        )
+        | (
+            SystemSpec::Stream { purpose: p0, region: r0 },
+            SystemSpec::Stream { purpose, region },
+        ) => {
+            vec![("purpose", p0 != purpose), ("region", r0 != region)]
         }
         (
             SystemSpec::Salesforce {
@@ -65,18 +71,37 @@ fn settings(old: &SystemSpec, new: &SystemSpec) -> Vec<&'static str> {
                 api_version: a0,
                 daily_calls: d0,
                 share_percent: s0,
+                org: o0,
+                describe: f0,
+                storage_mb: m0,
+                region: r0,
             },
-            SystemSpec::Salesforce { purpose, api_version, daily_calls, share_percent },
+            SystemSpec::Salesforce {
+                purpose,
+                api_version,
+                daily_calls,
+                share_percent,
+                org,
+                describe,
+                storage_mb,
+                region,
+            },
         ) => vec![
             ("purpose", p0 != purpose),
             ("api_version", a0 != api_version),
             ("daily_calls", d0 != daily_calls),
             ("share_percent", s0 != share_percent),
+            ("org", o0 != org),
+            ("describe", f0 != describe),
+            ("storage_mb", m0 != storage_mb),
+            ("region", r0 != region),
         ],
         (
-            SystemSpec::Snowflake { purpose: p0, database: d0 },
-            SystemSpec::Snowflake { purpose, database },
-        ) => vec![("purpose", p0 != purpose), ("database", d0 != database)],
+            SystemSpec::Snowflake { purpose: p0, database: d0, region: r0 },
+            SystemSpec::Snowflake { purpose, database, region },
+        ) => {
+            vec![("purpose", p0 != purpose), ("database", d0 != database), ("region", r0 != region)]
+        }
         (
             SystemSpec::Postgres { .. }
             | SystemSpec::Stream { .. }

@@ -25,7 +25,7 @@ fn check(sides: Sides<'_>, findings: &[Finding]) -> Vec<Finding> {
         let broken = broken(findings, pair.new.name);
         let (old, new) = (pair.old.version, pair.new.version);
         let name = pair.new.name;
-        if broken.is_empty() && old == new && pair.old.hash != pair.new.hash {
+        if broken.is_empty() && old == new && !pair.old.means(&pair.new) {
             found.push(reused(pair));
         }
         if broken.is_empty() || series(old) != series(new) {

@@ -1,5 +1,5 @@
 //! Every code, once. `CV` and four digits; the first is the family: 0 io and command line, 1 parse,
-//! 2 resolve, 3 check, 4 waivers and old versions, 5 plan, 6 emit. (Breaking rules carry the codes of their
+//! 2 resolve, 3 check, 4 waivers and old versions, 5 plan, 6 emit, 7 contract tests. (Breaking rules carry the codes of their
 //! own catalogue.) A code is never used again for something else.
 
 use super::{Explain, Severity};
@@ -54,9 +54,12 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         .chain(targets::ALL)
         .chain(evolution::ALL)
         .chain(terms::ALL)
+        .chain(org::ALL)
+        .chain(classes::ALL)
         .chain(waiver::ALL)
         .chain(plan::ALL)
         .chain(emit::ALL)
+        .chain(cases::ALL)
         .copied()
 }
 
@@ -85,11 +88,14 @@ macro_rules! codes {
     };
 }
 
+mod cases;
+mod classes;
 mod emit;
 mod evolution;
 mod fields;
 mod flow;
 mod io;
+mod org;
 mod parse;
 mod plan;
 mod resolve;
@@ -97,11 +103,14 @@ mod targets;
 mod terms;
 mod waiver;
 
+pub use cases::*;
+pub use classes::*;
 pub use emit::*;
 pub use evolution::*;
 pub use fields::*;
 pub use flow::*;
 pub use io::*;
+pub use org::*;
 pub use parse::*;
 pub use plan::*;
 pub use resolve::*;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::{DriverError, FILES_MAX, folder};
+use crate::cases::is_cases;
+use crate::describe::is_describe;
 use crate::diagnostic::nearest;
-use crate::parse::FILE_BYTES_MAX;
 use crate::source::{Flaw, SourceSet};
 
 /// A file as git lists it.
@@ -16,6 +17,12 @@ struct Listed {
     path: String,
     /// Its text is the path of another file.
     link: bool,
+}
+
+impl Listed {
+    fn too_large(&self) -> bool {
+        self.bytes > folder::bytes_max(&self.path)
+    }
 }
 
 /// Mode of a symbolic link in a tree.
@@ -38,24 +45,25 @@ pub(super) fn read(revision: &str, contracts: &Path) -> Result<SourceSet, Driver
     if files.len() > FILES_MAX {
         return Err(DriverError::TooMany(place));
     }
-    let small: Vec<&Listed> = files.iter().filter(|file| file.bytes <= FILE_BYTES_MAX).collect();
+    let small: Vec<&Listed> = files.iter().filter(|file| !file.too_large()).collect();
     let mut texts = objects(&place, contracts, &small)?.into_iter();
     let shown = contracts.components().collect::<PathBuf>().to_string_lossy().replace('\\', "/");
     let mut all = Vec::with_capacity(files.len());
     for file in &files {
         let path = format!("{revision}:{shown}/{}", file.path);
-        let bytes = if file.bytes <= FILE_BYTES_MAX {
-            texts.next().ok_or_else(|| DriverError::read(&place, "git answered too little"))?
-        } else {
+        let max = folder::bytes_max(&file.path);
+        let bytes = if file.too_large() {
             // Only its size will be looked at.
-            vec![b' '; FILE_BYTES_MAX + 1]
+            vec![b' '; max + 1]
+        } else {
+            texts.next().ok_or_else(|| DriverError::read(&place, "git answered too little"))?
         };
         all.push(if file.link {
             let why = "it is a link, and links of a revision are not followed".to_owned();
             let help = "put the contract in the place of the link";
             (path, String::new(), Some(Flaw::Unread { why, help }))
         } else {
-            let (text, flaw) = folder::text(bytes);
+            let (text, flaw) = folder::text(bytes, max);
             (path, text, flaw)
         });
     }
@@ -68,7 +76,8 @@ fn entry(line: &str) -> Option<Listed> {
     let mut words = head.split_whitespace();
     let (mode, kind) = (words.next()?, words.next()?);
     let (object, size) = (words.next()?, words.next()?);
-    let contract = path.ends_with(".yaml") || path.ends_with(".yml");
+    let yaml = path.ends_with(".yaml") || path.ends_with(".yml");
+    let contract = (yaml && !is_cases(path)) || is_describe(path);
     (kind == "blob" && contract).then_some(())?;
     Some(Listed {
         object: object.to_owned(),

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{DriverError, stage};
+use super::DriverError;
 
 /// Writes files: first every one beside its place, and only when all of them are, they are moved
 /// there.
@@ -11,20 +11,32 @@ use super::{DriverError, stage};
 /// # Errors
 /// Where one cannot be written; then none has changed, but for a failure in the middle of the moves.
 pub fn write_texts(files: &[(PathBuf, String)]) -> Result<(), DriverError> {
-    let mut staged = Vec::new();
-    for (path, text) in files {
-        if let Err(error) = stage(path, text, &mut staged) {
-            for (partial, _) in &staged {
-                // Best effort: a partial file is overwritten by the next run.
-                let _ = std::fs::remove_file(partial);
-            }
-            return Err(error);
+    let files: Vec<(PathBuf, &str)> =
+        files.iter().map(|(path, text)| (path.clone(), text.as_str())).collect();
+    super::replace(&files)
+}
+
+/// Reads a file that must be there.
+///
+/// # Errors
+/// Where it is not, cannot be read or is no text.
+pub fn read_there(path: &Path) -> Result<String, DriverError> {
+    let bytes = std::fs::read(path).map_err(|error| DriverError::read(path, error))?;
+    super::utf8(path, bytes)
+}
+
+/// Writes files that are not there yet, all of them or none.
+///
+/// # Errors
+/// Where one is there, or cannot be written.
+pub fn write_new(files: &[(PathBuf, String)]) -> Result<(), DriverError> {
+    for (path, _) in files {
+        if path.symlink_metadata().is_ok() {
+            let why = "it is there already, and is not replaced: give another folder";
+            return Err(DriverError::written(path, why));
         }
     }
-    for (partial, target) in &staged {
-        std::fs::rename(partial, target).map_err(|error| DriverError::written(target, error))?;
-    }
-    Ok(())
+    write_texts(files)
 }
 
 /// Writes one file, whole or not at all.

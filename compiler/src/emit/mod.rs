@@ -16,6 +16,8 @@ pub(crate) mod sql;
 mod template;
 mod words;
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::plan::Plan;
 use crate::tree::OutputTree;
 
@@ -75,14 +77,39 @@ pub fn refused(plan: &Plan) -> Vec<EmitError> {
 /// # Errors
 /// The first failure; nothing must then be written.
 pub fn emit_all(plan: &Plan) -> Result<OutputTree, EmitError> {
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Vec<OutputTree>, EmitError> {
+        let mut done = Vec::new();
+        while let Some(group) = TARGETS.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let mut tree = OutputTree::default();
+            group.iter().try_for_each(|emit| emit(plan, &mut tree))?;
+            done.push(tree);
+        }
+        Ok(done)
+    };
+    let (there, here) = std::thread::scope(|scope| {
+        let there = scope.spawn(work);
+        let here = work();
+        (there.join(), here)
+    });
+    let there = there.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
     let mut tree = OutputTree::default();
-    docs::emit(plan, &mut tree)?;
-    duckdb::emit(plan, &mut tree)?;
-    rust::emit(plan, &mut tree)?;
-    schemas::emit(plan, &mut tree)?;
-    postgres::emit(plan, &mut tree)?;
-    salesforce::emit(plan, &mut tree)?;
-    snowflake::emit(plan, &mut tree)?;
-    orchestration::emit(plan, &mut tree)?;
+    for (path, text) in here?.into_iter().chain(there).flat_map(OutputTree::into_files) {
+        add(&mut tree, &path, text)?;
+    }
     Ok(tree)
 }
+
+type Target = fn(&Plan, &mut OutputTree) -> Result<(), EmitError>;
+
+/// Groups of targets that need nothing of each other; those that take longest first, so that two threads end together. The
+/// manifest names the files that the runtime executes by their hashes: it stands behind the target that makes them.
+const TARGETS: [&[Target]; 7] = [
+    &[rust::emit],
+    &[duckdb::emit, orchestration::emit],
+    &[snowflake::emit],
+    &[schemas::emit],
+    &[salesforce::emit],
+    &[docs::emit],
+    &[postgres::emit],
+];

@@ -49,14 +49,32 @@ impl Templates {
         path: &str,
         context: impl Serialize,
     ) -> Result<String, EmitError> {
+        self.render_of(name, path, &value(context))
+    }
+
+    /// The same of a [`value`] that several templates read.
+    ///
+    /// # Errors
+    /// [`EmitError::Render`], with what the renderer said.
+    pub(crate) fn render_of(
+        &self,
+        name: &str,
+        path: &str,
+        context: &Value,
+    ) -> Result<String, EmitError> {
         let failed = |error: minijinja::Error| EmitError::Render {
             target: self.target,
             path: path.to_owned(),
             why: format!("{error:#}"),
         };
         let template = self.environment.get_template(name).map_err(failed)?;
-        template.render(Value::from(Serde(context))).map_err(failed)
+        template.render(context.clone()).map_err(failed)
     }
+}
+
+/// Plain data as templates read it. Making it takes longer than laying it out, so what several templates read is made once.
+pub(crate) fn value(of: impl Serialize) -> Value {
+    Value::from(Serde(of))
 }
 
 /// A line that holds only a tag leaves nothing behind.

@@ -5,6 +5,7 @@
 
 mod dbt;
 mod openlineage;
+pub mod salesforce;
 
 use jiff::civil::Date;
 
@@ -59,6 +60,21 @@ pub fn export(plan: &Plan, standard: Standard, day: Date) -> Result<OutputTree, 
         Standard::Odcs | Standard::JsonSchema | Standard::Mermaid => {}
     }
     Ok(tree)
+}
+
+/// The OpenLineage events of the jobs that are wanted by name, one a line, in the plan's order.
+///
+/// # Errors
+/// A bug: events are plain data.
+pub fn events(plan: &Plan, day: Date, wanted: impl Fn(&str) -> bool) -> Result<String, EmitError> {
+    let mut text = String::new();
+    for (name, event) in openlineage::events(plan, day) {
+        if wanted(&name) {
+            text.push_str(&serde_json::to_string(&event).map_err(|error| failed(&name, &error))?);
+            text.push('\n');
+        }
+    }
+    Ok(text)
 }
 
 /// Where a generated file goes; none: it is of another standard.

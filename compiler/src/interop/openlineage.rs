@@ -7,7 +7,9 @@
 use std::collections::BTreeSet;
 
 use covenant_model::columns::{self, ColumnPart, StoredColumn};
-use covenant_model::spec::{EntitySpec, ModelSpec, SalesforceSink, SourceSpec, WarehouseSink};
+use covenant_model::spec::{
+    EntitySpec, ModelSpec, RowUse, RowsBy, SalesforceSink, SourceSpec, WarehouseSink,
+};
 use jiff::civil::Date;
 
 use crate::emit::schemas::doc::Doc;
@@ -42,6 +44,8 @@ struct Job<'a> {
     reads: BTreeSet<Place>,
     writes: Place,
     columns: Vec<Column>,
+    /// Columns that decide which rows there are, and how: `FILTER`.
+    rows_by: Vec<(Place, String, &'static str)>,
 }
 
 /// Name and event of every job, in the plan's order.
@@ -81,6 +85,7 @@ fn land<'a>(plan: &Plan, entity: &'a EntitySpec) -> Option<Job<'a>> {
         reads: entity.sources.values().map(|source| of_source(plan, source)).collect(),
         writes: of_warehouse(plan, sink),
         columns: columns.collect(),
+        rows_by: Vec::new(),
     })
 }
 
@@ -109,6 +114,7 @@ fn deliver<'a>(plan: &Plan, entity: &'a EntitySpec) -> Option<Job<'a>> {
         reads: entity.sources.values().map(|source| of_source(plan, source)).collect(),
         writes: of_salesforce(plan, sink),
         columns: columns.collect(),
+        rows_by: Vec::new(),
     })
 }
 
@@ -133,7 +139,18 @@ fn compute<'a>(plan: &Plan, model: &'a ModelSpec) -> Job<'a> {
         reads: model.inputs.iter().filter_map(|name| of_dataset(plan, name)).collect(),
         writes: of_warehouse(plan, &model.warehouse),
         columns: columns.collect(),
+        rows_by: model.rows_by.iter().flat_map(|by| decides(plan, by)).collect(),
     }
+}
+
+fn decides(plan: &Plan, by: &RowsBy) -> Vec<(Place, String, &'static str)> {
+    let subtype = match by.how {
+        RowUse::Filter => "FILTER",
+        RowUse::Join => "JOIN",
+        RowUse::Group => "GROUP_BY",
+    };
+    let found = of_column(plan, &by.dataset, &by.column).into_iter();
+    found.map(|(place, column)| (place, column, subtype)).collect()
 }
 
 fn stored(entity: &EntitySpec) -> impl Iterator<Item = StoredColumn> + '_ {
@@ -218,11 +235,18 @@ fn output(job: &Job<'_>) -> Doc {
         });
         all.with(&column.name, Doc::map().with("inputFields", Doc::list(inputs)))
     });
+    let rows_by = job.rows_by.iter().map(|(at, field, subtype)| {
+        let how = Doc::map().with("type", "INDIRECT").with("subtype", *subtype);
+        dataset(at).with("field", field).with("transformations", Doc::list([how]))
+    });
+    let lineage = facet("1-2-0", "ColumnLineageDatasetFacet")
+        .with("fields", lineage)
+        .with_some("dataset", Doc::list(rows_by).filled());
     let owner = Doc::map().with("name", job.owner).with("type", "OWNER");
     let about = facet("1-1-0", "DocumentationDatasetFacet").with("description", job.purpose.trim());
     Doc::map()
         .with("schema", facet("1-2-0", "SchemaDatasetFacet").with("fields", Doc::list(fields)))
-        .with("columnLineage", facet("1-2-0", "ColumnLineageDatasetFacet").with("fields", lineage))
+        .with("columnLineage", lineage)
         .with("ownership", facet("1-0-1", "OwnershipDatasetFacet").with("owners", vec![owner]))
         .with("documentation", about)
 }

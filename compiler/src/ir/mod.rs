@@ -1,12 +1,16 @@
 //! Contracts with every name looked up. Merge groups, hashes, order and jobs are not there yet: the
 //! plan derives them.
 
+mod given;
 mod terms;
 
+pub use given::{Fact, Given};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use covenant_model::spec::{EntitySpec, FieldIx, ModelSpec, ProjectSpec, SystemSpec};
 
+use crate::describe::{Described, SObject};
 use crate::parse::SpanMap;
 pub use terms::{Counted, Shape};
 
@@ -19,8 +23,31 @@ pub struct Ir {
     pub entities: Vec<EntityIr>,
     /// Sorted by name.
     pub models: Vec<ModelIr>,
+    /// What is known of the orgs behind Salesforce systems, by the system's name.
+    pub orgs: BTreeMap<String, Org>,
     /// Where everything stands.
     pub spans: SpanMap,
+}
+
+/// The describes of one Salesforce system.
+#[derive(Clone, Debug, Default)]
+pub struct Org {
+    /// By the object's name in lower case.
+    pub objects: BTreeMap<String, Arc<Described>>,
+    /// Objects whose describe is there and cannot be used, in lower case: that has been reported.
+    pub unusable: BTreeSet<String>,
+}
+
+impl Org {
+    /// What the org says of an object.
+    pub fn object(&self, name: &str) -> Option<&SObject> {
+        self.objects.get(&name.to_lowercase()).and_then(|described| described.object.as_ref())
+    }
+
+    /// Whether nothing can be said of an object, and why has been said.
+    pub fn is_unusable(&self, name: &str) -> bool {
+        self.unusable.contains(&name.to_lowercase())
+    }
 }
 
 /// An entity. Its `groups` and `contract_hash` are empty.
@@ -53,6 +80,10 @@ pub struct ModelIr {
     pub direct: BTreeSet<String>,
     /// What the query's expressions make of what they read, by field; see [`Shape`].
     pub shapes: BTreeMap<String, Shape>,
+    /// What the query gives, by column.
+    pub facts: BTreeMap<String, Fact>,
+    /// By column: whether the rows with one value of it are computed from the rows of that value alone; else why not.
+    pub local: BTreeMap<String, Result<(), String>>,
     /// Names of the fields whose type could not be read.
     pub untyped: BTreeSet<String>,
     /// Whether it has a warehouse table.

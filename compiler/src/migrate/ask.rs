@@ -30,12 +30,12 @@ enum Ask {
 
 /// The questions that a warehouse answers.
 pub(super) fn steps(old: &EntitySpec, new: &EntitySpec, dialect: Dialect) -> Vec<Step> {
-    let Some(tables) = EntityTables::new(old, dialect) else { return Vec::new() };
+    let Some(view) = EntityTables::view_of(old, dialect) else { return Vec::new() };
     let found = questions(old, new).into_iter().map(|question| {
         let query = match &question.ask {
             Ask::Rows(condition) => condition(dialect)
-                .map(|condition| format!("SELECT count(*) FROM {} WHERE {condition}", tables.view)),
-            Ask::Twice(fields) => twice(old, fields, &tables.view, dialect),
+                .map(|condition| format!("SELECT count(*) FROM {view} WHERE {condition}")),
+            Ask::Twice(fields) => twice(old, fields, &view, dialect),
         };
         let subject = format!("{}/{}", new.name, question.below);
         let what = match &query {

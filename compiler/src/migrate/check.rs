@@ -8,7 +8,7 @@ use crate::emit::sql::{Dialect, EntityTables, unique};
 
 /// What is unique and was not, or was not stored; `old` is none where the entity is new.
 pub(super) fn steps(old: Option<&EntitySpec>, new: &EntitySpec, dialect: Dialect) -> Vec<Step> {
-    let Some(tables) = EntityTables::new(new, dialect) else { return Vec::new() };
+    let Some(view) = EntityTables::view_of(new, dialect) else { return Vec::new() };
     let stored = old.filter(|old| old.warehouse.is_some());
     let asked = new.unique.iter().filter(|ids| stored.is_none_or(|old| !old.unique.contains(ids)));
     let steps = asked.map(|ids| {
@@ -19,11 +19,10 @@ pub(super) fn steps(old: Option<&EntitySpec>, new: &EntitySpec, dialect: Dialect
             Some(_) => ("DCM204", format!("{}/{below}", new.name)),
         };
         let what = format!(
-            "count the values of {} that stand in several rows of {}, once the jobs have ended",
-            names.join(" and "),
-            tables.view
+            "count the values of {} that stand in several rows of {view}, once the jobs have ended",
+            names.join(" and ")
         );
-        let query = unique::one(new, &tables.view, ids, dialect);
+        let query = unique::one(new, &view, ids, dialect);
         let query: Vec<&str> = query.lines().map(str::trim).collect();
         let query = format!("SELECT count(*) FROM ({}) AS found", query.join(" "));
         let step = Step::new(target_of(dialect), Phase::Check, code, &subject, what);

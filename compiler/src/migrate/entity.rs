@@ -11,7 +11,7 @@ use covenant_model::value::LogicalType;
 
 use super::columns::{Change, Changed, Filled, Stored};
 use super::guards::{self, Guard};
-use super::{Phase, Step, suffix, target_of};
+use super::{Phase, Step, governed, suffix, target_of};
 use crate::emit::sql::{Dialect, EntityTables, text_literal};
 
 /// Ids of guards, beside those of fields.
@@ -31,7 +31,16 @@ pub(super) fn changed(old: &EntitySpec, new: &EntitySpec, dialect: Dialect) -> V
             (false, false) | (true, true) => Vec::new(),
         };
     };
-    let both = Both { old, new, before, after, dialect };
+    let both = Both { old, new, before: &before, after: &after, dialect };
+    let mut steps = rows_of(&both);
+    if dialect == Dialect::Snowflake {
+        steps.extend(governed::entity(old, new, (&before, &after)));
+    }
+    steps
+}
+
+/// What becomes of the rows of an entity that is in both.
+fn rows_of(both: &Both<'_>) -> Vec<Step> {
     let mut steps = Vec::new();
     both.renamed(&mut steps);
     if both.key_changed() {
@@ -102,8 +111,8 @@ fn kept_tables(tables: &EntityTables) -> Vec<String> {
 pub(super) struct Both<'a> {
     pub(super) old: &'a EntitySpec,
     pub(super) new: &'a EntitySpec,
-    pub(super) before: EntityTables,
-    pub(super) after: EntityTables,
+    pub(super) before: &'a EntityTables,
+    pub(super) after: &'a EntityTables,
     pub(super) dialect: Dialect,
 }
 
@@ -142,7 +151,7 @@ impl Both<'_> {
         steps.push(
             self.dropped_views("drop the views: the new tables create them again".to_owned()),
         );
-        for table in kept_tables(&self.before) {
+        for table in kept_tables(self.before) {
             let (schema, aside) = self.aside(&table);
             let what = format!("set {table} aside as {schema}.{aside}: its rows have another key");
             let (_, name) = table.rsplit_once('.').unwrap_or(("", &table));
@@ -161,7 +170,7 @@ impl Both<'_> {
 
     /// Another schema or name.
     fn moved(&self, steps: &mut Vec<Step>) {
-        let pairs = kept_tables(&self.before).into_iter().zip(kept_tables(&self.after));
+        let pairs = kept_tables(self.before).into_iter().zip(kept_tables(self.after));
         for (from, to) in pairs.filter(|(from, to)| from != to) {
             let (schema, name) = to.rsplit_once('.').unwrap_or(("", &to));
             let (was_schema, was) = from.rsplit_once('.').unwrap_or(("", &from));
@@ -391,7 +400,7 @@ impl Both<'_> {
         steps.push(step.sql(call(was, is)).undo(call(is, was)));
         let what = format!("drop the work tables of {was}: the new tables make those of {is}");
         let mut step = self.step(Phase::Destructive, "DCW002", "/formerly", what);
-        for table in work_tables(&self.before, self.dialect) {
+        for table in work_tables(self.before, self.dialect) {
             step = step.sql(format!("DROP TABLE IF EXISTS {table}"));
         }
         steps.push(step.undo("the old `2-schema` makes them: they are empty between commits"));

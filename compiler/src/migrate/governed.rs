@@ -14,12 +14,11 @@ use crate::emit::sql::{
 const DIALECT: Dialect = Dialect::Snowflake;
 
 /// What the views of an entity say otherwise.
-pub(super) fn entity(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
-    let (Some(before), Some(after)) =
-        (EntityTables::new(old, DIALECT), EntityTables::new(new, DIALECT))
-    else {
-        return Vec::new();
-    };
+pub(super) fn entity(
+    old: &EntitySpec,
+    new: &EntitySpec,
+    (before, after): (&EntityTables, &EntityTables),
+) -> Vec<Step> {
     let mut steps = Vec::new();
     if before.purpose != after.purpose {
         let what =
@@ -29,7 +28,7 @@ pub(super) fn entity(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
     let shown = |tables: &EntityTables| -> BTreeMap<i32, TableColumn> {
         tables.presented.iter().map(|column| (column.parquet_id, column.clone())).collect()
     };
-    let was = shown(&before);
+    let was = shown(before);
     for (ix, field) in new.fields.iter().enumerate() {
         let Some(earlier) = old.fields.iter().find(|one| one.id == field.id) else { continue };
         let stored = of_field(field, ix);

@@ -6,28 +6,23 @@ use covenant_model::columns::of_field;
 use covenant_model::spec::{EntitySpec, FieldSpec, SourceSpec, UnknownMembers};
 
 use super::guards::{self, Guard};
+use super::pairs::Pairs;
 use super::{Phase, Step, Target, ask, deliver};
 use crate::emit::sql::Dialect;
 use crate::physical::{Alter, Column, Platform, alter, of_logical};
-use crate::plan::Plan;
 
-pub(super) fn steps(old: &Plan, new: &Plan) -> Vec<Step> {
+pub(super) fn steps(pairs: &Pairs<'_>) -> Vec<Step> {
     let mut steps = Vec::new();
-    for after in &new.entities {
-        match old.predecessor(after) {
-            None => {
-                let why = "it is new: everything that its sources hold is read".to_owned();
-                steps.extend(backfills(after, None, "DCW003", &after.name, &why));
-            }
-            Some(before) if before == after => {}
-            Some(before) => {
-                steps.extend(changed(before, after));
-                steps.extend(renamed(before, after));
-                steps.extend(rederived(before, after));
-                steps.extend(deliver::again(before, after));
-                steps.extend(ask::untold(before, after));
-            }
-        }
+    for (before, after) in &pairs.changed {
+        steps.extend(changed(before, after));
+        steps.extend(renamed(before, after));
+        steps.extend(rederived(before, after));
+        steps.extend(deliver::again(before, after));
+        steps.extend(ask::untold(before, after));
+    }
+    for after in &pairs.added {
+        let why = "it is new: everything that its sources hold is read".to_owned();
+        steps.extend(backfills(after, None, "DCW003", &after.name, &why));
     }
     steps
 }

@@ -19,6 +19,7 @@ mod guards;
 mod jobs;
 mod merges;
 mod model;
+mod pairs;
 mod postgres;
 mod render;
 mod salesforce;
@@ -26,6 +27,7 @@ mod views;
 
 use serde::Serialize;
 
+use self::pairs::Pairs;
 use crate::emit::EmitError;
 use crate::emit::sql::Dialect;
 use crate::plan::Plan;
@@ -180,13 +182,14 @@ pub fn migrate(old: &Plan, new: &Plan, targets: &[Target]) -> Result<Migration, 
 /// Where a target cannot express the contracts.
 pub fn steps(old: &Plan, new: &Plan, targets: &[Target]) -> Result<Vec<Step>, EmitError> {
     let mut steps = Vec::new();
+    let pairs = Pairs::new(old, new);
     for target in Target::ALL.into_iter().filter(|target| targets.contains(target)) {
         let mut found = match target {
-            Target::Postgres => postgres::steps(old, new)?,
+            Target::Postgres => postgres::steps(old, new, &pairs)?,
             Target::Salesforce => salesforce::steps(old, new)?,
-            Target::Duckdb => warehouse(old, new, Dialect::DuckDb),
-            Target::Snowflake => warehouse(old, new, Dialect::Snowflake),
-            Target::Jobs => jobs::steps(old, new),
+            Target::Duckdb => warehouse(old, new, &pairs, Dialect::DuckDb),
+            Target::Snowflake => warehouse(old, new, &pairs, Dialect::Snowflake),
+            Target::Jobs => jobs::steps(&pairs),
         };
         found.sort_by_key(|step| step.phase);
         steps.extend(found);
@@ -197,24 +200,17 @@ pub fn steps(old: &Plan, new: &Plan, targets: &[Target]) -> Result<Vec<Step>, Em
     Ok(steps)
 }
 
-fn warehouse(old: &Plan, new: &Plan, dialect: Dialect) -> Vec<Step> {
+fn warehouse(old: &Plan, new: &Plan, pairs: &Pairs<'_>, dialect: Dialect) -> Vec<Step> {
     let mut steps = Vec::new();
-    for before in &old.entities {
-        match new.successor(before) {
-            // Most contracts of a change are the same on both sides: nothing is worked out for them.
-            Some(after) if before == after => {}
-            Some(after) => {
-                steps.extend(ask::steps(before, after, dialect));
-                steps.extend(entity::changed(before, after, dialect));
-                steps.extend(check::steps(Some(before), after, dialect));
-                if dialect == Dialect::Snowflake {
-                    steps.extend(governed::entity(before, after));
-                }
-            }
-            None => steps.extend(entity::removed(before, dialect)),
-        }
+    for (before, after) in &pairs.changed {
+        steps.extend(ask::steps(before, after, dialect));
+        steps.extend(entity::changed(before, after, dialect));
+        steps.extend(check::steps(Some(before), after, dialect));
     }
-    for after in new.entities.iter().filter(|after| old.predecessor(after).is_none()) {
+    for before in &pairs.removed {
+        steps.extend(entity::removed(before, dialect));
+    }
+    for after in &pairs.added {
         steps.extend(entity::added(after, dialect));
         steps.extend(check::steps(None, after, dialect));
     }

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 
 use covenant_model::spec::{EntitySpec, SourceSpec, SystemSpec};
 
+use super::pairs::Pairs;
 use super::{Difference, Phase, Step, Target};
 use crate::emit::sql::text_literal;
 use crate::emit::{EmitError, postgres};
@@ -13,8 +14,8 @@ use crate::tree::OutputTree;
 
 /// # Errors
 /// Where the emitter fails.
-pub(super) fn steps(old: &Plan, new: &Plan) -> Result<Vec<Step>, EmitError> {
-    if same(old, new) {
+pub(super) fn steps(old: &Plan, new: &Plan, pairs: &Pairs<'_>) -> Result<Vec<Step>, EmitError> {
+    if same(old, new, pairs) {
         return Ok(Vec::new());
     }
     let (mut before, mut after) = (OutputTree::default(), OutputTree::default());
@@ -28,7 +29,7 @@ pub(super) fn steps(old: &Plan, new: &Plan) -> Result<Vec<Step>, EmitError> {
             let Some(is) = after.get(&path).map(statements) else { continue };
             let was = before.get(&path).map(statements);
             if was.as_ref() != Some(&is) {
-                steps.push(step((old, new), system, &path, (was, is)));
+                steps.push(step((old, new), pairs, (system, &path), (was, is)));
             }
         }
     }
@@ -73,19 +74,19 @@ fn left(system: &str, old: &SystemSpec, new: Option<&SystemSpec>) -> Option<Step
 }
 
 /// Nothing that the files are made of differs.
-fn same(old: &Plan, new: &Plan) -> bool {
+fn same(old: &Plan, new: &Plan, pairs: &Pairs<'_>) -> bool {
     let (was, is) = (&old.project, &new.project);
-    (&was.name, &was.systems) == (&is.name, &is.systems) && old.entities == new.entities
+    (&was.name, &was.systems) == (&is.name, &is.systems) && pairs.all_same()
 }
 
 /// The file at `path` and its statements, which were others before, or none.
 fn step(
     (old, new): (&Plan, &Plan),
-    system: &str,
-    path: &str,
+    pairs: &Pairs<'_>,
+    (system, path): (&str, &str),
     (before, after): (Option<Vec<String>>, Vec<String>),
 ) -> Step {
-    let (was, is) = (published(old, system), published(new, system));
+    let (was, is) = (published(old, pairs, system), published(new, pairs, system));
     let named = |columns: Vec<&Published<'_>>| {
         let names: Vec<String> =
             columns.iter().map(|one| format!("{}.{}", one.table, one.column)).collect();
@@ -94,8 +95,15 @@ fn step(
     // For which field a column is read does not change what is published.
     let had: HashSet<[&str; 3]> = was.iter().map(Published::name).collect();
     let has: HashSet<[&str; 3]> = is.iter().map(Published::name).collect();
-    let more: Vec<&Published<'_>> = is.iter().filter(|one| !had.contains(&one.name())).collect();
-    let less: Vec<&Published<'_>> = was.iter().filter(|one| !has.contains(&one.name())).collect();
+    let mut more: Vec<_> = is.iter().filter(|one| !had.contains(&one.name())).collect();
+    let mut less: Vec<_> = was.iter().filter(|one| !has.contains(&one.name())).collect();
+    if !more.is_empty() || !less.is_empty() {
+        let tables: HashSet<_> =
+            more.iter().chain(&less).map(|one| (one.schema, one.table)).collect();
+        let stays = unchanged((new, pairs), system, &tables);
+        more.retain(|one| !stays.contains(&one.name()));
+        less.retain(|one| !stays.contains(&one.name()));
+    }
     let mut what = format!("run {path}");
     if !more.is_empty() {
         what.push_str(&format!("; now also {}", named(more.clone())));
@@ -204,8 +212,25 @@ fn readers(plan: &Plan, wanted: &str) -> Vec<String> {
     all
 }
 
-fn published<'a>(plan: &'a Plan, wanted: &str) -> Vec<Published<'a>> {
-    plan.entities.iter().flat_map(|entity| of_entity(entity, wanted)).collect()
+/// What those contracts of a plan publish that are not the same on the other side.
+fn published<'a>(plan: &'a Plan, pairs: &Pairs<'_>, wanted: &str) -> Vec<Published<'a>> {
+    let other = |entity: &&EntitySpec| !pairs.is_same(entity);
+    plan.entities.iter().filter(other).flat_map(|entity| of_entity(entity, wanted)).collect()
+}
+
+/// What contracts that did not change publish, of the tables that others publish otherwise.
+fn unchanged<'a>(
+    (new, pairs): (&'a Plan, &Pairs<'_>),
+    wanted: &str,
+    tables: &HashSet<(&str, &str)>,
+) -> HashSet<[&'a str; 3]> {
+    let reads = |source: &SourceSpec| {
+        matches!(source, SourceSpec::Postgres { schema, table, .. }
+            if tables.contains(&(schema.as_str(), table.as_str())))
+    };
+    let same = new.entities.iter().filter(|entity| pairs.is_same(entity));
+    let same = same.filter(|entity| entity.sources.values().any(reads));
+    same.flat_map(|entity| of_entity(entity, wanted)).map(|one| one.name()).collect()
 }
 
 fn of_entity<'a>(entity: &'a EntitySpec, wanted: &str) -> Vec<Published<'a>> {

@@ -4,10 +4,12 @@
 
 mod adopt;
 mod broken;
+mod cases;
 mod common;
 mod entity;
 mod fields;
 mod indent;
+pub mod json;
 mod known;
 mod model;
 mod plain;
@@ -22,6 +24,7 @@ mod unread;
 mod waivers;
 mod yaml;
 
+pub use cases::suite;
 pub use known::Known;
 use known::{Decl, Same};
 pub use spans::{SpanMap, Spans};
@@ -30,6 +33,7 @@ pub use yaml::{DEPTH_MAX, Entry, FILE_BYTES_MAX, Kind, NODES_MAX, Node};
 use std::sync::Arc;
 
 use crate::ast::Ast;
+use crate::describe::{self, Described};
 use crate::diagnostic::{Diagnostic, Sink, codes};
 use crate::source::{FileId, SourceFile, SourceSet, Span};
 
@@ -42,6 +46,10 @@ pub const WAIVERS: &str = "waivers";
 pub fn parse(sources: &SourceSet, known: Option<&Known<'_>>, sink: &Sink) -> Ast {
     let mut ast = Ast::default();
     for (id, source) in sources.iter() {
+        if describe::is_describe(&source.path) {
+            ast.describes.push(Arc::new(described(id, source, sink)));
+            continue;
+        }
         if let Some(flaw) = &source.flaw {
             sink.push(unread::finding(id, source, flaw));
             let name = declared_name(&source.text);
@@ -70,6 +78,17 @@ pub fn parse(sources: &SourceSet, known: Option<&Known<'_>>, sink: &Sink) -> Ast
         );
     }
     ast
+}
+
+fn described(id: FileId, source: &SourceFile, sink: &Sink) -> Described {
+    match &source.flaw {
+        None => describe::read(id, source, sink),
+        Some(flaw) => {
+            sink.push(unread::finding(id, source, flaw));
+            // Its text holds nothing: the name of the file is what is known.
+            describe::read(id, source, &Sink::default())
+        }
+    }
 }
 
 fn is_project(source: &SourceFile) -> bool {
@@ -144,6 +163,9 @@ fn document(ast: &mut Ast, id: FileId, source: &SourceFile, mut node: Node, sink
                 }
                 finding.suggest_at(entry.key_span, &entry.key, kinds)
             }
+            None if entries.iter().any(|entry| entry.key == "tests") => finding
+                .why("contract tests stand in files of their own")
+                .help(format!("rename the file: its name ends in `{}`", crate::cases::SUFFIX)),
             None => finding.help(
                 "begin with `entity: <area>.<name>`, `model: <area>.<name>` or `project: <name>`",
             ),

@@ -83,8 +83,9 @@ fn system(map: &Reader<'_>, entry: &Entry) -> Option<(String, SystemSpec)> {
             purpose,
             publication: inner.need_text("publication").unwrap_or_default(),
             slot: inner.need_text("slot").unwrap_or_default(),
+            region: inner.text("region"),
         },
-        SystemKind::Stream => SystemSpec::Stream { purpose },
+        SystemKind::Stream => SystemSpec::Stream { purpose, region: inner.text("region") },
         SystemKind::Salesforce => SystemSpec::Salesforce {
             purpose,
             api_version: inner.need_text("api_version").unwrap_or_default(),
@@ -96,10 +97,17 @@ fn system(map: &Reader<'_>, entry: &Entry) -> Option<(String, SystemSpec)> {
                 .need("share")
                 .and_then(|node| scalars::share(map.sink(), node, "share"))
                 .unwrap_or(0),
+            org: inner.text("org"),
+            describe: inner.text("describe"),
+            storage_mb: inner
+                .get("storage_mb")
+                .and_then(|node| reader::number(map.sink(), node, "storage_mb")),
+            region: inner.text("region"),
         },
         SystemKind::Snowflake => SystemSpec::Snowflake {
             purpose,
             database: inner.need_text("database").unwrap_or_default(),
+            region: inner.text("region"),
         },
     };
     inner.finish();

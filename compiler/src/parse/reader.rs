@@ -116,14 +116,14 @@ impl<'a> Reader<'a> {
         if key.len() < MISSPELLED_CHARS_MIN || self.entries.iter().any(|entry| entry.key == key) {
             return None;
         }
-        // Most keys are longer or shorter by more than that.
+        // Most keys are longer or shorter by more than that, or have other letters: an edit takes one and brings one.
         let near = |entry: &&Entry| {
             entry.key.chars().count().abs_diff(key.chars().count()) <= EDITS_MAX
+                && (letters(&entry.key) ^ letters(key)).count_ones() as usize <= 2 * EDITS_MAX
+                && !self.asked.borrow().contains(&entry.key.as_str())
                 && strsim::damerau_levenshtein(&entry.key, key) <= EDITS_MAX
         };
-        let asked = self.asked.borrow();
-        let mut unknown = self.entries.iter().filter(|entry| !asked.contains(&entry.key.as_str()));
-        unknown.find(near).map(|entry| &entry.value)
+        self.entries.iter().find(near).map(|entry| &entry.value)
     }
 
     /// One of a few words, where there is one.
@@ -222,6 +222,11 @@ pub(super) fn flag(sink: &Sink, node: &Node, what: &str) -> Option<bool> {
             None
         }
     }
+}
+
+/// Which bytes a text has, a bit each, several bytes to one bit.
+fn letters(text: &str) -> u64 {
+    text.bytes().fold(0, |seen, byte| seen | 1 << (byte % 64))
 }
 
 /// A whole number of the type's range.

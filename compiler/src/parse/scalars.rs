@@ -143,7 +143,8 @@ fn symbols(rest: &str) -> Result<LogicalType, TypeError> {
     Ok(LogicalType::Enum { symbols })
 }
 
-fn is_symbol(text: &str) -> bool {
+/// Whether a text can be a symbol of an enum.
+pub fn is_symbol(text: &str) -> bool {
     !text.is_empty()
         && text.chars().all(|at| at.is_alphanumeric() || matches!(at, '_' | '-' | '.' | ' '))
 }

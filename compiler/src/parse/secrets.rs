@@ -27,6 +27,11 @@ const TOKENS: [(&str, usize, &str); 14] = [
     ("eyJhbGciOi", 30, "a signed web token"),
 ];
 
+/// Characters of the shortest of [`TOKENS`], beginning and all.
+const TOKEN_CHARS_MIN: usize = 20;
+/// Characters of the shortest text that [`secret`] finds: `s://u:p@h`.
+const SECRET_CHARS_MIN: usize = 9;
+
 /// Reports every secret of a file.
 pub(super) fn check(sink: &Sink, node: &Node) {
     walk(sink, node, false);
@@ -42,8 +47,10 @@ fn walk(sink: &Sink, node: &Node, settings: bool) {
         Kind::Seq(items) => items.iter().for_each(|item| walk(sink, item, settings)),
         Kind::Map(entries) => {
             for entry in entries {
-                let key = entry.key.to_lowercase();
-                let named = settings && SECRET_WORDS.iter().any(|word| key.contains(word));
+                let named = settings && {
+                    let key = entry.key.to_lowercase();
+                    SECRET_WORDS.iter().any(|word| key.contains(word))
+                };
                 match &entry.value.kind {
                     Kind::Scalar { text, .. } if named && secret(text).is_none() => {
                         if !REFERENCES.iter().any(|prefix| text.starts_with(prefix)) {
@@ -51,12 +58,16 @@ fn walk(sink: &Sink, node: &Node, settings: bool) {
                         }
                     }
                     Kind::Scalar { .. } | Kind::Seq(_) | Kind::Map(_) => {
-                        walk(sink, &entry.value, settings || key == "environments");
+                        walk(sink, &entry.value, settings || is_environments(&entry.key));
                     }
                 }
             }
         }
     }
+}
+
+fn is_environments(key: &str) -> bool {
+    key.eq_ignore_ascii_case("environments")
 }
 
 fn report(sink: &Sink, node: &Node, what: &str) {
@@ -69,6 +80,10 @@ fn report(sink: &Sink, node: &Node, what: &str) {
 
 /// What a text looks like.
 fn secret(text: &str) -> Option<&'static str> {
+    // Most texts are words: the shortest secret that is looked for has more characters.
+    if text.len() < SECRET_CHARS_MIN {
+        return None;
+    }
     if text.contains("-----BEGIN ") && text.contains("PRIVATE KEY") {
         return Some("a private key");
     }
@@ -76,7 +91,8 @@ fn secret(text: &str) -> Option<&'static str> {
         return Some("a password in an address");
     }
     let odd = |at: char| !(at.is_ascii_alphanumeric() || matches!(at, '_' | '-'));
-    text.split(odd).find_map(|word| {
+    let long = |word: &&str| word.len() >= TOKEN_CHARS_MIN;
+    text.split(odd).filter(long).find_map(|word| {
         let (_, _, whose) = TOKENS.iter().find(|(begin, more, _)| {
             word.strip_prefix(begin).is_some_and(|rest| rest.len() >= *more)
         })?;
@@ -86,14 +102,15 @@ fn secret(text: &str) -> Option<&'static str> {
 
 /// `scheme://user:password@host`
 fn password_in_url(text: &str) -> bool {
-    text.match_indices("://").any(|(at, found)| {
-        let rest = text.get(at + found.len()..).unwrap_or("");
-        let authority = rest.split(['/', '?', '#', ' ', '\n', '"', '\'']).next().unwrap_or("");
-        let password = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
-        password.is_some_and(|(_, password)| {
-            !password.is_empty() && !password.starts_with(['$', '<', '{', '*'])
+    text.contains(':')
+        && text.match_indices("://").any(|(at, found)| {
+            let rest = text.get(at + found.len()..).unwrap_or("");
+            let authority = rest.split(['/', '?', '#', ' ', '\n', '"', '\'']).next().unwrap_or("");
+            let password = authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':'));
+            password.is_some_and(|(_, password)| {
+                !password.is_empty() && !password.starts_with(['$', '<', '{', '*'])
+            })
         })
-    })
 }
 
 #[cfg(test)]

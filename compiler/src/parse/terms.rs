@@ -2,6 +2,7 @@
 
 use covenant_model::terms::{
     ClassTerms, DatasetTerms, DeclaredTypes, Declassifier, Declassify, FieldTerms, Status,
+    WarehouseRole,
 };
 
 use crate::ast::MappingDecl;
@@ -86,6 +87,15 @@ fn on_platform(map: &Reader<'_>, node: &Node, platform: Platform) -> Option<Stri
     }
 }
 
+fn roles(map: &Reader<'_>) -> Vec<WarehouseRole> {
+    let words =
+        [WarehouseRole::Transformer, WarehouseRole::PiiReader].map(|role| (role.word(), role));
+    let items =
+        map.get("forbid_roles").and_then(|node| reader::items(map.sink(), node, "forbid_roles"));
+    let items = items.unwrap_or(&[]).iter();
+    items.filter_map(|node| reader::word(map.sink(), node, "forbid_roles", &words)).collect()
+}
+
 /// Terms of a class of personal data.
 pub(super) fn class(map: &Reader<'_>) -> ClassTerms {
     let words = [("required", true), ("optional", false)];
@@ -94,6 +104,9 @@ pub(super) fn class(map: &Reader<'_>) -> ClassTerms {
         max_retention_days: map
             .get("max_retention")
             .and_then(|node| common::days(map, node, "max_retention")),
+        above: map.texts("above"),
+        forbid_roles: roles(map),
+        forbid_regions: map.texts("forbid_regions"),
     }
 }
 

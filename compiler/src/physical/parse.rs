@@ -37,9 +37,19 @@ impl PhysicalType {
 
 /// One blank between words, none beside brackets; upper case but for Salesforce, whose names are words.
 fn normal(platform: Platform, text: &str) -> String {
+    if !text.contains(char::is_whitespace) {
+        return cased(platform, text.to_owned());
+    }
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let text = text.replace(" (", "(").replace("( ", "(").replace(" )", ")").replace(", ", ",");
-    if platform == Platform::Salesforce { text } else { text.to_ascii_uppercase() }
+    cased(platform, text)
+}
+
+fn cased(platform: Platform, mut text: String) -> String {
+    if platform != Platform::Salesforce {
+        text.make_ascii_uppercase();
+    }
+    text
 }
 
 /// `TIMESTAMP(6) WITH TIME ZONE` is `TIMESTAMP WITH TIME ZONE` and 6.

@@ -78,9 +78,11 @@ pub(super) fn model(spec: &mut ModelSpec, canonical_query: String) -> String {
     let mut words = Words::default();
     words.of_model(spec);
     let query = std::mem::replace(&mut spec.query, canonical_query);
+    let (key_tested, rows_by) = (take(&mut spec.key_tested), take(&mut spec.rows_by));
     spec.contract_hash.clear();
     let hash = digest(spec);
     words.of_model(spec);
+    (spec.key_tested, spec.rows_by) = (key_tested, rows_by);
     spec.query = query;
     hash
 }

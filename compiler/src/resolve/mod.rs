@@ -5,11 +5,14 @@ mod adopt;
 mod entity;
 mod expr;
 mod model;
+mod org;
 mod project;
 mod query;
 mod salesforce;
 mod sources;
 mod sql;
+
+pub(crate) use org::HOW_TO_DESCRIBE;
 
 use std::collections::BTreeMap;
 
@@ -63,6 +66,7 @@ pub fn resolve(ast: &Ast, sources: &SourceSet, sink: &Sink) -> Ir {
     let mut models: Vec<_> =
         ast.models.iter().map(|decl| model::resolve(&cx, decl, &catalog)).collect();
     models.sort_by(|left, right| left.spec.name.cmp(&right.spec.name));
+    let orgs = org::resolve(&cx);
     let spans = ast.spans.clone();
-    Ir { project, entities, models, spans }
+    Ir { project, entities, models, orgs, spans }
 }

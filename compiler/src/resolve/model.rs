@@ -1,26 +1,22 @@
 //! Models: their query is read for inputs, columns and lineage.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_model::spec::{
     ApplyForm, Compatibility, ModelField, ModelSpec, Protection, WarehouseSink,
 };
 use covenant_model::value::LogicalType;
 
-use super::query::{self, Column, Output};
+use super::query::{self, Column, Output, Table};
 use super::{Cx, entity, sources};
 use crate::ast::{FieldDecl, ModelDecl};
 use crate::diagnostic::{Applicability, Diagnostic, Fix, codes};
-use crate::ir::{EntityIr, ModelIr};
+use crate::ir::{EntityIr, Fact, Given, ModelIr};
 
-pub(super) fn resolve(
-    cx: &Cx<'_>,
-    decl: &ModelDecl,
-    catalog: &BTreeMap<String, Vec<Column>>,
-) -> ModelIr {
+pub(super) fn resolve(cx: &Cx<'_>, decl: &ModelDecl, catalog: &BTreeMap<String, Table>) -> ModelIr {
     let head = &decl.head;
     let read = if decl.query.present {
-        query::read(cx, &head.name, &decl.query.text, catalog)
+        query::read(cx, &head.name, &decl.query.text, catalog, &head.key)
     } else {
         query::Read::default()
     };
@@ -36,6 +32,12 @@ pub(super) fn resolve(
     let direct = direct.map(|output| output.name.clone()).collect();
     let shapes = read.outputs.iter().filter_map(|one| Some((one.name.clone(), one.shape.clone()?)));
     let shapes = shapes.collect();
+    let facts = read.outputs.iter().map(|one| (one.name.clone(), one.fact.clone())).collect();
+    let local = read.outputs.iter().map(|one| (one.name.clone(), one.local.clone())).collect();
+    let tells = |key: &BTreeSet<usize>| {
+        let mut names = key.iter().filter_map(|at| read.outputs.get(*at));
+        names.all(|output| head.key.contains(&output.name))
+    };
     let untyped = decl.fields.iter().filter(|field| field.ty.is_none());
     let mut warehouse = None;
     sources::sinks(cx, &head.name, &head.sinks, |sink, kind| match kind {
@@ -56,9 +58,12 @@ pub(super) fn resolve(
         key: head.key.clone(),
         query: decl.query.text.clone(),
         inputs: read.inputs.into_iter().collect(),
+        rows_by: read.rows_by.into_iter().collect(),
         fields,
         warehouse: warehouse.clone().unwrap_or_else(no_table),
         refresh_s: decl.refresh_s,
+        window: decl.window.clone(),
+        key_tested: !read.keys.iter().any(tells),
         expect: entity::expectations(cx, &head.name, &head.expect),
         terms: head.terms.clone(),
     };
@@ -68,6 +73,8 @@ pub(super) fn resolve(
         query_sound,
         direct,
         shapes,
+        facts,
+        local,
         untyped: untyped.map(|field| field.name.clone()).collect(),
         has_sink: warehouse.is_some(),
         reserved: head.reserved.clone(),
@@ -104,22 +111,37 @@ fn model_field(cx: &Cx<'_>, model: &str, field: &FieldDecl) -> ModelField {
 }
 
 /// What queries can read: fields of entities, declared columns of models.
-pub(super) fn catalog(cx: &Cx<'_>, entities: &[EntityIr]) -> BTreeMap<String, Vec<Column>> {
+pub(super) fn catalog(cx: &Cx<'_>, entities: &[EntityIr]) -> BTreeMap<String, Table> {
     let mut all = BTreeMap::new();
     if cx.ast.models.is_empty() {
         return all;
     }
     for entity in entities {
-        let columns = entity.spec.fields.iter().map(|field| Column {
-            name: field.name.clone(),
-            dropped: field.pii.as_ref().is_some_and(|pii| pii.protect == Protection::Drop),
+        let fields = &entity.spec.fields;
+        let columns = fields.iter().enumerate().map(|(ix, field)| {
+            // What stands in the table of a protected field is text, whatever it was.
+            let plain = field.pii.is_none() && !entity.unsound.contains(&ix);
+            let given =
+                if plain { Given::Exact(field.read_type().into_owned()) } else { Given::Unknown };
+            Column {
+                name: field.name.clone(),
+                dropped: field.pii.as_ref().is_some_and(|pii| pii.protect == Protection::Drop),
+                fact: Fact { nullable: field.nullable, given },
+            }
         });
-        all.insert(entity.spec.name.clone(), columns.collect());
+        let key = entity.spec.key.iter().filter_map(|ix| fields.get(*ix));
+        let key = key.map(|field| field.name.clone()).collect();
+        all.insert(entity.spec.name.clone(), Table { columns: columns.collect(), key });
     }
     for model in &cx.ast.models {
-        let columns =
-            model.fields.iter().map(|field| Column { name: field.name.clone(), dropped: false });
-        all.insert(model.head.name.clone(), columns.collect());
+        let columns = model.fields.iter().map(|field| {
+            let given = field.ty.clone().filter(|_| field.pii.is_none());
+            let given = given.map_or(Given::Unknown, Given::Exact);
+            let fact = Fact { nullable: field.nullable, given };
+            Column { name: field.name.clone(), dropped: false, fact }
+        });
+        let key = model.head.key.clone();
+        all.insert(model.head.name.clone(), Table { columns: columns.collect(), key });
     }
     all
 }

@@ -10,6 +10,7 @@ use crate::source::{FileId, Span};
 pub(super) fn resolve(ast: &Ast, sink: &Sink) -> ProjectSpec {
     let decl = ast.project.clone().unwrap_or_default();
     forbidden_systems(ast, &decl, sink);
+    known_classes(ast, &decl, sink);
     let classes = decl.classes.into_iter().map(|(name, class)| {
         let protect = class.protect.unwrap_or(Protection::Encrypt);
         (name, PiiClass { protect, about: class.about, forbid: class.forbid, terms: class.terms })
@@ -44,6 +45,26 @@ fn forbidden_systems(ast: &Ast, decl: &ProjectDecl, sink: &Sink) {
                 )
                 .suggest(system, decl.systems.iter().map(|(name, _)| name.as_str()))
                 .why("a ban that names nothing bans nothing"),
+            );
+        }
+    }
+}
+
+/// Every class that another one stands above.
+fn known_classes(ast: &Ast, decl: &ProjectDecl, sink: &Sink) {
+    for (class, spec) in &decl.classes {
+        for (at, below) in spec.terms.above.iter().enumerate() {
+            if decl.classes.iter().any(|(name, _)| name == below) {
+                continue;
+            }
+            let span = ast.spans.value(&format!("{PROJECT}/pii/classes/{class}/above/{at}"));
+            sink.push(
+                Diagnostic::new(
+                    &codes::UNKNOWN_CLASS,
+                    span.unwrap_or(Span::file_start(FileId::FIRST)),
+                    format!("class `{class}` stands above `{below}`, which is no class"),
+                )
+                .suggest(below, decl.classes.iter().map(|(name, _)| name.as_str())),
             );
         }
     }

@@ -6,20 +6,33 @@
 )]
 
 mod columns;
+mod expressions;
+mod facts;
+mod flatten;
+mod from;
+mod functions;
+mod grain;
+mod grouped;
+mod rows;
 mod said;
 mod shape;
+mod subset;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use covenant_model::spec::{RowUse, RowsBy};
 use sqlparser::ast::{
-    Expr, GroupByExpr, Ident, JoinConstraint, JoinOperator, ObjectName, OrderByKind, Query, Select,
-    SelectItem, SetExpr, Spanned, Statement, TableFactor, TableWithJoins,
+    Expr, GroupByExpr, Ident, OrderByKind, Query, Select, SelectItem, SetExpr, Spanned, Statement,
+    TableAlias,
 };
 use sqlparser::dialect::GenericDialect;
 
+use self::facts::Facing;
+use self::from::constraint;
+use self::rows::{Key, Rows};
 use super::Cx;
 use crate::diagnostic::{Code, Diagnostic, codes};
-use crate::ir::Shape;
+use crate::ir::{Fact, Shape};
 use crate::parse::position_in_text;
 use crate::source::Span;
 
@@ -29,6 +42,16 @@ pub(super) struct Column {
     pub(super) name: String,
     /// Its class of personal data is never landed.
     pub(super) dropped: bool,
+    /// What it holds.
+    pub(super) fact: Fact,
+}
+
+/// An entity or a model that can be read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Table {
+    pub(super) columns: Vec<Column>,
+    /// Names of the key's columns.
+    pub(super) key: Vec<String>,
 }
 
 /// `(entity or model, field)`.
@@ -45,6 +68,12 @@ pub(super) struct Output {
     /// What the expression makes of what it reads, where that is known.
     pub(super) shape: Option<Shape>,
     pub(super) span: Span,
+    /// Type and nullability.
+    pub(super) fact: Fact,
+    /// The text that it is in every row.
+    literal: Option<String>,
+    /// Whether the rows with one value of it are computed from the rows of that value alone; else why not.
+    pub(super) local: Result<(), String>,
 }
 
 /// What was read out of a query.
@@ -53,8 +82,19 @@ pub(super) struct Read {
     /// No errors.
     pub(super) sound: bool,
     pub(super) inputs: BTreeSet<String>,
+    /// What decides which rows there are.
+    pub(super) rows_by: BTreeSet<RowsBy>,
     pub(super) outputs: Vec<Output>,
     pub(super) canonical: String,
+    /// Sets of columns, by place, each of which tells all rows apart.
+    pub(super) keys: Vec<Key>,
+}
+
+/// What a query gives.
+#[derive(Clone, Default)]
+struct Rowset {
+    outputs: Vec<Output>,
+    keys: Vec<Key>,
 }
 
 /// Reads the query of a model; errors are reported where they stand in it.
@@ -62,11 +102,20 @@ pub(super) fn read(
     cx: &Cx<'_>,
     model: &str,
     text: &str,
-    catalog: &BTreeMap<String, Vec<Column>>,
+    catalog: &BTreeMap<String, Table>,
+    wanted: &[String],
 ) -> Read {
     let whole = cx.at(&format!("{model}/query"));
-    let mut reading =
-        Reading { cx, whole, catalog, ctes: Vec::new(), inputs: BTreeSet::new(), sound: true };
+    let mut reading = Reading {
+        cx,
+        whole,
+        catalog,
+        wanted,
+        ctes: Vec::new(),
+        inputs: BTreeSet::new(),
+        rows_by: BTreeSet::new(),
+        sound: true,
+    };
     let dialect = GenericDialect {};
     let parsed = super::sql::parser(&dialect, text).and_then(|mut one| one.parse_statements());
     let statements = match parsed {
@@ -92,22 +141,27 @@ pub(super) fn read(
         });
         return Read::default();
     };
-    let outputs = reading.query(query, &[]);
+    let Rowset { outputs, keys } = reading.query(query, &[]);
     for (at, output) in outputs.iter().enumerate().filter(|(_, output)| output.name.is_empty()) {
         let headline = format!("column {} of the query has no name", at + 1);
         let span = output.span;
         reading.report(&codes::OUTPUT_COLUMNS, span, headline, |at| at.help("add `AS <field>`"));
     }
-    Read { sound: reading.sound, inputs: reading.inputs, outputs, canonical: query.to_string() }
+    let canonical = query.to_string();
+    let Reading { sound, inputs, rows_by, .. } = reading;
+    Read { sound, inputs, rows_by, outputs, canonical, keys }
 }
 
 struct Reading<'a> {
     cx: &'a Cx<'a>,
     whole: Span,
-    catalog: &'a BTreeMap<String, Vec<Column>>,
+    catalog: &'a BTreeMap<String, Table>,
+    /// Columns of which it is asked whether they tell rows apart.
+    wanted: &'a [String],
     /// Innermost last.
-    ctes: Vec<(String, Vec<Output>)>,
+    ctes: Vec<(String, Rowset)>,
     inputs: BTreeSet<String>,
+    rows_by: BTreeSet<RowsBy>,
     sound: bool,
 }
 
@@ -116,6 +170,12 @@ struct Reading<'a> {
 struct Relation {
     alias: String,
     columns: Option<Vec<Visible>>,
+    /// Each tells its rows apart.
+    keys: Vec<Key>,
+    /// An entity or a model, not a query.
+    base: bool,
+    /// LATERAL: the tables before it of whose row it is a part.
+    parents: Option<Vec<usize>>,
 }
 
 /// A column of a table in FROM.
@@ -126,12 +186,15 @@ struct Visible {
     /// A column of an entity or model as it is.
     direct: bool,
     dropped: bool,
+    fact: Fact,
+    /// See [`Output::local`].
+    local: Result<(), String>,
 }
 
 impl From<Output> for Visible {
     fn from(output: Output) -> Self {
-        let Output { name, lineage, direct, shape: _, span: _ } = output;
-        Self { name, lineage, direct, dropped: false }
+        let Output { name, lineage, direct, fact, local, shape: _, span: _, literal: _ } = output;
+        Self { name, lineage, direct, dropped: false, fact, local }
     }
 }
 
@@ -190,39 +253,59 @@ impl Reading<'_> {
         self.cx.sink.push(more(Diagnostic::new(code, span, headline)));
     }
 
-    fn query(&mut self, query: &Query, outer: &[Scope]) -> Vec<Output> {
+    /// Remembers columns that decide which rows there are.
+    fn rows_by(&mut self, lineage: Lineage, how: RowUse) {
+        let told = lineage.into_iter().map(|(dataset, column)| RowsBy { dataset, column, how });
+        self.rows_by.extend(told);
+    }
+
+    fn query(&mut self, query: &Query, outer: &[Scope]) -> Rowset {
+        self.query_in_subset(query);
         let known = self.ctes.len();
         for cte in query.with.iter().flat_map(|with| &with.cte_tables) {
-            let mut outputs = self.query(&cte.query, outer);
-            for (output, column) in outputs.iter_mut().zip(&cte.alias.columns) {
-                output.name = fold(&column.name);
-            }
-            self.ctes.push((fold(&cte.alias.name), outputs));
+            let mut found = self.query(&cte.query, outer);
+            self.rename(&mut found.outputs, &cte.alias);
+            self.ctes.push((fold(&cte.alias.name), found));
         }
-        let (outputs, scope) = self.set(&query.body, outer);
+        let (mut found, scope) = self.set(&query.body, outer);
         if let Some(order) = &query.order_by
             && let OrderByKind::Expressions(all) = &order.kind
         {
             let scopes = with(outer, scope);
-            all.iter().for_each(|one| drop(self.expr(&one.expr, &scopes, &outputs)));
+            for one in all {
+                self.calls(&one.expr);
+                self.expr(&one.expr, &scopes, &found.outputs);
+            }
+        }
+        if query.limit_clause.is_some() || query.fetch.is_some() {
+            for output in &mut found.outputs {
+                output.local = Err("LIMIT counts the rows of all windows".to_owned());
+            }
         }
         self.ctes.truncate(known);
-        outputs
+        found
     }
 
-    fn set(&mut self, body: &SetExpr, outer: &[Scope]) -> (Vec<Output>, Scope) {
+    /// `AS x (a, b)`
+    fn rename(&mut self, outputs: &mut [Output], alias: &TableAlias) {
+        if alias.columns.len() > outputs.len() {
+            let span = self.span(&alias.name);
+            let headline = format!("`{}` names more columns than there are", alias.name);
+            self.report(&codes::BAD_QUERY, span, headline, |at| at.help("name as many"));
+        }
+        for (output, column) in outputs.iter_mut().zip(&alias.columns) {
+            output.name = fold(&column.name);
+        }
+    }
+
+    fn set(&mut self, body: &SetExpr, outer: &[Scope]) -> (Rowset, Scope) {
         match body {
             SetExpr::Select(select) => self.select(select, outer),
             SetExpr::Query(query) => (self.query(query, outer), Scope::new()),
-            SetExpr::SetOperation { left, right, .. } => {
-                let (mut outputs, _) = self.set(left, outer);
-                let (others, _) = self.set(right, outer);
-                for (output, other) in outputs.iter_mut().zip(others) {
-                    output.lineage.extend(other.lineage);
-                    output.direct = false;
-                    output.shape = None;
-                }
-                (outputs, Scope::new())
+            SetExpr::SetOperation { left, right, op, set_quantifier } => {
+                let (left_rows, _) = self.set(left, outer);
+                let (right_rows, _) = self.set(right, outer);
+                (self.united((*op, *set_quantifier), left_rows, right_rows, body), Scope::new())
             }
             SetExpr::Values(_)
             | SetExpr::Insert(_)
@@ -231,36 +314,64 @@ impl Reading<'_> {
             | SetExpr::Merge(_)
             | SetExpr::Table(_) => {
                 let headline = "a model is one SELECT".to_owned();
-                self.report(&codes::BAD_QUERY, self.whole, headline, |at| at);
-                (Vec::new(), Scope::new())
+                let span = self.of(body);
+                self.report(&codes::BAD_QUERY, span, headline, |at| {
+                    at.help("write SELECT ... FROM ...; rows that are spelled out are an entity")
+                });
+                (Rowset::default(), Scope::new())
             }
         }
     }
 
-    fn select(&mut self, select: &Select, outer: &[Scope]) -> (Vec<Output>, Scope) {
+    fn select(&mut self, select: &Select, outer: &[Scope]) -> (Rowset, Scope) {
+        self.select_in_subset(select);
         let mut scope = Scope::new();
         for table in &select.from {
             self.table(table, outer, &mut scope);
         }
+        let rows = Rows::of(select, &mut scope);
         let scopes = with(outer, scope.clone());
         for table in &select.from {
             self.joins(table, &scopes);
         }
-        let outputs = self.projection(select, &scopes);
+        let (outputs, exprs) = self.projection(select, &scopes, &rows);
         let clauses = [&select.selection, &select.having, &select.qualify];
         for clause in clauses.into_iter().flatten() {
-            self.expr(clause, &scopes, &outputs);
+            self.calls(clause);
+            let (lineage, _) = self.expr(clause, &scopes, &outputs);
+            self.rows_by(lineage, RowUse::Filter);
         }
         if let GroupByExpr::Expressions(all, _) = &select.group_by {
             for one in all {
-                self.expr(one, &scopes, &outputs);
+                self.calls(one);
+                let (lineage, _) = self.expr(one, &scopes, &outputs);
+                self.rows_by(lineage, RowUse::Group);
             }
         }
-        (outputs, scope)
+        // Those that are named or numbered: what they stand for has been read as an output.
+        for group in grain::groups(select, &scope) {
+            let shown = exprs.iter().position(|expr| std::ptr::eq(*expr, group));
+            let lineage = shown.and_then(|at| outputs.get(at)).map(|output| output.lineage.clone());
+            self.rows_by(lineage.unwrap_or_default(), RowUse::Group);
+        }
+        self.grouped(select, &exprs, &scope);
+        let place = |name: &String| outputs.iter().position(|output| output.name == *name);
+        let wanted: Option<Key> = self.wanted.iter().map(place).collect();
+        let keys = grain::keys(select, &exprs, &scope, &rows, &wanted.unwrap_or_default());
+        (Rowset { outputs, keys }, scope)
     }
 
-    fn projection(&mut self, select: &Select, scopes: &[Scope]) -> Vec<Output> {
+    fn projection<'s>(
+        &mut self,
+        select: &'s Select,
+        scopes: &[Scope],
+        rows: &Rows,
+    ) -> (Vec<Output>, Vec<&'s Expr>) {
         let mut outputs = Vec::with_capacity(select.projection.len());
+        let mut exprs = Vec::with_capacity(select.projection.len());
+        let grouped =
+            !matches!(&select.group_by, GroupByExpr::Expressions(all, _) if all.is_empty());
+        let facing = Facing { scopes, grouped, told: Vec::new() };
         for item in &select.projection {
             let (expr, name) = match item {
                 SelectItem::ExprWithAlias { expr, alias } => (expr, Some(alias.clone())),
@@ -268,101 +379,25 @@ impl Reading<'_> {
                 SelectItem::Wildcard(_)
                 | SelectItem::QualifiedWildcard(..)
                 | SelectItem::ExprWithAliases { .. } => {
-                    let headline = format!("`{item}` does not name its columns");
-                    let span = self.of(item);
-                    self.report(&codes::SELECT_STAR, span, headline, |at| {
-                        at.help("write the columns out, each with its name")
-                    });
+                    self.star(item, scopes);
                     continue;
                 }
             };
+            self.calls(expr);
             let (lineage, direct) = self.expr(expr, scopes, &[]);
             let span = name.as_ref().map(|name| self.span(name)).unwrap_or(self.of(expr));
             let name = name.as_ref().map(fold).unwrap_or_default();
             let shape = self.shape(expr, select, scopes);
-            outputs.push(Output { name, lineage, direct, shape, span });
+            let fact = facing.of(expr);
+            let local = match scopes.last() {
+                Some(scope) => grain::crosses(select, expr, scope, rows),
+                None => Ok(()),
+            };
+            let literal = subset::text_of(expr);
+            outputs.push(Output { name, lineage, direct, shape, span, fact, literal, local });
+            exprs.push(expr);
         }
-        outputs
-    }
-
-    fn table(&mut self, table: &TableWithJoins, outer: &[Scope], scope: &mut Scope) {
-        self.factor(&table.relation, outer, scope);
-        for join in &table.joins {
-            self.factor(&join.relation, outer, scope);
-        }
-    }
-
-    fn factor(&mut self, factor: &TableFactor, outer: &[Scope], scope: &mut Scope) {
-        match factor {
-            TableFactor::Table { name, alias, args: None, .. } => {
-                let columns = self.named(name);
-                let last = name.0.last().and_then(|part| part.as_ident()).map(fold);
-                let alias = alias.as_ref().map(|alias| fold(&alias.name)).or(last);
-                scope.push(Relation { alias: alias.unwrap_or_default(), columns });
-            }
-            TableFactor::Derived { subquery, alias, .. } => {
-                let outputs = self.query(subquery, outer);
-                let columns = outputs.into_iter().map(Visible::from).collect();
-                let alias = alias.as_ref().map(|alias| fold(&alias.name)).unwrap_or_default();
-                scope.push(Relation { alias, columns: Some(columns) });
-            }
-            // Table functions, PIVOT, joins in parentheses: dialects differ, and most have no readable lineage.
-            other => {
-                let headline = format!("`{other}` cannot be read by a model");
-                self.report(&codes::BAD_QUERY, self.whole, headline, |at| {
-                    at.help(
-                        "read entities, models and subqueries, and join them without parentheses",
-                    )
-                });
-                scope.push(Relation { alias: String::new(), columns: None });
-            }
-        }
-    }
-
-    fn named(&mut self, name: &ObjectName) -> Option<Vec<Visible>> {
-        let idents: Vec<&Ident> = name.0.iter().filter_map(|part| part.as_ident()).collect();
-        let full = idents.iter().map(|part| fold(part)).collect::<Vec<_>>().join(".");
-        if let Some((_, outputs)) = self.ctes.iter().rev().find(|(cte, _)| *cte == full) {
-            return Some(outputs.iter().cloned().map(Visible::from).collect());
-        }
-        let Some(columns) = self.catalog.get(&full) else {
-            if self.cx.ast.may_declare(&full) {
-                self.sound = false;
-                return None;
-            }
-            let span = idents.first().map(|first| self.span(first)).unwrap_or(self.whole);
-            let end = idents.last().map(|last| self.span(last).end).unwrap_or(span.end);
-            let known: Vec<&str> = self.catalog.keys().map(String::as_str).collect();
-            let headline = format!("there is no entity or model `{full}`");
-            self.report(&codes::UNKNOWN_TABLE, Span { end, ..span }, headline, |at| {
-                at.suggest(&full, known).why("a model reads entities, models and its own CTEs only")
-            });
-            return None;
-        };
-        self.inputs.insert(full.clone());
-        let column = |column: &Column| Visible {
-            name: column.name.clone(),
-            lineage: Lineage::from([(full.clone(), column.name.clone())]),
-            direct: true,
-            dropped: column.dropped,
-        };
-        Some(columns.iter().map(column).collect())
-    }
-
-    fn joins(&mut self, table: &TableWithJoins, scopes: &[Scope]) {
-        for join in &table.joins {
-            match constraint(&join.join_operator) {
-                Some(JoinConstraint::On(expr)) => drop(self.expr(expr, scopes, &[])),
-                Some(JoinConstraint::Using(_) | JoinConstraint::Natural) => {
-                    let headline = "USING and NATURAL joins hide which column is meant".to_owned();
-                    let span = self.of(&join.relation);
-                    self.report(&codes::BAD_QUERY, span, headline, |at| {
-                        at.help("write the condition out: `ON a.id = b.id`")
-                    });
-                }
-                Some(JoinConstraint::None) | None => {}
-            }
-        }
+        (outputs, exprs)
     }
 }
 
@@ -375,22 +410,6 @@ fn last_name(expr: &Expr) -> Option<Ident> {
         Expr::Identifier(name) => Some(name.clone()),
         Expr::CompoundIdentifier(parts) => parts.last().cloned(),
         // Every other expression needs AS.
-        _ => None,
-    }
-}
-
-fn constraint(join: &JoinOperator) -> Option<&JoinConstraint> {
-    match join {
-        JoinOperator::Join(constraint)
-        | JoinOperator::Inner(constraint)
-        | JoinOperator::Left(constraint)
-        | JoinOperator::LeftOuter(constraint)
-        | JoinOperator::Right(constraint)
-        | JoinOperator::RightOuter(constraint)
-        | JoinOperator::FullOuter(constraint)
-        | JoinOperator::CrossJoin(constraint) => Some(constraint),
-        // Semi, anti, apply and as-of joins are dialect matters; their conditions hold no output
-        // columns.
         _ => None,
     }
 }

@@ -337,6 +337,11 @@ pub fn form_of(spec: &SourceSpec) -> Form {
 pub struct Sealed;
 
 impl Sealed {
+    /// The text of a column that is stored protected.
+    pub fn sealed(part: Part, class: &str, plain: &Value) -> String {
+        Self::text(if part == Part::Token { "token" } else { "sealed" }, class, plain)
+    }
+
     fn text(what: &str, class: &str, plain: &Value) -> String {
         let mut bytes = Vec::new();
         plain.canonical(&mut bytes);

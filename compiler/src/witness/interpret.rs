@@ -81,7 +81,7 @@ pub fn with<R>(spec: &EntitySpec, run: impl FnOnce(Interpreter<'_>) -> R) -> Res
     Ok(run(Interpreter { spec, entity: &entity, rules: &rules }))
 }
 
-fn symbols_of(field: &FieldSpec) -> Vec<&str> {
+pub(crate) fn symbols_of(field: &FieldSpec) -> Vec<&str> {
     match &field.ty {
         LogicalType::Enum { symbols } => symbols.iter().map(String::as_str).collect(),
         LogicalType::Bool
@@ -135,7 +135,7 @@ fn field_of<'c>(
     Ok(built)
 }
 
-fn ty_of<'c>(ty: &LogicalType, symbols: &'c [&'c str]) -> Ty<'c> {
+pub(crate) fn ty_of<'c>(ty: &LogicalType, symbols: &'c [&'c str]) -> Ty<'c> {
     match ty {
         LogicalType::Bool => Ty::Bool,
         LogicalType::Int32 => Ty::Int32,

@@ -10,6 +10,7 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 const NODES_MAX: usize = 4_000;
 /// Most states of the walk, each a set of nodes of either automaton.
 const STATES_MAX: usize = 20_000;
+const ANY_CHAR: (char, char) = ('\0', char::MAX);
 /// Longest text that is looked for, in characters.
 const CHARS_MAX: usize = 4_000;
 
@@ -42,6 +43,18 @@ impl Shape {
 /// # Errors
 /// Where the walk gave up.
 pub fn outside(these: Texts<'_>, those: Texts<'_>) -> Result<Option<Shape>, Undecided> {
+    if these.pattern == those.pattern {
+        let shorter = |limit| these.max_chars.is_some_and(|max| max <= limit);
+        match those.max_chars {
+            None => return Ok(None),
+            Some(limit) if shorter(limit) => return Ok(None),
+            // Any text that is one longer.
+            Some(limit) if these.pattern.is_none() && (limit as usize) < CHARS_MAX => {
+                return Ok(Some(Shape(vec![ANY_CHAR; limit as usize + 1])));
+            }
+            Some(_) => {}
+        }
+    }
     let left = Automaton::of(these.pattern)?;
     let right = Automaton::of(those.pattern)?;
     let longest = these.max_chars.map_or(CHARS_MAX, |max| max as usize);

@@ -74,6 +74,7 @@ impl Project {
     pub fn run(&self, arguments: &[&str]) -> Ran {
         let output = Command::new(env!("CARGO_BIN_EXE_covenant"))
             .current_dir(self.folder.path())
+            .env("XDG_CACHE_HOME", self.path("cache"))
             .args(arguments)
             .output()
             .unwrap();
@@ -85,6 +86,7 @@ impl Project {
         let Limits { cpu_seconds, memory_kib } = limits;
         let output = Command::new("sh")
             .current_dir(self.folder.path())
+            .env("XDG_CACHE_HOME", self.path("cache"))
             .arg("-c")
             .arg(format!("ulimit -t {cpu_seconds}; ulimit -v {memory_kib}; exec \"$@\""))
             .args(["sh", env!("CARGO_BIN_EXE_covenant")])

@@ -16,7 +16,7 @@ purpose: Random contracts.
 systems:
   store:  {kind: postgres, purpose: A table., publication: p, slot: s}
   events: {kind: stream, purpose: A stream.}
-  crm:    {kind: salesforce, purpose: An organisation., api_version: \"60.0\", daily_calls: 1000, share: 10%}
+  crm:    {kind: salesforce, purpose: An organisation., api_version: \"60.0\", daily_calls: 100000, share: 10%}
   snow:   {kind: snowflake, purpose: The warehouse., database: A}
 pii:
   classes:

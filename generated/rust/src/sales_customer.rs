@@ -39,7 +39,7 @@ static COUNTRY_FORM: pattern::Pattern = pattern::Pattern::fixed(
 /// The contract as constants.
 pub static ENTITY: table::Entity = table::Entity {
     name: "sales.customer",
-    contract_hash: "02ba7f4c2a433ae4f1b82d8d484ed5deb1790482ba32a01d96e9f4df1e675a0f",
+    contract_hash: "cbbd0ce371a3699b716c84f70e16db980f3cbe6b3d391ca8fd65bf194d5bf054",
     fields: &[
         table::Field::new("customer_id", table::Ty::text(12)).pattern(&CUSTOMER_ID_FORM),
         table::Field::new("display_name", table::Ty::text(120)),

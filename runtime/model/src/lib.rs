@@ -21,6 +21,7 @@
 //! Deliberately absent: IO, clocks, randomness, YAML, SQL text.
 
 pub mod change;
+pub mod classes;
 pub mod codec;
 pub mod columns;
 pub mod expr;

@@ -11,6 +11,7 @@ pub const MANIFEST_FORMAT: u32 = 1;
 
 /// Everything that a runtime executes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Manifest {
     /// [`MANIFEST_FORMAT`].
     pub format: u32,
@@ -37,6 +38,7 @@ impl Manifest {
 
 /// A job of a lane.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct JobSpec {
     /// `capture.store`, `apply.warehouse`, `deliver.salesforce`, `transform.analytics.daily_sales`
     pub name: String,
@@ -58,6 +60,7 @@ pub struct JobSpec {
 
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum JobKind {
     /// Source -> landing.

@@ -24,6 +24,7 @@ pub type GroupIx = usize;
 
 /// The project: systems, classes of personal data, purposes, environments, budget.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ProjectSpec {
     /// `acme-retail`.
     pub name: String,
@@ -50,6 +51,7 @@ pub struct ProjectSpec {
 
 /// A system that data comes from or goes to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SystemSpec {
     /// A PostgreSQL database read by logical replication.
@@ -60,11 +62,17 @@ pub enum SystemSpec {
         publication: String,
         /// Name of the replication slot.
         slot: String,
+        /// Where it stands: `eu-central-1`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        region: Option<String>,
     },
     /// A stream of events.
     Stream {
         /// What it is.
         purpose: String,
+        /// Where it stands: `eu-central-1`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        region: Option<String>,
     },
     /// A Salesforce org, source and sink.
     Salesforce {
@@ -76,6 +84,18 @@ pub enum SystemSpec {
         daily_calls: u32,
         /// What we may use of them, in percent.
         share_percent: u8,
+        /// Whose describes are committed: `acme.my.salesforce.com`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        org: Option<String>,
+        /// Folder of the describes, beside `project.yaml`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        describe: Option<String>,
+        /// What our records may take of the org's data storage, in megabytes as Salesforce counts them (1024 KB).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        storage_mb: Option<u32>,
+        /// Where it stands: `eu-central-1`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        region: Option<String>,
     },
     /// The warehouse.
     Snowflake {
@@ -83,11 +103,27 @@ pub enum SystemSpec {
         purpose: String,
         /// Name of the database.
         database: String,
+        /// Where it stands: `eu-central-1`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        region: Option<String>,
     },
+}
+
+impl SystemSpec {
+    /// Where it stands, where the project says so.
+    pub fn region(&self) -> Option<&str> {
+        match self {
+            Self::Postgres { region, .. }
+            | Self::Stream { region, .. }
+            | Self::Salesforce { region, .. }
+            | Self::Snowflake { region, .. } => region.as_deref(),
+        }
+    }
 }
 
 /// A class of personal data and how capture protects it, the same everywhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PiiClass {
     /// What capture does.
     pub protect: Protection,
@@ -102,6 +138,7 @@ pub struct PiiClass {
 
 /// What capture does with a field of a class, before anything touches disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Protection {
     /// `v1|key id|nonce|ciphertext`, and a keyed token for joins.
@@ -116,6 +153,7 @@ pub enum Protection {
 
 /// An entity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EntitySpec {
     /// `sales.order`.
     pub name: String,
@@ -166,6 +204,7 @@ pub struct EntitySpec {
 
 /// Which changes a contract promises not to make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs)]
 pub enum Compatibility {
@@ -179,6 +218,7 @@ pub enum Compatibility {
 
 /// Whether a deleted key can come back as another row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KeyReuse {
     /// It can; only `latest` rules are then independent of arrival.
@@ -189,6 +229,7 @@ pub enum KeyReuse {
 
 /// What an update of the key means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum KeyChange {
     /// Quarantined and alarmed.
@@ -207,6 +248,7 @@ impl EntitySpec {
 
 /// A field.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldSpec {
     /// Stable: a renamed field keeps it.
     pub id: u32,
@@ -270,6 +312,7 @@ impl FieldSpec {
 
 /// A field's class of personal data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct PiiSpec {
     /// Name of the class.
     pub class: String,
@@ -279,6 +322,7 @@ pub struct PiiSpec {
 
 /// How competing values of a field are settled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum MergeRule {
     /// The newest version of the field's one owner.
@@ -297,6 +341,7 @@ pub enum MergeRule {
 /// an owner's fields that every change carries are one group under `latest`, named after the owner; every field that a
 /// change may leave out, and every field under another rule, is a group of its own, named after the field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct GroupSpec {
     /// The owner's or the field's name.
     pub name: String,
@@ -310,6 +355,7 @@ pub struct GroupSpec {
 
 /// Where an entity's changes come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SourceSpec {
     /// A table.
@@ -350,6 +396,7 @@ pub enum SourceSpec {
 
 /// The warehouse's tables of an entity.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct WarehouseSink {
     /// Name of the system.
     pub system: String,
@@ -367,6 +414,7 @@ pub struct WarehouseSink {
 
 /// How a folded batch is written (figures: `docs/performance.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum ApplyForm {
     /// MERGE: as good for keys near each other.
@@ -377,6 +425,7 @@ pub enum ApplyForm {
 
 /// What is delivered to Salesforce.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SalesforceSink {
     /// Name of the system.
     pub system: String,
@@ -413,6 +462,7 @@ pub struct SalesforceSink {
 
 /// `field > now() - age`: older rows age out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct AgeFilter {
     /// A timestamp or date field.
     pub field: FieldIx,
@@ -424,6 +474,7 @@ pub struct AgeFilter {
 
 /// What happens to the Salesforce record of a row that is deleted, or that leaves the filter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnDelete {
     /// Nothing.
@@ -436,6 +487,7 @@ pub enum OnDelete {
 
 /// One delivered field.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct SalesforceField {
     /// `Status__c`, or the relationship `Customer__r`.
     pub target: String,
@@ -452,6 +504,7 @@ pub struct SalesforceField {
 
 /// A rule over the fields of a record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct QualityRule {
     /// `total_adds_up`
     pub name: String,
@@ -469,6 +522,7 @@ pub struct QualityRule {
 
 /// What happens to a record that breaks a rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum OnFail {
     /// It is kept aside, with every reason.
@@ -479,6 +533,7 @@ pub enum OnFail {
 
 /// What is promised of a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Expectations {
     /// Sink system -> seconds from commit to visible.
     pub freshness_s: BTreeMap<String, u64>,
@@ -497,6 +552,7 @@ pub struct Expectations {
 
 /// A removed field's tombstone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Reserved {
     /// Never used again.
     pub id: u32,
@@ -504,8 +560,50 @@ pub struct Reserved {
     pub name: String,
 }
 
+/// A column that decides which rows a model has, though none of its fields need show it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RowsBy {
+    /// Entity or model.
+    pub dataset: String,
+    /// Field of it.
+    pub column: String,
+    /// How it decides.
+    pub how: RowUse,
+}
+
+/// How a column decides which rows there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum RowUse {
+    /// `WHERE`, `HAVING`, `QUALIFY`.
+    Filter,
+    /// `ON`.
+    Join,
+    /// `GROUP BY`.
+    Group,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// A model that is computed window by window: a run replaces the rows of the windows that are open.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Window {
+    /// The field whose values are the windows: a date or an instant.
+    pub by: String,
+    /// Seconds: windows that began longer than this before the newest one are closed. What comes later does not open them.
+    pub late_s: u64,
+    /// Seconds between runs that compute every window, closed ones too.
+    pub rebuild_s: u64,
+}
+
 /// A model: a query over entities and other models.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelSpec {
     /// `analytics.daily_sales`
     pub name: String,
@@ -525,12 +623,21 @@ pub struct ModelSpec {
     pub query: String,
     /// Entities and models that it reads, sorted.
     pub inputs: Vec<String>,
+    /// What decides which rows there are. Follows from the query.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows_by: Vec<RowsBy>,
     /// Declared columns, in order.
     pub fields: Vec<ModelField>,
     /// Where its rows are kept.
     pub warehouse: WarehouseSink,
     /// Seconds between runs.
     pub refresh_s: u64,
+    /// Computed window by window; none: as a whole, in every run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Window>,
+    /// The query alone does not exclude two rows of one key: `unique.sql` asks. Follows from the query.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub key_tested: bool,
     /// Freshness, volume, retention.
     pub expect: Expectations,
     /// Status and sunset.
@@ -540,6 +647,7 @@ pub struct ModelSpec {
 
 /// A column of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ModelField {
     /// Stable.
     pub id: u32,

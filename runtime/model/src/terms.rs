@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// How far a dataset or a field is on its way out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// It stays.
@@ -29,6 +30,7 @@ impl Status {
 
 /// Terms of an entity or a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DatasetTerms {
     /// How far it is on its way out.
     #[serde(default)]
@@ -40,6 +42,7 @@ pub struct DatasetTerms {
 
 /// Terms of a field of an entity or a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldTerms {
     /// How far it is on its way out.
     #[serde(default)]
@@ -60,6 +63,7 @@ pub struct FieldTerms {
 
 /// Types by platform, in the platform's own words. Each holds every value of the field.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct DeclaredTypes {
     /// Column of a Snowflake table: `VARCHAR(400)`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -81,6 +85,7 @@ impl DeclaredTypes {
 
 /// What makes a column of a model, which is computed from personal data, less personal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Declassifier {
     /// Cut to its first characters, a date to its month or year.
@@ -107,6 +112,7 @@ impl Declassifier {
 
 /// How a column of a model is declassified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Declassify {
     /// By what.
     pub by: Declassifier,
@@ -117,6 +123,7 @@ pub struct Declassify {
 
 /// What a class of personal data demands of the contracts that hold it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct ClassTerms {
     /// Whether every field of it must say whose data it is, so that it can be erased.
     #[serde(default)]
@@ -124,4 +131,35 @@ pub struct ClassTerms {
     /// Days; longer it must not be kept anywhere.
     #[serde(default)]
     pub max_retention_days: Option<u32>,
+    /// Classes that it stands above: what is made of data of one of them may be of this class, and what they forbid is forbidden
+    /// here, too. See [`crate::classes`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub above: Vec<String>,
+    /// Roles of the warehouse that never see its plaintext.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forbid_roles: Vec<WarehouseRole>,
+    /// Regions in which it is never stored: `us-east-1`, or `us-*` for all that begin like that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forbid_regions: Vec<String>,
+}
+
+/// Roles of the warehouse that see the plaintext of masked columns. (Analysts never do; loaders see what is stored.)
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum WarehouseRole {
+    /// Runs models.
+    Transformer,
+    /// Reads personal data in the clear.
+    PiiReader,
+}
+
+impl WarehouseRole {
+    /// As contracts write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Transformer => "transformer",
+            Self::PiiReader => "pii_reader",
+        }
+    }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// The type of a field. Add one here and the exhaustive matches of every target stop compiling.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum LogicalType {
     /// True or false.

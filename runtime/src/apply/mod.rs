@@ -16,7 +16,7 @@ use crate::landing::reach::{self, Reader};
 use crate::landing::{CommitNumber, DataFile, Epoch, Landing, LandingCommit};
 use crate::telemetry::freshness::Freshness;
 use crate::telemetry::odd_steps::OddSteps;
-use crate::warehouse::{Cycle, Warehouse};
+use crate::warehouse::{Cycle, ModelRun, Warehouse};
 
 /// Most landing commits in one transaction.
 const COMMITS_PER_BATCH: usize = 64;
@@ -277,9 +277,16 @@ impl ApplyLane {
         let number = cycles.values().map(|cycle| cycle.number).max().unwrap_or(0) + 1;
         let mut ran = 0;
         for model in due {
-            if cycles.get(&model.name).is_none_or(|cycle| cycle.commit < fence) {
-                let rows = self.warehouse.run_model(&model, number).await?;
-                cycles.insert(model.name.clone(), Cycle { number, commit: fence });
+            let last = cycles.get(&model.name).copied();
+            let rebuild = rebuilds(&model, last, now_us);
+            // What came late stands in the inputs already.
+            let late = rebuild && model.window.is_some();
+            if late || last.is_none_or(|cycle| cycle.commit < fence) {
+                let run = ModelRun { cycle: number, now_us, rebuild };
+                let rows = self.warehouse.run_model(&model, run).await?;
+                let before = last.and_then(|cycle| cycle.rebuilt_us);
+                let rebuilt_us = if rebuild { Some(now_us) } else { before };
+                cycles.insert(model.name.clone(), Cycle { number, commit: fence, rebuilt_us });
                 let at_us = self.env.clock.now_us();
                 self.ran.insert(model.name.clone(), Ran { cycle: number, rows, at_us });
                 ran += 1;
@@ -321,6 +328,14 @@ impl ApplyLane {
     pub fn warehouse(&mut self) -> &mut dyn Warehouse {
         self.warehouse.as_mut()
     }
+}
+
+/// Whether a run computes every window of the model: always, where it has none.
+fn rebuilds(model: &ModelSpec, last: Option<Cycle>, now_us: i64) -> bool {
+    let Some(window) = &model.window else { return true };
+    let every_us = i64::try_from(window.rebuild_s).unwrap_or(i64::MAX).saturating_mul(SECOND_US);
+    let rebuilt_us = last.and_then(|cycle| cycle.rebuilt_us);
+    rebuilt_us.is_none_or(|at_us| now_us.saturating_sub(at_us) >= every_us)
 }
 
 /// Earliest and latest time of a file's changes: in the source, or of the landing commit where that says nothing of waiting.

@@ -10,7 +10,7 @@ use covenant_model::spec::{EntitySpec, ModelSpec};
 use covenant_model::steps::{self, Step};
 use covenant_model::version::Version;
 
-use super::{Applied, Cycle, TableCounts, Warehouse, fenced, unapplied};
+use super::{Applied, Cycle, ModelRun, TableCounts, Warehouse, fenced, unapplied};
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::fault::{Fault, Faults};
 use crate::landing::{CommitNumber, Epoch, Landing, LandingCommit};
@@ -150,14 +150,16 @@ impl Warehouse for MemoryWarehouse {
         answered(fault, done)
     }
 
-    async fn run_model(&mut self, model: &ModelSpec, cycle: u64) -> Result<u64> {
+    async fn run_model(&mut self, model: &ModelSpec, run: ModelRun) -> Result<u64> {
         let fault = self.begin("warehouse.run_model")?;
         let mut store = self.store.lock();
         if store.fence != self.epoch {
             return Err(fenced(self.epoch));
         }
         let commit = store.applied;
-        store.cycles.insert(model.name.clone(), Cycle { number: cycle, commit });
+        let before = store.cycles.get(&model.name).and_then(|cycle| cycle.rebuilt_us);
+        let rebuilt_us = if run.rebuild { Some(run.now_us) } else { before };
+        store.cycles.insert(model.name.clone(), Cycle { number: run.cycle, commit, rebuilt_us });
         answered(fault, 0)
     }
 

@@ -36,6 +36,27 @@ pub struct Cycle {
     pub number: u64,
     /// Every input had passed this landing commit.
     pub commit: CommitNumber,
+    /// When a run last computed every window, microseconds since 1970.
+    #[serde(default)]
+    pub rebuilt_us: Option<i64>,
+}
+
+/// A run of a model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModelRun {
+    /// Its number: the version of the model's rows.
+    pub cycle: u64,
+    /// When it runs, microseconds since 1970.
+    pub now_us: i64,
+    /// Whether closed windows are computed, too. Models without windows are always computed as a whole.
+    pub rebuild: bool,
+}
+
+impl ModelRun {
+    /// One that computes everything. `now_us`: microseconds since 1970.
+    pub fn whole(cycle: u64, now_us: i64) -> Self {
+        Self { cycle, now_us, rebuild: true }
+    }
 }
 
 /// How many rows an entity's tables hold.
@@ -71,11 +92,11 @@ pub trait Warehouse: Send {
     /// `Fenced`; `Unavailable` (also where the outcome is unknown: read `applied` before anything else); `Corrupt`; `Gap`.
     async fn apply(&mut self, landing: &dyn Landing, commits: &[LandingCommit]) -> Result<Applied>;
 
-    /// Runs a model in one fenced transaction: its rows' version is the cycle's number. Returns how many rows it has.
+    /// Runs a model in one fenced transaction: its rows' version is the cycle's number. Returns how many rows it wrote.
     ///
     /// # Errors
     /// As [`Warehouse::apply`].
-    async fn run_model(&mut self, model: &ModelSpec, cycle: u64) -> Result<u64>;
+    async fn run_model(&mut self, model: &ModelSpec, run: ModelRun) -> Result<u64>;
 
     /// The last run of every model that ever ran.
     ///

@@ -255,7 +255,7 @@ pub const CRM_SINKS: [CrmSink; 2] = [
             ("Email__c", "email", Written::Text),
             ("Phone", "phone", Written::Text),
             ("BillingStreet", "street", Written::Text),
-            ("BillingCity", "city", Written::Text),
+            ("City__c", "city", Written::Text),
             ("BillingPostalCode", "postal_code", Written::Text),
             ("Country_Code__c", "country", Written::Text),
             ("Segment__c", "segment", Written::Text),

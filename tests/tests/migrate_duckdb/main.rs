@@ -26,9 +26,9 @@ use covenant_model::version::{Incarnation, Lsn, Position, Revision, Version};
 use covenant_runtime::fault::NoFaults;
 use covenant_runtime::landing::objects::ObjectLanding;
 use covenant_runtime::landing::{CommitNumber, Epoch};
-use covenant_runtime::warehouse::Warehouse;
 use covenant_runtime::warehouse::duckdb::DuckWarehouse;
 use covenant_runtime::warehouse::memory::{MemoryStore, MemoryWarehouse};
+use covenant_runtime::warehouse::{ModelRun, Warehouse};
 
 use self::world::{Plainly, closed, duck, land, open, rows, run};
 
@@ -87,7 +87,7 @@ key: [customer]
 query: |
   SELECT COALESCE(o.CUSTOMER, '-') AS customer, COUNT(*) AS orders FROM sales.order AS o GROUP BY 1
 fields:
-  customer: {id: 1, type: string(40)}
+  customer: {id: 1, type: string(400)}
   orders: {id: 2, type: int64}
 refresh: {every: 5m}
 sinks:
@@ -191,7 +191,7 @@ async fn migrated(old: Plan, new: Plan, destructive: bool) -> Migrated {
     let entity = &old.entities[0];
     let commit = land(&landing, entity, &changes(entity, BEFORE)).await;
     before.apply(&landing, &[commit]).await.unwrap();
-    before.run_model(&old.models[0], 1).await.unwrap();
+    before.run_model(&old.models[0], ModelRun::whole(1, 0)).await.unwrap();
     drop(before);
 
     let migration = migrate::migrate(&old, &new, &Target::ALL).unwrap();
@@ -320,7 +320,7 @@ async fn what_is_in_place_is_as_if_the_new_contract_had_always_been_there() {
         let more = changes(&entity, AFTER);
         let commit = land(&landing, &entity, &more).await;
         after.duck.apply(&landing, &[commit]).await.unwrap();
-        after.duck.run_model(&after.new.models[0], 2).await.unwrap();
+        after.duck.run_model(&after.new.models[0], ModelRun::whole(2, 0)).await.unwrap();
         let mut found = rows(&mut after.duck, &entity).await;
         found.sort_by(|a, b| a.0.cmp(&b.0));
         let expected = reference(&after.new, &[&before, &more]).await;

@@ -16,8 +16,8 @@ use covenant_model::change::Change;
 use covenant_model::spec::{EntitySpec, SourceSpec};
 use covenant_runtime::landing::objects::ObjectLanding;
 use covenant_runtime::landing::{Epoch, Landing};
-use covenant_runtime::warehouse::Warehouse;
 use covenant_runtime::warehouse::duckdb::DuckWarehouse;
+use covenant_runtime::warehouse::{ModelRun, Warehouse};
 
 use crate::compare::{count, differing, kept, shape};
 use crate::tell::{Speaker, Telling};
@@ -302,7 +302,7 @@ async fn models(warehouse: &mut DuckWarehouse, plan: &Plan) {
     let number = cycles.values().map(|cycle| cycle.number).max().unwrap_or(0) + 1;
     for model in &plan.models {
         if cycles.get(&model.name).is_none_or(|cycle| cycle.commit < applied) {
-            warehouse.run_model(model, number).await.unwrap();
+            warehouse.run_model(model, ModelRun::whole(number, 0)).await.unwrap();
         }
     }
 }

@@ -167,7 +167,7 @@ key: [customer_id]";
              anything touches disk, so there is no column to read.",
         how: "Leave the column out, or change the class after talking to whoever answers for it.",
         broken: r"# marts/daily.yaml
-  SELECT CAST(o.placed_at AS DATE) AS day, c.born_on AS country, SUM(o.total) AS total",
+  SELECT CAST(o.placed_at AS DATE) AS day, MAX(c.born_on) AS country, SUM(o.total) AS total",
         mended: r"# marts/daily.yaml
   SELECT CAST(o.placed_at AS DATE) AS day, o.country AS country, SUM(o.total) AS total";
     UNKNOWN_MAPPING = 2020, Error, "mapping names nothing",
@@ -179,4 +179,13 @@ key: [customer_id]";
     fields: {level: Tier__c}",
         mended: r"# sales/customer.yaml
     fields: {tier: Tier__c}";
+    ONE_WAREHOUSE = 2021, Error, "not the same in every warehouse",
+        what: "A query uses what only one warehouse has, or what answers otherwise in another.",
+        why: "Models are rendered for Snowflake and DuckDB and must give the same rows in both; \
+             a function that one of them lacks fails at night, one that differs does so silently.",
+        how: "Take a function that all warehouses share: docs/language.md lists them.",
+        broken: r"# marts/daily.yaml
+  SELECT CAST(o.placed_at AS DATE) AS day, NVL(o.country, '--') AS country, SUM(o.total) AS total",
+        mended: r"# marts/daily.yaml
+  SELECT CAST(o.placed_at AS DATE) AS day, o.country AS country, SUM(o.total) AS total";
 }

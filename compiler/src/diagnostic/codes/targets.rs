@@ -132,4 +132,13 @@ sinks:
   lake: {table: ANALYTICS.SALES.ORDERS}
 # sales/order.yaml
   freshness: {lake: 10m}";
+    NULL_SHOWN = 3043, Error, "field is never null, its column may be",
+        what: "A field is declared without `nullable`, and the query may give null there.",
+        why: "The table refuses null, so the run would fail. Null comes from nullable fields, the far \
+             side of an outer join, aggregates over no rows, a CASE without ELSE, and NULLIF.",
+        how: "Declare `nullable: true`, or give a value instead: `COALESCE(x, 0)`.",
+        broken: r"# marts/daily.yaml
+  SELECT CAST(o.placed_at AS DATE) AS day, o.country AS country, SUM(NULLIF(o.total, 0)) AS total",
+        mended: r"# marts/daily.yaml
+  SELECT CAST(o.placed_at AS DATE) AS day, o.country AS country, SUM(o.total) AS total";
 }

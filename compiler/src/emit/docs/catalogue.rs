@@ -1,7 +1,7 @@
 //! What the catalogue says of every dataset, in words.
 
 use covenant_model::spec::{
-    EntitySpec, Expectations, FieldSpec, MergeRule, Protection, SourceSpec,
+    EntitySpec, Expectations, FieldSpec, MergeRule, ModelSpec, Protection, SourceSpec,
 };
 use covenant_model::terms::DatasetTerms;
 use serde::Serialize;
@@ -70,7 +70,8 @@ pub(super) fn cards(plan: &Plan) -> Vec<Card> {
             facts: [
                 fact("Reads", &model.inputs.join(", ")),
                 fact("Table", &format!("{}.{}.{}", sink.database, sink.schema, sink.table)),
-                fact("Refreshed", &format!("every {}", duration(model.refresh_s))),
+                fact("Refreshed", &refreshed(model)),
+                fact("Grain", &grain(model)),
             ]
             .into_iter()
             .chain(promises(&model.expect, &model.terms))
@@ -231,6 +232,24 @@ fn rule(rule: MergeRule) -> &'static str {
 }
 
 /// `300` is `5 min`.
+fn refreshed(model: &ModelSpec) -> String {
+    let every = format!("every {}", duration(model.refresh_s));
+    match &model.window {
+        None => every,
+        Some(window) => format!(
+            "{every}, by {}: late rows change windows up to {} before the newest, older ones every {}",
+            window.by,
+            duration(window.late_s),
+            duration(window.rebuild_s)
+        ),
+    }
+}
+
+fn grain(model: &ModelSpec) -> String {
+    let why = if model.key_tested { "unique.sql tests it" } else { "follows from the query" };
+    format!("one row per {} ({why})", model.key.join(", "))
+}
+
 pub(super) fn duration(seconds: u64) -> String {
     match seconds {
         0 => "continuously".to_owned(),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use covenant_model::spec::{EntitySpec, SourceSpec, SystemSpec};
 use serde::Serialize;
 
+use super::Boxed;
 use super::catalogue::duration;
 use super::layout::{Layout, Measures};
 use crate::emit::sql::slug;
@@ -14,6 +15,10 @@ use crate::plan::Plan;
 const MEASURES: Measures =
     Measures { column_step: 360, box_width: 260, box_height: 48, gap: 22, way_height: 4 };
 const MARGIN: usize = 28;
+/// Letters of a title that a box is sure to hold.
+const TITLE_LETTERS: usize = 28;
+/// The same of the smaller line.
+const SUBTITLE_LETTERS: usize = 38;
 /// Room for the headings above the columns.
 const HEADING: usize = 36;
 
@@ -89,6 +94,51 @@ impl Graph {
             .collect();
         Self { nodes, edges, headings, width, height }
     }
+
+    /// Draws boxes; an arrow that does not lead to the right is left out.
+    pub(super) fn of_boxes(boxes: &[Boxed], arrows: &[(usize, usize)]) -> Self {
+        let id = |at: usize| format!("box_{at}");
+        let drawn = boxes.iter().enumerate().map(|(at, one)| Node {
+            id: id(at),
+            title: fitting(&one.title, TITLE_LETTERS),
+            subtitle: fitting(&one.subtitle, SUBTITLE_LETTERS),
+            ..node(one.kind, one.column, "", String::new(), one.personal)
+        });
+        let mut nodes: Vec<Node> = drawn.collect();
+        let column = |at: usize| boxes.get(at).map(|one| one.column);
+        let right = arrows.iter().filter(|(from, to)| column(*from) < column(*to));
+        let (edges, width, height) =
+            place(&mut nodes, right.map(|(from, to)| (id(*from), id(*to))).collect());
+        let mut headings: BTreeMap<usize, &'static str> = BTreeMap::new();
+        for one in boxes {
+            headings.entry(one.column).or_insert_with(|| heading(one.kind));
+        }
+        let headings = headings.into_iter().map(|(column, text)| Heading {
+            text,
+            x: MARGIN + column * MEASURES.column_step,
+            y: MARGIN,
+        });
+        Self { nodes, edges, headings: headings.collect(), width, height }
+    }
+}
+
+/// What stands above a column whose boxes are all of one kind.
+fn heading(kind: &str) -> &'static str {
+    match kind {
+        "source" => "Sources",
+        "entity" => "Entities",
+        "model" => "Models",
+        _ => "Sinks",
+    }
+}
+
+/// As much of a name as a box holds: the tree has all of it.
+fn fitting(text: &str, letters: usize) -> String {
+    if text.chars().count() <= letters {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(letters.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
 }
 
 fn node(kind: &'static str, column: usize, title: &str, subtitle: String, personal: bool) -> Node {

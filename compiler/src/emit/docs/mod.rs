@@ -5,6 +5,7 @@ mod catalogue;
 mod graph;
 mod layout;
 
+use covenant_model::spec::ProjectSpec;
 use serde::Serialize;
 
 use self::catalogue::Card;
@@ -42,6 +43,32 @@ struct Page<'a> {
     classes: Vec<(&'a str, &'static str, &'a str, String)>,
 }
 
+/// A box of a picture that is drawn on request.
+pub(crate) struct Boxed {
+    /// `source`, `entity`, `model`, `sink`
+    pub(crate) kind: &'static str,
+    /// From the left.
+    pub(crate) column: usize,
+    pub(crate) title: String,
+    pub(crate) subtitle: String,
+    /// Whether personal data stands in it.
+    pub(crate) personal: bool,
+}
+
+/// An SVG of boxes, and of arrows from a lower to a higher column.
+///
+/// # Errors
+/// Where the template fails (a bug of the compiler).
+pub(crate) fn picture(
+    project: &str,
+    boxes: &[Boxed],
+    arrows: &[(usize, usize)],
+) -> Result<String, EmitError> {
+    let templates = Templates::new(TARGET, TEMPLATES)?;
+    let graph = Graph::of_boxes(boxes, arrows);
+    templates.render("lineage.svg.j2", "lineage.svg", &Picture { project, graph: &graph })
+}
+
 /// Generates `docs/`.
 ///
 /// # Errors
@@ -57,7 +84,7 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
     add(tree, path_mmd, templates.render("lineage.mmd.j2", path_mmd, &picture)?)?;
     let classes = project.pii_classes.iter().map(|(name, class)| {
         let protect = catalogue::protection(class.protect);
-        (name.as_str(), protect, class.about.as_str(), class.forbid.join(", "))
+        (name.as_str(), protect, class.about.as_str(), forbidden(project, name))
     });
     let page = Page {
         project: &project.name,
@@ -71,4 +98,12 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
     let path_html = "docs/catalogue.html";
     add(tree, path_html, templates.render("catalogue.html.j2", path_html, page)?)?;
     add(tree, path, svg)
+}
+
+/// Systems, regions and roles that a class, or one below it, forbids.
+fn forbidden(project: &ProjectSpec, class: &str) -> String {
+    let bans = project.bans(class);
+    let roles = bans.roles.iter().map(|role| role.word().to_owned());
+    let all: Vec<String> = bans.systems.into_iter().chain(bans.regions).chain(roles).collect();
+    all.join(", ")
 }

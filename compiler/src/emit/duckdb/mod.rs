@@ -11,12 +11,14 @@
 //! | `<entity>/history.sql` | batch -> append-only history (where it is kept) | |
 //! | `<entity>/moves.sql` | moved rows -> the rows that change (where rows move); while it changes rows: apply, again | `commit` |
 //! | `<entity>/unique.sql` | values that must stand in one row and stand in several (where something is unique besides the key) | |
-//! | `models/<model>.sql` | the model's rows, replaced | `cycle`: number |
+//! | `models/<model>.sql` | the model's rows, replaced; of one that is computed window by window those of the open windows | `cycle`: number; `now`: instant, `rebuild`: whether every window is open |
+//! | `models/<model>.unique.sql` | keys that stand in several rows (where the query alone does not exclude them) | |
 
+use minijinja::Value;
 use serde::Serialize;
 
-use super::sql::{Dialect, EntityTables, ModelTable, model_tables, unique_checks};
-use super::template::Templates;
+use super::sql::{Dialect, EntityTables, ModelTable, model_check, model_tables, unique_checks};
+use super::template::{Templates, value};
 use super::{EmitError, add};
 use crate::plan::Plan;
 use crate::tree::OutputTree;
@@ -52,13 +54,13 @@ struct Everything<'a> {
     project: &'a str,
     project_version: &'a str,
     schemas: Vec<&'a str>,
-    entities: &'a [EntityTables],
+    entities: &'a [Value],
     models: &'a [ModelTable],
 }
 
 #[derive(Serialize)]
 struct OneEntity<'a> {
-    e: &'a EntityTables,
+    e: &'a Value,
 }
 
 #[derive(Serialize)]
@@ -77,6 +79,7 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
         .iter()
         .filter_map(|entity| EntityTables::new(entity, Dialect::DuckDb))
         .collect();
+    let values: Vec<Value> = entities.iter().map(value).collect();
     let models = model_tables(plan, Dialect::DuckDb, TARGET)?;
     let mut schemas: Vec<&str> = entities.iter().map(|entity| entity.schema.as_str()).collect();
     schemas.extend(models.iter().map(|model| model.schema.as_str()));
@@ -88,12 +91,12 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
         project: &plan.project.name,
         project_version: &plan.project.version,
         schemas,
-        entities: &entities,
+        entities: &values,
         models: &models,
     };
     add(tree, path, templates.render("schema.sql.j2", path, everything)?)?;
-    for entity in &entities {
-        emit_entity(entity, &templates, tree)?;
+    for (entity, value) in entities.iter().zip(&values) {
+        emit_entity(entity, value, &templates, tree)?;
         let spec = plan.entity(&entity.name);
         let unique = spec.and_then(|spec| unique_checks(spec, entity, Dialect::DuckDb));
         if let Some(text) = unique {
@@ -105,11 +108,17 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
         let text = templates.render("model.sql.j2", &path, OneModel { m: model })?;
         add(tree, &path, text)?;
     }
+    for (spec, model) in plan.models.iter().zip(&models) {
+        if let Some(text) = model_check(spec, model) {
+            add(tree, &format!("duckdb/models/{}.unique.sql", model.slug), text)?;
+        }
+    }
     Ok(())
 }
 
 fn emit_entity(
     entity: &EntityTables,
+    of: &Value,
     templates: &Templates,
     tree: &mut OutputTree,
 ) -> Result<(), EmitError> {
@@ -121,10 +130,11 @@ fn emit_entity(
         ("history", entity.history),
         ("moves", entity.rekey),
     ];
+    let one = value(OneEntity { e: of });
     for (name, _) in files.into_iter().filter(|(_, wanted)| *wanted) {
         let path = format!("duckdb/{}/{name}.sql", entity.slug);
         let template = format!("{name}.sql.j2");
-        add(tree, &path, templates.render(&template, &path, OneEntity { e: entity })?)?;
+        add(tree, &path, templates.render_of(&template, &path, &one)?)?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! Runs after the warehouse targets: the manifest names the digest of every SQL file that the runtime executes.
 
 mod aws;
+pub mod schema;
 mod states;
 
 use std::collections::BTreeMap;

@@ -9,6 +9,8 @@ use crate::emit::EmitError;
 
 /// Longest text field; longer ones are long text areas, which cannot be filtered or be an external id.
 const TEXT_MAX: u32 = 255;
+/// Longest e-mail address of Salesforce's own type; longer ones are texts.
+const EMAIL_MAX: u32 = 80;
 /// Characters of a long text area: its default in the setup pages.
 const LONG_TEXT: u32 = 32_768;
 /// Most digits of a number.
@@ -76,7 +78,9 @@ impl FieldType {
                 Ok(Self::Number { precision: *precision, scale: *scale })
             }
             LogicalType::Decimal { .. } => Err("Salesforce numbers have 18 digits"),
-            LogicalType::String { .. } if email => Ok(Self::Email),
+            LogicalType::String { max_chars: Some(max) } if email && *max <= EMAIL_MAX => {
+                Ok(Self::Email)
+            }
             LogicalType::String { max_chars: Some(max) } if *max <= TEXT_MAX => {
                 Ok(Self::Text { length: *max })
             }
@@ -192,15 +196,9 @@ impl CustomField {
 
     /// The external id: the key's fields joined by `|`.
     pub(super) fn external_id(name: &str, key: &[&FieldSpec]) -> Self {
-        let chars: u32 = key.iter().map(|field| key_chars(&field.ty)).sum();
-        let bars = u32::try_from(key.len().saturating_sub(1)).unwrap_or(0);
         let fields: Vec<&str> = key.iter().map(|field| field.name.as_str()).collect();
         let about = format!("Key of the record: {}. Written by Covenant.", fields.join("|"));
-        Self {
-            length: Some(chars.saturating_add(bars).clamp(1, TEXT_MAX)),
-            external_id: true,
-            ..Self::new(name, "Text", about)
-        }
+        Self { length: Some(key_chars(key)), external_id: true, ..Self::new(name, "Text", about) }
     }
 
     /// A lookup that travels by the parent's external id.
@@ -237,7 +235,14 @@ pub(super) fn typed(field: &FieldSpec, what: &str) -> Result<FieldType, EmitErro
     })
 }
 
-fn key_chars(ty: &LogicalType) -> u32 {
+/// Characters of an external id that holds such keys, joined by `|`: as many as a text field has, at most.
+pub(crate) fn key_chars(key: &[&FieldSpec]) -> u32 {
+    let chars: u32 = key.iter().map(|field| part_chars(&field.ty)).sum();
+    let bars = u32::try_from(key.len().saturating_sub(1)).unwrap_or(0);
+    chars.saturating_add(bars).clamp(1, TEXT_MAX)
+}
+
+fn part_chars(ty: &LogicalType) -> u32 {
     match ty {
         LogicalType::Uuid => UUID_CHARS,
         LogicalType::String { max_chars: Some(max) } => *max,

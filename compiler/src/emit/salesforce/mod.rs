@@ -8,15 +8,16 @@
 mod field;
 mod mapping;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_model::spec::{EntitySpec, FieldSpec, OnDelete, SalesforceSink, SourceSpec};
 use serde::Serialize;
 
-pub(crate) use self::field::FieldType;
 use self::field::{CustomField, label};
+pub(crate) use self::field::{FieldType, key_chars};
 use super::template::Templates;
 use super::{EmitError, add, json};
+use crate::capacity::{self, Estimate};
 use crate::plan::Plan;
 use crate::tree::OutputTree;
 
@@ -56,10 +57,15 @@ struct Object {
     deletes: bool,
     /// Custom fields by name.
     fields: BTreeMap<String, CustomField>,
+    /// What the permission set grants: fields by name, and whether they are written. Salesforce refuses required ones in
+    /// there ("You cannot deploy to a required field"): they are open to whoever may create records.
+    granted: BTreeMap<String, bool>,
     /// Name of the field with the delivery revision.
     revision: Option<String>,
     /// Whether its changes are read.
     read: bool,
+    /// Fields that every change event carries, changed or not: those that say which row it is about.
+    enriched: BTreeSet<String>,
     /// `AccountChangeEvent`, `Order__ChangeEvent`
     change_event: String,
 }
@@ -95,6 +101,8 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
     let all = All { project, objects: objects.values().collect() };
     add(tree, &path, templates.render("permission_set.xml.j2", &path, all)?)?;
 
+    let estimates = Estimate::of(&plan.project, &plan.entities);
+    add(tree, "salesforce/budget.md", capacity::page(project, &estimates))?;
     let path = "salesforce/mapping.json";
     add(tree, path, json::pretty(&mapping::mapping(plan)))?;
     add(tree, "salesforce/sfdx-project.json", json::pretty(&project_file(plan)))
@@ -140,10 +148,19 @@ fn objects(plan: &Plan) -> Result<BTreeMap<String, Object>, EmitError> {
             delivered(entity, sink, object(&mut objects, &sink.object))?;
         }
         for (source, spec) in &entity.sources {
-            if let SourceSpec::Salesforce { object: name, .. } = spec {
-                told(entity, source, object(&mut objects, name))?;
+            if let SourceSpec::Salesforce { object: name, key, .. } = spec {
+                let object = object(&mut objects, name);
+                // a record's own id is in every event's header
+                let keys = key.values().filter(|field| field.as_str() != "Id");
+                object.enriched.extend(keys.cloned());
+                told(entity, source, object)?;
             }
         }
+    }
+    for object in objects.values_mut() {
+        let custom = object.fields.values().filter(|field| !field.required);
+        object.granted = custom.map(|field| (field.name.clone(), field.delivered)).collect();
+        object.granted.extend(plan.grants.get(&object.name).cloned().unwrap_or_default());
     }
     Ok(objects)
 }

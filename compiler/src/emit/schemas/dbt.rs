@@ -74,12 +74,19 @@ fn of_entity(plan: &Plan, entity: &EntitySpec, sink: &WarehouseSink) -> Doc {
 
 fn of_model(model: &ModelSpec) -> Doc {
     let columns = model.fields.iter().map(|field| {
-        let key = model.key.contains(&field.name);
+        let mut tests = Vec::new();
+        if model.key.contains(&field.name) {
+            tests.push("not_null");
+        }
+        // Several together: `unique.sql`.
+        if model.key_tested && model.key == [field.name.clone()] {
+            tests.push("unique");
+        }
         Doc::map()
             .with("name", &field.name)
             .with_some("description", field.about.as_deref().map(str::trim))
             .with("data_type", field.ty.to_string())
-            .with_some("data_tests", key.then(|| Doc::list(["not_null"])))
+            .with_some("data_tests", Doc::list(tests).filled())
     });
     table(&model.warehouse, &model.name, &model.version, &model.owner, &model.purpose)
         .with("columns", Doc::list(columns))

@@ -6,13 +6,16 @@
 
 use std::collections::BTreeSet;
 
+use covenant_model::columns::of_group;
 use covenant_model::spec::EntitySpec;
+use covenant_model::terms::WarehouseRole;
 use serde::Serialize;
 
 use super::sql::{
-    Dialect, EntityTables, ModelTable, model_tables, slug, text_literal, unique_checks,
+    Dialect, EntityTables, ModelTable, group_names, model_check, model_tables, policy, slug,
+    text_literal, unique_checks,
 };
-use super::template::Templates;
+use super::template::{Templates, value};
 use super::{EmitError, add};
 use crate::plan::Plan;
 use crate::tree::OutputTree;
@@ -39,6 +42,7 @@ const TEMPLATES: &[(&str, &str)] = templates![
     "load.sql.j2",
     "apply.sql.j2",
     "merge.sql.j2",
+    "decisions.sql.j2",
     "winners.sql.j2",
     "from_batch.sql.j2",
     "from_moves.sql.j2",
@@ -65,8 +69,23 @@ struct Shared<'a> {
 
 #[derive(Serialize)]
 struct Mask {
+    name: String,
     ty: &'static str,
     hidden: &'static str,
+    /// Who sees the value; nobody where it is empty.
+    readers: Vec<&'static str>,
+}
+
+/// Roles that see the plaintext of masked columns, where no class forbids it.
+const READERS: [(WarehouseRole, &str); 2] = [
+    (WarehouseRole::PiiReader, "COVENANT_PII_READER"),
+    (WarehouseRole::Transformer, "COVENANT_TRANSFORMER"),
+];
+
+/// Those that see a class; of all of them those without a ban.
+fn readers(plan: &Plan, class: Option<&str>) -> Vec<&'static str> {
+    let bans = class.map(|class| plan.project.bans(class).roles).unwrap_or_default();
+    READERS.iter().filter(|(role, _)| !bans.contains(role)).map(|(_, name)| *name).collect()
 }
 
 #[derive(Serialize)]
@@ -87,12 +106,16 @@ struct OneModel<'a> {
 /// Where a model's query cannot be read, or a template fails (a bug of the compiler).
 pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
     let templates = Templates::new(TARGET, TEMPLATES)?;
-    let entities: Vec<EntityTables> = plan
+    let mut entities: Vec<EntityTables> = plan
         .entities
         .iter()
         .filter_map(|entity| EntityTables::new(entity, Dialect::Snowflake))
         .collect();
-    let models = model_tables(plan, Dialect::Snowflake, TARGET)?;
+    let mut models = model_tables(plan, Dialect::Snowflake, TARGET)?;
+    let columns = entities.iter_mut().flat_map(|entity| &mut entity.presented);
+    for column in columns.chain(models.iter_mut().flat_map(|model| &mut model.columns)) {
+        column.masked_for(|class| readers(plan, Some(class)).len() < READERS.len());
+    }
     let shared = shared(plan, &entities, &models);
     for name in ["README.md", "account.sql", "schema.sql", "begin.sql", "commit.sql"] {
         let path = format!("snowflake/{name}");
@@ -113,7 +136,37 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
             add(tree, &path, templates.render(&format!("{template}.sql.j2"), &path, one)?)?;
         }
     }
+    for (spec, model) in plan.models.iter().zip(&models) {
+        if let Some(text) = model_check(spec, model) {
+            add(tree, &format!("snowflake/models/{}/unique.sql", model.slug), text)?;
+        }
+    }
     Ok(())
+}
+
+const DECISIONS: &str = "decisions.sql.j2";
+
+/// As much of an entity as [`DECISIONS`] reads.
+#[derive(Serialize)]
+struct Decided {
+    e: DecidedEntity,
+}
+
+#[derive(Serialize)]
+struct DecidedEntity {
+    groups: Vec<DecidedGroup>,
+}
+
+#[derive(Serialize)]
+struct DecidedGroup {
+    winner: String,
+    guard: String,
+    columns: Vec<Named>,
+}
+
+#[derive(Serialize)]
+struct Named {
+    name: String,
 }
 
 /// The statements that merge batches, one by one: what a change alters of them is shown beside it.
@@ -123,7 +176,9 @@ impl Merges {
     /// # Errors
     /// Where a template does not parse (a bug of the compiler).
     pub(crate) fn new() -> Result<Self, EmitError> {
-        Ok(Self(Templates::new(TARGET, TEMPLATES)?))
+        let part: Vec<_> =
+            TEMPLATES.iter().copied().filter(|(name, _)| *name == DECISIONS).collect();
+        Ok(Self(Templates::new(TARGET, &part)?))
     }
 
     /// The generated file of an entity.
@@ -131,14 +186,23 @@ impl Merges {
         format!("snowflake/{}/apply.sql", slug(entity))
     }
 
-    /// None: the entity has no table.
+    /// The lines of the statement that decide which columns win. None: the entity has no table.
     ///
     /// # Errors
     /// Where the template fails (a bug of the compiler).
     pub(crate) fn of(&self, entity: &EntitySpec) -> Result<Option<String>, EmitError> {
-        let Some(tables) = EntityTables::new(entity, Dialect::Snowflake) else { return Ok(None) };
-        let one = OneEntity { e: &tables, purpose: text_literal(&tables.purpose) };
-        self.0.render("apply.sql.j2", &Self::path(&entity.name), one).map(Some)
+        if entity.warehouse.is_none() {
+            return Ok(None);
+        }
+        let groups = (0..entity.groups.len()).map(|ix| {
+            let (guard, winner) = group_names(entity, ix, Dialect::Snowflake);
+            let stored = of_group(entity, ix).into_iter();
+            let columns =
+                stored.map(|column| Named { name: Dialect::Snowflake.ident(&column.name) });
+            DecidedGroup { winner, guard, columns: columns.collect() }
+        });
+        let one = Decided { e: DecidedEntity { groups: groups.collect() } };
+        self.0.render(DECISIONS, &Self::path(&entity.name), one).map(Some)
     }
 }
 
@@ -155,10 +219,10 @@ fn emit_entity(
         ("history", entity.history),
         ("moves", entity.rekey),
     ];
+    let one = value(OneEntity { e: entity, purpose: text_literal(&entity.purpose) });
     for (name, _) in files.into_iter().filter(|(_, wanted)| *wanted) {
         let path = format!("snowflake/{}/{name}.sql", entity.slug);
-        let one = OneEntity { e: entity, purpose: text_literal(&entity.purpose) };
-        add(tree, &path, templates.render(&format!("{name}.sql.j2"), &path, one)?)?;
+        add(tree, &path, templates.render_of(&format!("{name}.sql.j2"), &path, &one)?)?;
     }
     Ok(())
 }
@@ -177,7 +241,12 @@ fn shared<'a>(
         .iter()
         .flat_map(|entity| &entity.presented)
         .chain(models.iter().flat_map(|model| &model.columns));
-    let masks: BTreeSet<&'static str> = columns.filter_map(|column| column.mask).collect();
+    let masked = columns.filter_map(|column| {
+        let class =
+            column.pii.as_deref().filter(|class| readers(plan, Some(class)).len() < READERS.len());
+        Some((column.mask?, class))
+    });
+    let masks: BTreeSet<(&'static str, Option<&str>)> = masked.collect();
     let schemas = entities
         .iter()
         .map(|entity| entity.schema.as_str())
@@ -189,7 +258,15 @@ fn shared<'a>(
         databases: sinks.map(|sink| Dialect::Snowflake.ident(&sink.database)).collect(),
         schemas: schemas.collect(),
         classes: plan.project.pii_classes.keys().map(|class| text_literal(class)).collect(),
-        masks: masks.into_iter().map(|ty| Mask { ty, hidden: hidden(ty) }).collect(),
+        masks: masks
+            .into_iter()
+            .map(|(ty, class)| Mask {
+                name: policy(ty, class),
+                ty,
+                hidden: hidden(ty),
+                readers: readers(plan, class),
+            })
+            .collect(),
         monthly_usd: plan.project.monthly_usd,
         usd_per_credit: USD_PER_CREDIT,
         credits: plan.project.monthly_usd.map(|usd| usd / USD_PER_CREDIT),

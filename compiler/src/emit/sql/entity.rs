@@ -75,7 +75,7 @@ impl TableColumn {
         let mask = pii.and_then(|pii| mask_of(pii.protect, ty));
         let mut governed = String::new();
         if let Some(mask) = mask {
-            governed.push_str(&format!(" WITH MASKING POLICY COVENANT.MASK_{mask}"));
+            governed.push_str(&format!(" WITH MASKING POLICY COVENANT.{}", policy(mask, None)));
         }
         if let Some(pii) = pii {
             governed.push_str(&format!(" WITH TAG (COVENANT.PII = {})", text_literal(&pii.class)));
@@ -85,6 +85,29 @@ impl TableColumn {
         }
         let about = about.to_owned();
         Self { pii: pii.map(|pii| pii.class.clone()), mask, governed, about, ..self }
+    }
+}
+
+impl TableColumn {
+    /// The column under the policy of its class, where that is not the policy of every class.
+    pub(crate) fn masked_for(&mut self, own: impl Fn(&str) -> bool) {
+        let (Some(class), Some(mask)) = (&self.pii, self.mask) else { return };
+        if own(class) {
+            let policy = policy(mask, Some(class));
+            self.governed = self.governed.replacen(
+                &format!("COVENANT.{}", self::policy(mask, None)),
+                &format!("COVENANT.{policy}"),
+                1,
+            );
+        }
+    }
+}
+
+/// Name of a masking policy: of a type, or of a type and one class.
+pub(crate) fn policy(ty: &str, class: Option<&str>) -> String {
+    match class {
+        Some(class) => format!("MASK_{ty}_{}", class.to_uppercase()),
+        None => format!("MASK_{ty}"),
     }
 }
 
@@ -171,6 +194,12 @@ pub(crate) struct EntityTables {
 }
 
 impl EntityTables {
+    /// The presented view alone, with its schema. None where the entity has no warehouse.
+    pub(crate) fn view_of(entity: &EntitySpec, dialect: Dialect) -> Option<String> {
+        let sink = entity.warehouse.as_ref()?;
+        Some(TableNames { dialect, sink }.table(""))
+    }
+
     /// None where the entity has no warehouse.
     pub(crate) fn new(entity: &EntitySpec, dialect: Dialect) -> Option<Self> {
         let sink = entity.warehouse.as_ref()?;
@@ -200,6 +229,12 @@ impl EntityTables {
             slug,
         })
     }
+}
+
+/// Guard column of a group, and alias of the batch's winning values.
+pub(crate) fn group_names(entity: &EntitySpec, ix: usize, dialect: Dialect) -> (String, String) {
+    let name = entity.groups.get(ix).map(|group| group.name.as_str()).unwrap_or_default();
+    (dialect.ident(&columns::guard_name(entity, ix)), dialect.ident(&format!("_w_{name}")))
 }
 
 struct TableNames<'a> {
@@ -249,11 +284,12 @@ fn group(entity: &EntitySpec, ix: usize, dialect: Dialect) -> GroupTables {
         MergeRule::Min => "min",
         MergeRule::First => "first",
     };
+    let (guard, winner) = group_names(entity, ix, dialect);
     GroupTables {
         rule,
         owners: spec.map(|group| group.owners.join(", ")).unwrap_or_default(),
-        guard: dialect.ident(&columns::guard_name(entity, ix)),
-        winner: dialect.ident(&format!("_w_{name}")),
+        guard,
+        winner,
         running: dialect.ident(&format!("_r_{name}")),
         columns: stored(entity, &columns::of_group(entity, ix), dialect),
         name,

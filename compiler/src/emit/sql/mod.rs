@@ -3,10 +3,11 @@
 
 mod entity;
 mod ident;
+mod json;
 mod query;
 pub(crate) mod unique;
 
-pub(crate) use entity::{EntityTables, TableColumn, column_type};
+pub(crate) use entity::{EntityTables, TableColumn, column_type, group_names, policy};
 pub(crate) use ident::{Dialect, single_line, slug, text_literal};
 pub(crate) use query::{ModelTable, column as model_column, model_tables, refused};
-pub(crate) use unique::checks as unique_checks;
+pub(crate) use unique::{checks as unique_checks, model_check};

@@ -1,6 +1,6 @@
 //! Models: their tables, and their queries with the names of entities and models resolved to tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_model::columns::LandingType;
 use covenant_model::spec::ModelSpec;
@@ -38,6 +38,17 @@ pub(crate) struct ModelTable {
     pub(crate) query: String,
     /// Seconds between runs.
     pub(crate) refresh_s: u64,
+    /// Computed window by window.
+    pub(crate) window: Option<TableWindow>,
+}
+
+/// The windows of a model's table.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct TableWindow {
+    /// Whose values are the windows.
+    pub(crate) column: String,
+    /// Seconds: how long before the newest window one must have begun to be closed.
+    pub(crate) late_s: u64,
 }
 
 /// Every model of the plan, in dependency order.
@@ -66,6 +77,10 @@ pub(crate) fn model_tables(
             inputs: model.inputs.clone(),
             query,
             refresh_s: model.refresh_s,
+            window: model.window.as_ref().map(|window| TableWindow {
+                column: dialect.ident(&window.by),
+                late_s: window.late_s,
+            }),
         })
     };
     plan.models.iter().map(resolve).collect()
@@ -121,6 +136,7 @@ fn resolve_names(
     tables: &BTreeMap<String, String>,
     dialect: Dialect,
 ) -> Result<String, String> {
+    let query = &super::json::in_dialect(query, dialect);
     let tokens = match dialect {
         Dialect::DuckDb => Tokenizer::new(&DuckDbDialect {}, query).with_unescape(false).tokenize(),
         Dialect::Snowflake => {
@@ -133,6 +149,7 @@ fn resolve_names(
     }
     let mut out = String::with_capacity(query.len());
     let mut table_may_follow = false;
+    let mut left_out: BTreeSet<usize> = BTreeSet::new();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         if table_may_follow && let Some(table) = table_at(&tokens, at, tables) {
@@ -144,7 +161,14 @@ fn resolve_names(
         if !matches!(token, Token::Whitespace(_)) {
             table_may_follow = opens_table(token);
         }
-        out.push_str(&text_of(token));
+        match renamed(&tokens, at, dialect) {
+            Some(name) => {
+                out.push_str(name);
+                left_out.extend(digest_length(&tokens, at).into_iter().flatten());
+            }
+            None if left_out.contains(&at) => {}
+            None => out.push_str(&text_of(token)),
+        }
         at += 1;
     }
     let text = out.trim_end().to_owned();
@@ -171,8 +195,39 @@ fn table_at<'a>(
     }
 }
 
+/// What a function is called in the dialect, where it has another name.
+fn renamed(tokens: &[Token], at: usize, dialect: Dialect) -> Option<&'static str> {
+    let Token::Word(word) = tokens.get(at)? else { return None };
+    if word.quote_style.is_some() || tokens.get(at + 1) != Some(&Token::LParen) {
+        return None;
+    }
+    match dialect {
+        Dialect::Snowflake => word.value.eq_ignore_ascii_case("sha256").then_some("SHA2"),
+        Dialect::DuckDb => word.value.eq_ignore_ascii_case("sha2").then_some("SHA256"),
+    }
+}
+
+/// The length of a digest, `, 256`: DuckDB's function has no second argument. `at`: the name.
+fn digest_length(tokens: &[Token], at: usize) -> Option<std::ops::Range<usize>> {
+    let mut depth = 0_usize;
+    let mut comma = None;
+    for (place, token) in tokens.iter().enumerate().skip(at + 1) {
+        if *token == Token::LParen {
+            depth += 1;
+        } else if *token == Token::RParen {
+            if depth == 1 {
+                return comma.map(|comma| comma..place);
+            }
+            depth = depth.saturating_sub(1);
+        } else if *token == Token::Comma && depth == 1 {
+            comma = Some(place);
+        }
+    }
+    None
+}
+
 /// As written. The crate prints a line comment's own line feed a second time.
-fn text_of(token: &Token) -> String {
+pub(super) fn text_of(token: &Token) -> String {
     if let Token::Whitespace(Whitespace::SingleLineComment { prefix, comment }) = token {
         return format!("{prefix}{comment}");
     }
@@ -202,6 +257,18 @@ mod tests {
             "SELECT 'from sales.order', o.x -- from sales.order\n  FROM SALES.ORDERS AS o\n\
              JOIN SALES.ORDERS AS p ON p.x = o.x"
         );
+    }
+
+    #[test]
+    fn a_digest_has_the_name_of_the_dialect() {
+        let resolve = |query, dialect| resolve_names(query, &BTreeMap::new(), dialect).unwrap();
+        let one = "SELECT SHA256(c.x), c.sha256 FROM c";
+        assert_eq!(resolve(one, Dialect::Snowflake), "SELECT SHA2(c.x), c.sha256 FROM c");
+        assert_eq!(resolve(one, Dialect::DuckDb), one);
+        let other = "SELECT SHA2(LEFT(c.x, 3), 256), SHA2(c.y) FROM c";
+        assert_eq!(resolve(other, Dialect::Snowflake), other);
+        let duckdb = "SELECT SHA256(LEFT(c.x, 3)), SHA256(c.y) FROM c";
+        assert_eq!(resolve(other, Dialect::DuckDb), duckdb);
     }
 
     #[test]

@@ -161,8 +161,8 @@ impl Visitor for Walk<'_, '_, '_> {
     fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
         self.inside += 1;
         if self.inside == 1 {
-            let outputs = self.reading.query(query, self.scopes);
-            self.lineage.extend(outputs.into_iter().flat_map(|output| output.lineage));
+            let found = self.reading.query(query, self.scopes);
+            self.lineage.extend(found.outputs.into_iter().flat_map(|output| output.lineage));
         }
         ControlFlow::Continue(())
     }

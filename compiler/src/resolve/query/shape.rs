@@ -51,8 +51,8 @@ impl Reading<'_> {
         let arguments = arguments(call)?;
         match (name.as_str(), arguments.as_slice()) {
             ("sha256", [one]) if is_text(one) => Some(Shape::Hash),
-            ("sha2" | "sha2_hex", [one]) if is_text(one) => Some(Shape::Hash),
-            ("sha2" | "sha2_hex", [one, bits]) if is_text(one) => {
+            ("sha2", [one]) if is_text(one) => Some(Shape::Hash),
+            ("sha2", [one, bits]) if is_text(one) => {
                 (number(bits)? >= DIGEST_BITS_MIN).then_some(Shape::Hash)
             }
             ("left", [one, chars]) if is_column(one) => {
@@ -64,12 +64,6 @@ impl Reading<'_> {
                 COARSE.contains(&part.as_str()).then_some(Shape::Truncate { chars: None })
             }
             ("year", [one]) if is_column(one) => Some(Shape::Truncate { chars: None }),
-            ("width_bucket", [one, low, high, count]) if is_column(one) => {
-                number(low)?;
-                number(high)?;
-                let few = usize::try_from(number(count)?).ok()? <= BUCKETS_MAX;
-                few.then_some(Shape::Bucket)
-            }
             _ => None,
         }
     }

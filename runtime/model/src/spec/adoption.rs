@@ -6,6 +6,7 @@ use super::FieldIx;
 
 /// What a sink declares under `adopt`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Adoption {
     /// Tried in order: the first rule under which a record and a row meet decides. The parts of one rule count together.
     pub rules: Vec<Vec<MatchPart>>,
@@ -17,6 +18,7 @@ pub struct Adoption {
 
 /// One value that a record and a row must have in common.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct MatchPart {
     /// The contract's field.
     pub field: FieldIx,
@@ -28,6 +30,7 @@ pub struct MatchPart {
 
 /// Which differences between two values do not count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Compare {
     /// Upper and lower case, and blanks around.
@@ -54,6 +57,7 @@ impl Compare {
 
 /// What becomes of rows that match no record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Unmatched {
     /// They are delivered: each makes a record.
@@ -64,6 +68,7 @@ pub enum Unmatched {
 
 /// Who reviews what was matched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Review {
     /// A person, who applies the plan.

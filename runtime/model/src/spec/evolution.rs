@@ -10,6 +10,7 @@ pub const OPEN_SYMBOL_CHARS_MAX: u32 = 255;
 
 /// What a field says of records that know less, more or other names than the contract.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct FieldEvolution {
     /// What a record gets that leaves the field out, in the text of the type.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,6 +35,7 @@ impl FieldEvolution {
 
 /// What an entity says of its own past.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct EntityEvolution {
     /// The name that the entity had before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -49,6 +51,7 @@ impl EntityEvolution {
 
 /// What becomes of an event with members that the contract does not know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum UnknownMembers {
     /// They are ignored.

@@ -15,7 +15,7 @@ use super::{PLACE, failed, slug};
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::landing::{CommitNumber, Epoch, LandingCommit};
 use crate::warehouse::sql::{SqlFiles, inserts};
-use crate::warehouse::{Applied, fenced};
+use crate::warehouse::{Applied, ModelRun, fenced};
 
 /// Longest chain of moves that is followed in one batch; a longer one is a cycle, which contracts exclude.
 const HOPS_MAX: usize = 1_000;
@@ -96,17 +96,24 @@ pub(super) fn run_model(
     sql: &SqlFiles,
     epoch: Epoch,
     model: &ModelSpec,
-    cycle: u64,
+    this: ModelRun,
 ) -> Result<u64> {
     let statements = sql.get(&format!("duckdb/models/{}.sql", slug(&model.name)))?;
     transaction(db, epoch, || {
-        run(db, "setting the cycle", &format!("SET VARIABLE cycle = {cycle}"))?;
+        let ModelRun { cycle, now_us, rebuild } = this;
+        for (name, value) in [
+            ("cycle", cycle.to_string()),
+            ("now", format!("make_timestamp({now_us})")),
+            ("rebuild", rebuild.to_string()),
+        ] {
+            run(db, "setting the run", &format!("SET VARIABLE {name} = {value}"))?;
+        }
         let doing = format!("running model {}", model.name);
         let rows = run_all(db, &doing, statements)?.inserted;
         db.execute(
-            "INSERT INTO COVENANT.CYCLES (model, cycle, commit_number, epoch, rows_written) \
-             SELECT ?, ?, coalesce(max(commit_number), 0), ?, ? FROM COVENANT.BATCHES",
-            params![model.name, cycle, epoch.0, rows],
+            "INSERT INTO COVENANT.CYCLES (model, cycle, commit_number, epoch, rows_written, rebuilt_us) \
+             SELECT ?, ?, coalesce(max(commit_number), 0), ?, ?, ? FROM COVENANT.BATCHES",
+            params![model.name, cycle, epoch.0, rows, rebuild.then_some(now_us)],
         )
         .map_err(|error| failed("recording the cycle", error))?;
         Ok(rows)

@@ -25,7 +25,7 @@ pub use self::look::look;
 use self::steps::StepQuery;
 use self::worker::Worker;
 use super::sql::SqlFiles;
-use super::{Applied, Cycle, TableCounts, Warehouse, unapplied};
+use super::{Applied, Cycle, ModelRun, TableCounts, Warehouse, unapplied};
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::landing::{CommitNumber, DataFile, Epoch, Landing, LandingCommit};
 
@@ -159,9 +159,9 @@ impl Warehouse for DuckWarehouse {
         self.worker.call(move |db| apply::apply(db, &sql, &batch)).await
     }
 
-    async fn run_model(&mut self, model: &ModelSpec, cycle: u64) -> Result<u64> {
+    async fn run_model(&mut self, model: &ModelSpec, run: ModelRun) -> Result<u64> {
         let (sql, epoch, model) = (self.sql.clone(), self.epoch, model.clone());
-        self.worker.call(move |db| apply::run_model(db, &sql, epoch, &model, cycle)).await
+        self.worker.call(move |db| apply::run_model(db, &sql, epoch, &model, run)).await
     }
 
     async fn cycles(&mut self) -> Result<BTreeMap<String, Cycle>> {

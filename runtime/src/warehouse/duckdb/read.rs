@@ -22,11 +22,15 @@ const KEYS_PER_QUERY: usize = 1_000;
 pub(super) fn cycles(db: &Connection) -> Result<BTreeMap<String, Cycle>> {
     let reading = |error| failed("reading the cycles", error);
     let mut statement = db
-        .prepare("SELECT model, max(cycle), arg_max(commit_number, cycle) FROM COVENANT.CYCLES GROUP BY 1")
+        .prepare(
+            "SELECT model, max(cycle), arg_max(commit_number, cycle), max(rebuilt_us) \
+             FROM COVENANT.CYCLES GROUP BY 1",
+        )
         .map_err(reading)?;
     let found = statement
         .query_map([], |row| {
-            let cycle = Cycle { number: row.get(1)?, commit: CommitNumber(row.get(2)?) };
+            let commit = CommitNumber(row.get(2)?);
+            let cycle = Cycle { number: row.get(1)?, commit, rebuilt_us: row.get(3)? };
             Ok((row.get(0)?, cycle))
         })
         .map_err(reading)?;

@@ -8,6 +8,9 @@ use crate::salesforce::schema::{ObjectIx, ObjectSchema, system};
 use crate::salesforce::state::State;
 use crate::salesforce::validate::text_length;
 
+/// Where people would see the org's records: part of every describe, and how files of different orgs are told apart. Nothing
+/// is served there.
+const MY_DOMAIN: &str = "acme--sim.sandbox.my.salesforce.com";
 /// Length of an id field.
 const ID_LENGTH: u32 = 18;
 
@@ -99,7 +102,14 @@ fn object_attributes(object: &ObjectSchema, version: ApiVersion) -> Map<String, 
     out.insert("name".to_owned(), json!(object.name));
     out.insert(
         "urls".to_owned(),
-        json!({"sobject": base, "describe": format!("{base}/describe"), "rowTemplate": format!("{base}/{{ID}}")}),
+        json!({
+            "sobject": base,
+            "describe": format!("{base}/describe"),
+            "rowTemplate": format!("{base}/{{ID}}"),
+            "uiDetailTemplate": format!("https://{MY_DOMAIN}/{{ID}}"),
+            "uiEditTemplate": format!("https://{MY_DOMAIN}/{{ID}}/e"),
+            "uiNewRecord": format!("https://{MY_DOMAIN}/{}/e", object.key_prefix),
+        }),
     );
     out
 }
@@ -150,9 +160,8 @@ const FALSE_ATTRIBUTES: [&str; 17] = [
     "restrictedDelete",
     "defaultedOnCreate",
 ];
-const NULL_ATTRIBUTES: [&str; 12] = [
+const NULL_ATTRIBUTES: [&str; 11] = [
     "calculatedFormula",
-    "compoundFieldName",
     "controllerName",
     "defaultValue",
     "defaultValueFormula",
@@ -164,6 +173,13 @@ const NULL_ATTRIBUTES: [&str; 12] = [
     "referenceTargetField",
     "relationshipOrder",
 ];
+
+/// Parts of an address are shown, and granted, as one.
+fn compound(name: &str) -> Option<String> {
+    let parts = ["Street", "City", "State", "PostalCode", "Country"];
+    let stem = parts.iter().find_map(|part| name.strip_suffix(part))?;
+    matches!(stem, "Billing" | "Shipping" | "Mailing" | "Other").then(|| format!("{stem}Address"))
+}
 
 fn field(def: &FieldDef, object_writable: bool, is_id: bool) -> Value {
     let (kind, soap, precision, scale, digits) = type_of(&def.kind);
@@ -200,6 +216,7 @@ fn field(def: &FieldDef, object_writable: bool, is_id: bool) -> Value {
         ("autoNumber", json!(matches!(def.kind, FieldKind::AutoNumber { .. }))),
         ("byteLength", json!(length.saturating_mul(3))),
         ("caseSensitive", json!(def.case_sensitive)),
+        ("compoundFieldName", json!(compound(&def.name))),
         ("createable", json!(writable)),
         ("custom", json!(def.name.ends_with("__c"))),
         ("digits", json!(digits)),
