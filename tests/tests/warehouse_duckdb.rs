@@ -24,7 +24,7 @@ use covenant_runtime::error::ErrorKind;
 use covenant_runtime::fault::NoFaults;
 use covenant_runtime::landing::objects::ObjectLanding;
 use covenant_runtime::landing::{CommitNumber, Epoch, Landing, LandingCommit};
-use covenant_runtime::warehouse::duckdb::{DuckOptions, DuckWarehouse};
+use covenant_runtime::warehouse::duckdb::{DuckOptions, DuckWarehouse, closed};
 use covenant_runtime::warehouse::memory::{MemoryStore, MemoryWarehouse};
 use covenant_runtime::warehouse::sql::SqlFiles;
 use covenant_runtime::warehouse::{ModelRun, Warehouse};
@@ -434,13 +434,8 @@ async fn another_type_in_the_warehouse_is_refused_with_both_sides_named() {
     let mut duck = set.duck(Some(&path)).await;
     duck.open(Epoch(1)).await.unwrap();
     drop(duck);
-    let db = loop {
-        // the thread of the dropped warehouse may still hold the file
-        if let Ok(db) = ::duckdb::Connection::open(&path) {
-            break db;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    };
+    closed(&path).await.unwrap();
+    let db = ::duckdb::Connection::open(&path).unwrap();
     db.execute_batch(
         "DROP VIEW YARD.PARCELS; ALTER TABLE YARD.PARCELS_STATE ALTER weight TYPE VARCHAR;",
     )

@@ -4,6 +4,7 @@
 //! on request, because nothing of the pipeline reads them.
 
 mod dbt;
+pub mod import;
 mod openlineage;
 pub mod salesforce;
 

@@ -5,9 +5,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use super::import::ImportError;
+use super::import::names::{free, quoted, snake};
 use crate::capacity::Read;
 use crate::describe::{self, Field, Kind, SObject, SUFFIX};
-use crate::parse::scalars::{NAME_CHARS_MAX, is_symbol};
+use crate::parse::scalars::is_symbol;
 use crate::parse::{Node, json};
 use crate::source::{FileId, SourceSet};
 use crate::tree::OutputTree;
@@ -28,20 +30,6 @@ const INT64_DIGITS: u32 = 18;
 const SYMBOLS_MAX: usize = 50;
 /// Longer texts are typed by people.
 const FREE_TEXT_CHARS: u32 = 255;
-
-/// Why a file cannot be imported.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{path}, line {line}, column {column}: {why}")]
-pub struct ImportError {
-    /// As given.
-    pub path: String,
-    /// From 1.
-    pub line: usize,
-    /// From 1.
-    pub column: usize,
-    /// In words.
-    pub why: String,
-}
 
 /// One describe as it is imported.
 struct Imported {
@@ -129,49 +117,6 @@ fn recorded(text: &str) -> Option<String> {
         return None;
     }
     serde_saphyr::from_str::<Recording>(text).ok().map(|found| found.response.body.string)
-}
-
-/// `BillingStreet` is `billing_street`, `Custom_Field__c` is `custom_field`.
-fn snake(name: &str) -> String {
-    let bare = ["__c", "__r"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-    let mut out = String::new();
-    let mut before = '_';
-    for (at, this) in bare.char_indices() {
-        let next = bare.get(at + 1..).and_then(|rest| rest.chars().next());
-        let starts = this.is_ascii_uppercase()
-            && (before.is_ascii_lowercase()
-                || before.is_ascii_digit()
-                || (before.is_ascii_uppercase()
-                    && next.is_some_and(|next| next.is_ascii_lowercase())));
-        if starts && !out.ends_with('_') {
-            out.push('_');
-        }
-        match this {
-            this if this.is_ascii_alphanumeric() => out.push(this.to_ascii_lowercase()),
-            _ if !out.ends_with('_') && !out.is_empty() => out.push('_'),
-            _ => {}
-        }
-        before = this;
-    }
-    let mut out = out.trim_end_matches('_').to_owned();
-    if !out.starts_with(|first: char| first.is_ascii_lowercase()) {
-        out = format!("f_{out}");
-    }
-    out.truncate(NAME_CHARS_MAX - 3);
-    out
-}
-
-/// The name, or with a number behind it.
-fn free(name: String, taken: impl Fn(&str) -> bool) -> String {
-    if !taken(&name) {
-        return name;
-    }
-    (2_u32..).map(|at| format!("{name}_{at}")).find(|other| !taken(other)).unwrap_or(name)
-}
-
-/// A text in double quotes: what JSON writes, YAML reads.
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
 }
 
 fn project(all: &[Imported]) -> String {
@@ -458,24 +403,5 @@ fn guessed(object: &SObject, field: &Field) -> Option<&'static str> {
         | Kind::Binary
         | Kind::Compound
         | Kind::Other => None,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_become_names_of_the_language() {
-        for (there, here) in [
-            ("BillingStreet", "billing_street"),
-            ("Custom_Field__c", "custom_field"),
-            ("ns__Field__c", "ns_field"),
-            ("SICDesc", "sic_desc"),
-            ("IsDeleted", "is_deleted"),
-            ("NumberOfEmployees", "number_of_employees"),
-        ] {
-            assert_eq!(snake(there), here);
-        }
     }
 }

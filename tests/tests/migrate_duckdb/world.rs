@@ -60,22 +60,15 @@ pub(crate) async fn duck(plan: &Plan, path: &Path) -> DuckWarehouse {
     DuckWarehouse::new(DuckOptions::file(path), sql, &plan.entities).await.unwrap()
 }
 
-/// The thread of a dropped warehouse may still hold the file, and a second instance in one process would not see what the
-/// first has not written back.
+/// A second instance in one process would not see what the first has not written back.
 pub(crate) async fn open(path: &Path) -> Connection {
     closed(path).await;
     Connection::open(path).unwrap()
 }
 
+/// Waits for the thread of a dropped warehouse.
 pub(crate) async fn closed(path: &Path) {
-    let held = || {
-        let files = std::fs::read_dir("/proc/self/fd").unwrap();
-        let links = files.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
-        links.into_iter().any(|link| link.starts_with(path))
-    };
-    while held() {
-        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
-    }
+    covenant_runtime::warehouse::duckdb::closed(path).await.unwrap();
 }
 
 pub(crate) async fn rows(

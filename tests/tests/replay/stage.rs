@@ -32,7 +32,7 @@ use covenant_runtime::ledger::sqlite::SqliteLedger;
 use covenant_runtime::replay::{PortionLimits, ReplayJob, ReplayLane, ReplayRequest};
 use covenant_runtime::source::{Relation, RelationColumn, RowChange, RowOp, Transaction, Tuple};
 use covenant_runtime::warehouse::TableCounts;
-use covenant_runtime::warehouse::duckdb::{DuckOptions, DuckWarehouse};
+use covenant_runtime::warehouse::duckdb::{DuckOptions, DuckWarehouse, closed};
 use covenant_runtime::warehouse::sql::SqlFiles;
 use covenant_tests::under::Under;
 
@@ -179,14 +179,7 @@ impl Stage {
     /// Closes it. DuckDB has written everything into its one file then.
     pub(crate) async fn close(&self, instance: Instance) {
         drop(instance);
-        for _ in 0..200 {
-            // The thread of the dropped warehouse may still hold the file.
-            if ::duckdb::Connection::open(self.warehouse_file()).is_ok() {
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        panic!("the warehouse's file stays in use");
+        closed(&self.warehouse_file()).await.unwrap();
     }
 
     /// A transaction of the store, landed.

@@ -5,6 +5,8 @@ use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
 /// A JSON or YAML document.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Doc {
+    /// Nothing; what we write has none, what others wrote may.
+    Null,
     /// Boolean.
     Flag(bool),
     /// Whole number.
@@ -51,7 +53,8 @@ impl Doc {
         match &self {
             Self::List(items) if items.is_empty() => None,
             Self::Map(members) if members.is_empty() => None,
-            Self::Flag(_)
+            Self::Null
+            | Self::Flag(_)
             | Self::Int(_)
             | Self::Float(_)
             | Self::Text(_)
@@ -106,6 +109,7 @@ impl From<Vec<Doc>> for Doc {
 impl Serialize for Doc {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
+            Self::Null => serializer.serialize_unit(),
             Self::Flag(flag) => serializer.serialize_bool(*flag),
             Self::Int(number) => serializer.serialize_i64(*number),
             Self::Float(number) => serializer.serialize_f64(*number),

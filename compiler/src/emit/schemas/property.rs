@@ -170,7 +170,7 @@ fn negated(doc: &Doc) -> Doc {
     match doc {
         Doc::Int(number) => Doc::Int(-number),
         Doc::Float(number) => Doc::Float(-number),
-        Doc::Flag(_) | Doc::Text(_) | Doc::List(_) | Doc::Map(_) => doc.clone(),
+        Doc::Null | Doc::Flag(_) | Doc::Text(_) | Doc::List(_) | Doc::Map(_) => doc.clone(),
     }
 }
 

@@ -6,6 +6,7 @@ use ::duckdb::{AccessMode, Config, Connection};
 use covenant_model::spec::EntitySpec;
 
 use super::check::{ADVICE_MISMATCH, mismatch, nothing_dropped};
+use super::hold::Hold;
 use super::{PLACE, failed};
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::finding::{Finding, Severity};
@@ -32,8 +33,10 @@ fn look_blocking(path: &Path, entities: &[EntitySpec]) -> Result<Vec<Finding>> {
             "Nothing to do: the start creates it, and fills it from landing",
         )]);
     }
-    let db = match open(path) {
-        Ok(db) => db,
+    let opened = Hold::take(Some(path)).and_then(|hold| Ok((open(path)?, hold)));
+    // named so that the file is closed before it is let go
+    let (_hold, db) = match opened {
+        Ok((db, hold)) => (hold, db),
         Err(error) if error.kind == ErrorKind::Unavailable => {
             return Ok(vec![finding(
                 Severity::Warning,

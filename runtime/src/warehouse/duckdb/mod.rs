@@ -5,6 +5,7 @@
 
 mod apply;
 mod check;
+mod hold;
 mod look;
 mod read;
 mod steps;
@@ -21,6 +22,7 @@ use covenant_model::join::RowState;
 use covenant_model::spec::{EntitySpec, ModelSpec};
 
 use self::apply::{Batch, BatchFile};
+use self::hold::Hold;
 pub use self::look::look;
 use self::steps::StepQuery;
 use self::worker::Worker;
@@ -53,6 +55,18 @@ impl DuckOptions {
     pub fn in_memory() -> Self {
         Self { path: None, threads: 1, memory_mib: 512 }
     }
+}
+
+/// Waits until no warehouse of this process has the file: a dropped one closes it later, on its own thread.
+///
+/// # Errors
+/// `Unavailable` where one keeps it.
+pub async fn closed(path: &Path) -> Result<()> {
+    let path = path.to_owned();
+    let waiting = tokio::task::spawn_blocking(move || Hold::take(Some(&path)).map(drop));
+    waiting.await.map_err(|error| {
+        RuntimeError::new(ErrorKind::Bug, PLACE, error, "Report this as a bug of covenant")
+    })?
 }
 
 /// The warehouse in a DuckDB file.

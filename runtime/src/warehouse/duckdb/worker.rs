@@ -5,6 +5,7 @@ use std::sync::mpsc;
 use ::duckdb::{Config, Connection};
 use futures::channel::oneshot;
 
+use super::hold::Hold;
 use super::{DuckOptions, PLACE, failed};
 use crate::error::{ErrorKind, Result, RuntimeError};
 
@@ -13,33 +14,44 @@ type Job = Box<dyn FnOnce(&Connection) + Send>;
 /// Sends jobs to the thread; the thread ends with it.
 pub(super) struct Worker {
     jobs: mpsc::Sender<Job>,
+    hold: Hold,
 }
 
 impl Worker {
     /// Starts the thread and opens the database in it.
     pub(super) async fn start(options: DuckOptions) -> Result<Self> {
-        Self::with(move || connect(&options)).await
+        Self::with(move || {
+            let hold = Hold::take(options.path.as_deref())?;
+            Ok((connect(&options)?, hold))
+        })
+        .await
     }
 
     /// Another connection to the same database, with a thread of its own.
     pub(super) async fn beside(&self) -> Result<Self> {
         let clone = |db: &Connection| db.try_clone().map_err(|error| failed("connecting", error));
         let connection = self.call(clone).await?;
-        Self::with(move || Ok(connection)).await
+        let hold = self.hold.clone();
+        Self::with(move || Ok((connection, hold))).await
     }
 
-    async fn with(connect: impl FnOnce() -> Result<Connection> + Send + 'static) -> Result<Self> {
+    async fn with(
+        connect: impl FnOnce() -> Result<(Connection, Hold)> + Send + 'static,
+    ) -> Result<Self> {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let (opened, answer) = oneshot::channel();
         std::thread::Builder::new()
             .name("duckdb".to_owned())
             .spawn(move || match connect() {
-                Ok(connection) => {
+                Ok((connection, hold)) => {
                     // Nobody waits any more: the caller was dropped, and so is the sender of jobs.
-                    let _ = opened.send(Ok(()));
+                    let _ = opened.send(Ok(hold.clone()));
                     for job in waiting {
                         job(&connection);
                     }
+                    // In this order: the next one may open the file once it is closed.
+                    drop(connection);
+                    drop(hold);
                 }
                 Err(error) => {
                     let _ = opened.send(Err(error));
@@ -48,8 +60,8 @@ impl Worker {
             .map_err(|error| {
                 RuntimeError::new(ErrorKind::Storage, PLACE, error, "Raise the limit of threads")
             })?;
-        answer.await.map_err(|_| gone())??;
-        Ok(Self { jobs })
+        let hold = answer.await.map_err(|_| gone())??;
+        Ok(Self { jobs, hold })
     }
 
     /// Runs a job on the thread, after those before it. A job that was sent runs to its end even if nobody waits.
