@@ -7,7 +7,7 @@ use covenant_model::spec::{
     Compare, Compatibility, EntityEvolution, FieldEvolution, KeyChange, KeyReuse, MergeRule,
     OnDelete, OnFail, Protection, Reserved, Review, UnknownMembers, Unmatched, Window,
 };
-use covenant_model::terms::{ClassTerms, DatasetTerms, Declassify, FieldTerms};
+use covenant_model::terms::{ClassTerms, DatasetTerms, Declassify, Extensions, FieldTerms};
 use covenant_model::value::LogicalType;
 
 use crate::describe::Described;
@@ -93,6 +93,8 @@ pub struct ProjectDecl {
     pub monthly_usd: Option<u32>,
     /// Whether every field must have a class or say that it holds no personal data.
     pub classify_required: bool,
+    /// What other standards say of it.
+    pub extensions: Extensions,
 }
 
 /// A class of personal data.

@@ -9,7 +9,7 @@ use covenant_model::spec::{
     GroupSpec, KeyChange, KeyReuse, MergeRule, ModelField, ModelSpec, PiiSpec, ProjectSpec,
     Protection, SourceSpec, UnknownMembers, WarehouseSink,
 };
-use covenant_model::terms::{DatasetTerms, FieldTerms};
+use covenant_model::terms::{DatasetTerms, Extensions, FieldTerms};
 use covenant_model::value::LogicalType;
 
 /// Index of the fields of [`parcel`].
@@ -163,6 +163,7 @@ fn project() -> ProjectSpec {
         environments: BTreeMap::new(),
         monthly_usd: None,
         classify_required: false,
+        extensions: Extensions::default(),
     }
 }
 

@@ -9,7 +9,7 @@ use crate::ir::EntityIr;
 
 /// 500 characters take at most 2,000 bytes, which is where PostgreSQL begins to store values out of
 /// line.
-const INLINE_CHARS_MAX: u32 = 500;
+pub(crate) const INLINE_CHARS_MAX: u32 = 500;
 
 pub(super) fn check(cx: &Cx<'_>) {
     for entity in &cx.ir.entities {

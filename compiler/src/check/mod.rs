@@ -11,7 +11,7 @@ mod evolution;
 mod examples;
 mod ids;
 mod keys;
-mod large;
+pub(crate) mod large;
 mod merge_rules;
 mod model_types;
 mod org;

@@ -7,11 +7,21 @@ use clap::Subcommand;
 use super::output::{remark, unreadable};
 use super::{Context, Format, Outcome};
 use crate::driver;
-use crate::interop::salesforce;
+use crate::interop::import::{ImportError, Imported};
+use crate::interop::{odcs, salesforce};
 
 /// What contracts can be made from.
 #[derive(Debug, Subcommand)]
 pub(super) enum From {
+    /// Documents of the Open Data Contract Standard 3.0 to 3.2.
+    Odcs {
+        /// YAML or JSON; several make one project.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The folder that the contracts go to; files that are there are not touched.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// A Salesforce org's describes of its objects: the answers of `GET sobjects/<Object>/describe`.
     Salesforce {
         /// An answer, or a recording of it; several make one project.
@@ -26,11 +36,31 @@ pub(super) enum From {
 /// Writes the contracts, all of them or none.
 pub(super) fn import(context: &Context, from: &From) -> Outcome {
     match from {
+        From::Odcs { files, out } => {
+            let advice =
+                "give documents of the Open Data Contract Standard 3.0 to 3.2, as YAML or JSON";
+            imported(context, files, out, odcs::import, advice)
+        }
         From::Salesforce { describe, out } => describes(context, describe, out),
     }
 }
 
 fn describes(context: &Context, files: &[PathBuf], out: &Path) -> Outcome {
+    let import = |read: &[(String, String)]| {
+        salesforce::import(read).map(|tree| Imported { tree, left: Vec::new() })
+    };
+    let advice = "give the answer of `GET /services/data/v<version>/sobjects/<Object>/describe`";
+    imported(context, files, out, import, advice)
+}
+
+/// Reads the files, imports them, and writes what came of it: all of it or nothing.
+fn imported(
+    context: &Context,
+    files: &[PathBuf],
+    out: &Path,
+    import: impl FnOnce(&[(String, String)]) -> Result<Imported, ImportError>,
+    advice: &str,
+) -> Outcome {
     let mut read = Vec::with_capacity(files.len());
     for path in files {
         match driver::read_there(path) {
@@ -38,28 +68,31 @@ fn describes(context: &Context, files: &[PathBuf], out: &Path) -> Outcome {
             Err(error) => return unreadable(context, &error),
         }
     }
-    let tree = match salesforce::import(&read) {
-        Ok(tree) => tree,
+    match import(&read) {
+        Ok(imported) => written(context, out, &imported),
         Err(error) => {
             remark(&format!("error: {error}"));
-            remark(
-                "nothing was written; give the answer of `GET /services/data/v<version>/sobjects/<Object>/describe`",
-            );
-            return Outcome::Unreadable;
+            remark(&format!("nothing was written; {advice}"));
+            Outcome::Unreadable
         }
-    };
-    let files: Vec<_> = tree.iter().map(|(path, text)| (out.join(path), text.to_owned())).collect();
-    match driver::write_new(&files) {
-        Ok(()) => {
-            if context.format == Format::Human {
-                remark(&format!("{} files written into {}", files.len(), out.display()));
-                remark(&format!(
-                    "look at what is marked as a guess, then: covenant check --contracts {}",
-                    out.display()
-                ));
-            }
-            Outcome::Fine
-        }
-        Err(error) => unreadable(context, &error),
     }
+}
+
+fn written(context: &Context, out: &Path, imported: &Imported) -> Outcome {
+    let tree = &imported.tree;
+    let files: Vec<_> = tree.iter().map(|(path, text)| (out.join(path), text.to_owned())).collect();
+    if let Err(error) = driver::write_new(&files) {
+        return unreadable(context, &error);
+    }
+    if context.format == Format::Human {
+        for left in &imported.left {
+            remark(&format!("not taken over: {left}"));
+        }
+        remark(&format!("{} files written into {}", files.len(), out.display()));
+        remark(&format!(
+            "look at what is marked as a guess, then: covenant check --contracts {}",
+            out.display()
+        ));
+    }
+    Outcome::Fine
 }

@@ -14,7 +14,7 @@ pub(super) static RULE: Rule = Rule {
     migration: Migration::None,
     witness: WitnessKind::None("words for the reader: nothing runs by them"),
     what: "Settings of a system or the project changed that no contract depends on: its \
-          purpose, region, API version, call and storage budget, org and its describes, environments, monthly budget.",
+          purpose, region, API version, call and storage budget, org and its describes, environments, monthly budget, extensions.",
     why: "Nobody who reads data.",
     how: "Nothing.",
     cases: cases!("DCS142-system-settings-changed"),
@@ -41,6 +41,7 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
         ("purpose", old.purpose != new.purpose),
         ("environments", old.environments != new.environments),
         ("monthly_usd", old.monthly_usd != new.monthly_usd),
+        ("extensions", old.extensions != new.extensions),
     ];
     for (key, _) in own.iter().filter(|(_, changed)| *changed) {
         push(format!("project/{key}"), &format!("`{key}` of the project"));

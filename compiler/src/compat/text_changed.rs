@@ -12,7 +12,7 @@ pub(super) static RULE: Rule = Rule {
     consumers: &[],
     migration: Migration::Inplace,
     witness: WitnessKind::None("words for the reader: nothing runs by them"),
-    what: "Words for the reader changed: `purpose`, `about`, `examples`. (Of a critical field: DCM257.)",
+    what: "Words for the reader changed: `purpose`, `about`, `examples`, `extensions`. (Of a critical field: DCM257.)",
     why: "Nobody: comments in Snowflake and Salesforce follow in place; examples, and the words of a \
           rule, stand in no table.",
     how: "Nothing.",
@@ -26,6 +26,11 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
         findings.push(pair.finding(&RULE, "purpose", headline, Vec::new(), "nothing"));
     }
     for pair in sides.entities() {
+        if pair.old.terms.extensions != pair.new.terms.extensions {
+            let headline = format!("other standards say something else of {}", pair.new.name);
+            let found = pair.finding(&RULE, "extensions", headline, Vec::new(), "nothing");
+            findings.push(found.untouched(true).claiming([pair.leaf("terms/extensions")]));
+        }
         let words = |one: &FieldPair<'_>| {
             one.old.about != one.new.about && !is_critical(&one.old.terms, &one.new.terms)
         };
@@ -38,6 +43,14 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
             let found =
                 field.finding(&RULE, "examples", headline, Vec::new(), "nothing").untouched(true);
             findings.push(found.claiming([field.leaf("terms/examples")]));
+        }
+        for field in
+            pair.fields().filter(|one| one.old.terms.extensions != one.new.terms.extensions)
+        {
+            let headline = format!("other standards say something else of {}", field.shown());
+            let found =
+                field.finding(&RULE, "extensions", headline, Vec::new(), "nothing").untouched(true);
+            findings.push(found.claiming([field.leaf("terms/extensions")]));
         }
         for rule in &pair.new.quality {
             let old = pair.old.quality.iter().find(|old| old.name == rule.name);
@@ -53,6 +66,7 @@ fn check(sides: Sides<'_>, findings: &mut Vec<Finding>) {
     }
     for pair in sides.models() {
         examples(pair, findings);
+        extensions(pair, findings);
         for (old, new) in pair.columns() {
             if old.about == new.about || is_critical(&old.terms, &new.terms) {
                 continue;
@@ -71,6 +85,22 @@ fn examples(pair: ModelPair<'_>, findings: &mut Vec<Finding>) {
         let headline = format!("{}.{} shows other examples", pair.new.name, new.name);
         let below = format!("fields/{}/examples", new.name);
         let leaf = leaf_of_field(&pair.new.name, new.id, "terms/examples");
+        let found = pair.finding(&RULE, &below, headline, Vec::new(), "nothing").untouched(true);
+        findings.push(found.claiming([leaf]));
+    }
+}
+
+fn extensions(pair: ModelPair<'_>, findings: &mut Vec<Finding>) {
+    if pair.old.terms.extensions != pair.new.terms.extensions {
+        let headline = format!("other standards say something else of {}", pair.new.name);
+        let found = pair.finding(&RULE, "extensions", headline, Vec::new(), "nothing");
+        findings.push(found.untouched(true).claiming([pair.leaf("terms/extensions")]));
+    }
+    for (_, new) in pair.columns().filter(|(a, b)| a.terms.extensions != b.terms.extensions) {
+        let headline =
+            format!("other standards say something else of {}.{}", pair.new.name, new.name);
+        let below = format!("fields/{}/extensions", new.name);
+        let leaf = leaf_of_field(&pair.new.name, new.id, "terms/extensions");
         let found = pair.finding(&RULE, &below, headline, Vec::new(), "nothing").untouched(true);
         findings.push(found.claiming([leaf]));
     }

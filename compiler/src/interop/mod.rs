@@ -5,6 +5,7 @@
 
 mod dbt;
 pub mod import;
+pub mod odcs;
 mod openlineage;
 pub mod salesforce;
 

@@ -7,6 +7,7 @@ mod broken;
 mod cases;
 mod common;
 mod entity;
+pub mod extensions;
 mod fields;
 mod indent;
 pub mod json;
@@ -41,6 +42,11 @@ use crate::source::{FileId, SourceFile, SourceSet, Span};
 pub const PROJECT: &str = "project";
 /// Name under which the places of waivers are recorded.
 pub const WAIVERS: &str = "waivers";
+
+/// The tree of one YAML file that is no contract, under the same bounds; findings go to the sink.
+pub fn tree(source: &SourceFile, sink: &Sink) -> Option<Node> {
+    yaml::general(FileId::FIRST, source, sink)
+}
 
 /// Parses every file, but those that are known.
 pub fn parse(sources: &SourceSet, known: Option<&Known<'_>>, sink: &Sink) -> Ast {

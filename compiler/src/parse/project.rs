@@ -7,7 +7,7 @@ use crate::diagnostic::Sink;
 use crate::parse::common;
 use crate::parse::reader::{self, Reader};
 use crate::parse::yaml::{Entry, Node};
-use crate::parse::{scalars, terms};
+use crate::parse::{extensions, scalars, terms};
 use crate::source::Span;
 
 /// Reads the project.
@@ -49,6 +49,7 @@ pub(super) fn read(sink: &Sink, node: &Node, at: Span) -> Option<ProjectDecl> {
             budget.get("monthly_usd").and_then(|node| reader::number(sink, node, "monthly_usd"));
         budget.finish();
     }
+    found.extensions = extensions::read(&map);
     map.finish();
     Some(found)
 }

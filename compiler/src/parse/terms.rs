@@ -9,7 +9,7 @@ use crate::ast::MappingDecl;
 use crate::diagnostic::{Diagnostic, codes};
 use crate::parse::reader::{self, Reader};
 use crate::parse::yaml::{Entry, Kind, Node};
-use crate::parse::{common, scalars};
+use crate::parse::{common, extensions, scalars};
 use crate::physical::{self, Platform};
 
 /// `pii: none`: said to hold no personal data.
@@ -30,6 +30,7 @@ pub(super) fn dataset(map: &Reader<'_>) -> DatasetTerms {
     DatasetTerms {
         status: map.word("status", &STATUSES).unwrap_or_default(),
         sunset: map.text("sunset"),
+        extensions: extensions::read(map),
     }
 }
 
@@ -41,6 +42,7 @@ pub(super) fn field(map: &Reader<'_>) -> FieldTerms {
         critical: map.flag("critical"),
         examples: map.texts("examples"),
         types: types(map),
+        extensions: extensions::read(map),
     }
 }
 

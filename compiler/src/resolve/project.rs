@@ -27,6 +27,7 @@ pub(super) fn resolve(ast: &Ast, sink: &Sink) -> ProjectSpec {
         environments: environments.map(|(name, all)| (name, all.into_iter().collect())).collect(),
         monthly_usd: decl.monthly_usd,
         classify_required: decl.classify_required,
+        extensions: decl.extensions,
     }
 }
 

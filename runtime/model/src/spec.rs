@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::expr::Expr;
-use crate::terms::{ClassTerms, DatasetTerms, Declassify, FieldTerms};
+use crate::terms::{ClassTerms, DatasetTerms, Declassify, Extensions, FieldTerms};
 use crate::value::LogicalType;
 
 pub use adoption::{Adoption, Compare, MatchPart, Review, Unmatched};
@@ -47,6 +47,9 @@ pub struct ProjectSpec {
     /// Whether a field without a class must say that it holds no personal data.
     #[serde(default)]
     pub classify_required: bool,
+    /// What other standards say of it.
+    #[serde(default, skip_serializing_if = "Extensions::is_empty")]
+    pub extensions: Extensions,
 }
 
 /// A system that data comes from or goes to.

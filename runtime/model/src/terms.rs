@@ -1,7 +1,24 @@
 //! Words of a contract that say how long something is there, and what its readers and the people that it is about may
 //! rely on. Plain data, like [`crate::spec`]; nothing here changes what a record must be.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What other standards say of a thing and the language has no place for, by standard: `covenant import` keeps it here, and
+/// `covenant export` gives it back. Nothing runs by it, so no manifest has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(transparent)]
+pub struct Extensions(pub BTreeMap<String, Value>);
+
+impl Extensions {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
 
 /// How far a dataset or a field is on its way out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +55,9 @@ pub struct DatasetTerms {
     /// The day until which it can be read, `2027-06-30`.
     #[serde(default)]
     pub sunset: Option<String>,
+    /// What other standards say of it.
+    #[serde(default, skip_serializing_if = "Extensions::is_empty")]
+    pub extensions: Extensions,
 }
 
 /// Terms of a field of an entity or a model.
@@ -59,6 +79,9 @@ pub struct FieldTerms {
     /// What it is on a platform, where that is not what follows from its type.
     #[serde(default, skip_serializing_if = "DeclaredTypes::is_empty")]
     pub types: DeclaredTypes,
+    /// What other standards say of it.
+    #[serde(default, skip_serializing_if = "Extensions::is_empty")]
+    pub extensions: Extensions,
 }
 
 /// Types by platform, in the platform's own words. Each holds every value of the field.

@@ -8,6 +8,7 @@ pub mod schema;
 mod states;
 
 use std::collections::BTreeMap;
+use std::mem::take;
 
 use covenant_model::manifest::{MANIFEST_FORMAT, Manifest};
 use sha2::{Digest, Sha256};
@@ -27,7 +28,7 @@ const EXECUTED: &str = "duckdb/";
 /// # Errors
 /// Where the plan cannot be written as JSON (a bug of the compiler).
 pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
-    let manifest = Manifest {
+    let mut manifest = Manifest {
         format: MANIFEST_FORMAT,
         compiler: env!("CARGO_PKG_VERSION").to_owned(),
         project: plan.project.clone(),
@@ -36,11 +37,25 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
         jobs: plan.jobs.clone(),
         files: executed_files(tree),
     };
+    without_extensions(&mut manifest);
     let mut value = json::value(TARGET, MANIFEST, &manifest)?;
     json::mark(&mut value, "_generated", &plan.project.name);
     add(tree, MANIFEST, json::pretty(&value))?;
     let path = "aws/orchestration.json";
     add(tree, path, json::pretty(&aws::template(plan)))
+}
+
+/// The runtime has no use for what other standards say.
+fn without_extensions(manifest: &mut Manifest) {
+    take(&mut manifest.project.extensions);
+    for entity in &mut manifest.entities {
+        take(&mut entity.terms.extensions);
+        entity.fields.iter_mut().for_each(|field| drop(take(&mut field.terms.extensions)));
+    }
+    for model in &mut manifest.models {
+        take(&mut model.terms.extensions);
+        model.fields.iter_mut().for_each(|field| drop(take(&mut field.terms.extensions)));
+    }
 }
 
 fn executed_files(tree: &OutputTree) -> BTreeMap<String, String> {

@@ -1,6 +1,9 @@
 //! A document whose members keep their order, whatever features other crates switch on in `serde_json`.
 
+use std::collections::BTreeMap;
+
 use serde::ser::{Serialize, SerializeMap, SerializeSeq, Serializer};
+use serde_json::Value;
 
 /// A JSON or YAML document.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +49,96 @@ impl Doc {
     /// A sequence.
     pub(crate) fn list<T: Into<Doc>>(items: impl IntoIterator<Item = T>) -> Self {
         Self::List(items.into_iter().map(Into::into).collect())
+    }
+
+    /// A member of an object.
+    pub(crate) fn get(&self, name: &str) -> Option<&Self> {
+        self.members().iter().find(|(member, _)| member == name).map(|(_, value)| value)
+    }
+
+    /// Members of an object; none of anything else.
+    pub(crate) fn members(&self) -> &[(String, Self)] {
+        match self {
+            Self::Map(members) => members,
+            Self::Null
+            | Self::Flag(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::List(_) => &[],
+        }
+    }
+
+    /// Items of a sequence; none of anything else.
+    pub(crate) fn items(&self) -> &[Self] {
+        match self {
+            Self::List(items) => items,
+            Self::Null
+            | Self::Flag(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::Text(_)
+            | Self::Map(_) => &[],
+        }
+    }
+
+    /// The text of a text.
+    pub(crate) fn text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Null
+            | Self::Flag(_)
+            | Self::Int(_)
+            | Self::Float(_)
+            | Self::List(_)
+            | Self::Map(_) => None,
+        }
+    }
+
+    /// Whether both say the same: the order of members does not matter.
+    pub(crate) fn says(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Map(ours), Self::Map(theirs)) => {
+                ours.len() == theirs.len()
+                    && ours
+                        .iter()
+                        .all(|(name, value)| other.get(name).is_some_and(|there| value.says(there)))
+            }
+            (Self::List(ours), Self::List(theirs)) => {
+                ours.len() == theirs.len()
+                    && ours.iter().zip(theirs).all(|(one, other)| one.says(other))
+            }
+            (
+                Self::Null
+                | Self::Flag(_)
+                | Self::Int(_)
+                | Self::Float(_)
+                | Self::Text(_)
+                | Self::List(_)
+                | Self::Map(_),
+                _,
+            ) => self == other,
+        }
+    }
+
+    /// Members sorted by name, whatever order the value has.
+    pub(crate) fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(flag) => Self::Flag(*flag),
+            Value::Number(number) => match (number.as_i64(), number.as_f64()) {
+                (Some(whole), _) => Self::Int(whole),
+                (None, Some(broken)) => Self::Float(broken),
+                (None, None) => Self::Text(number.to_string()),
+            },
+            Value::String(text) => Self::Text(text.clone()),
+            Value::Array(items) => Self::List(items.iter().map(Self::of).collect()),
+            Value::Object(members) => {
+                let sorted: BTreeMap<_, _> = members.iter().collect();
+                let members = sorted.into_iter();
+                Self::Map(members.map(|(name, value)| (name.clone(), Self::of(value))).collect())
+            }
+        }
     }
 
     /// Nothing where the sequence or object is empty.

@@ -6,7 +6,8 @@
 
 mod dbt;
 pub(crate) mod doc;
-mod odcs;
+pub(crate) mod foreign;
+pub(crate) mod odcs;
 mod property;
 mod record;
 
@@ -30,11 +31,6 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
     add(tree, "schemas/contract.schema.json", CONTRACT_SCHEMA)?;
     for entity in &plan.entities {
         json(tree, &format!("schemas/{}.schema.json", entity.name), &record::record(entity)?)?;
-        yaml(
-            tree,
-            &format!("schemas/odcs/{}.odcs.yaml", entity.name),
-            &odcs::entity(plan, entity),
-        )?;
     }
     for (stream, parts) in record::streams(plan) {
         for (entity, source) in &parts {
@@ -44,8 +40,8 @@ pub fn emit(plan: &Plan, tree: &mut OutputTree) -> Result<(), EmitError> {
         let path = format!("schemas/events/{stream}.schema.json");
         json(tree, &path, &record::stream(stream, &parts))?;
     }
-    for model in &plan.models {
-        yaml(tree, &format!("schemas/odcs/{}.odcs.yaml", model.name), &odcs::model(plan, model))?;
+    for (name, document) in odcs::documents(plan) {
+        yaml(tree, &format!("schemas/odcs/{name}.odcs.yaml"), &document)?;
     }
     yaml(tree, "schemas/dbt/sources.yml", &dbt::sources(plan))
 }

@@ -4,18 +4,133 @@
 use covenant_model::spec::{
     EntitySpec, Expectations, FieldSpec, ModelField, ModelSpec, OnFail, QualityRule, WarehouseSink,
 };
-use covenant_model::terms::{DatasetTerms, FieldTerms};
+use covenant_model::terms::{DatasetTerms, Extensions, FieldTerms};
 use covenant_model::value::LogicalType;
 
 use super::doc::Doc;
+use super::foreign;
 use crate::emit::words;
 use crate::plan::Plan;
 
 const API_VERSION: &str = "v3.1.0";
+/// Under which name contracts keep what this standard says.
+pub(crate) const EXTENSION: &str = "odcs";
+
+/// Every document with the name of its file: one of each entity and model, but for those that were imported, which stand in the
+/// documents that they came from.
+pub(super) fn documents(plan: &Plan) -> Vec<(String, Doc)> {
+    let imported = kept(&plan.project.extensions);
+    let imported = imported.as_ref().and_then(|kept| kept.get("documents"));
+    let imported = imported.map(Doc::items).unwrap_or_default();
+    let mut taken: Vec<&str> = Vec::new();
+    let mut all = Vec::new();
+    for document in imported {
+        let parts = document.get("schema").map(Doc::items).unwrap_or_default();
+        let named = parts.iter().filter_map(|part| part.get("entity")?.text());
+        let entities: Vec<&EntitySpec> =
+            named.filter_map(|name| plan.entity(name).filter(|_| !taken.contains(&name))).collect();
+        taken.extend(entities.iter().map(|entity| entity.name.as_str()));
+        if let Some(file) = document.get("file").and_then(Doc::text) {
+            all.push((file.to_owned(), imported_document(plan, document, parts, &entities)));
+        }
+    }
+    let own = |name: &str| !taken.contains(&name);
+    for entity in plan.entities.iter().filter(|entity| own(&entity.name)) {
+        all.push((entity.name.clone(), self::entity(plan, entity)));
+    }
+    for model in &plan.models {
+        all.push((model.name.clone(), self::model(plan, model)));
+    }
+    all
+}
+
+/// What contracts keep of this standard.
+fn kept(extensions: &Extensions) -> Option<Doc> {
+    extensions.0.get(EXTENSION).map(Doc::of)
+}
+
+/// With what is kept of this standard.
+fn with_kept(doc: Doc, extensions: &Extensions) -> Doc {
+    match kept(extensions) {
+        Some(kept) => foreign::restore(doc, &kept),
+        None => doc,
+    }
+}
+
+fn imported_document(plan: &Plan, document: &Doc, parts: &[Doc], entities: &[&EntitySpec]) -> Doc {
+    let schema = parts.iter().filter_map(|part| {
+        let named = part.get("entity").and_then(Doc::text);
+        match named {
+            Some(name) => {
+                let entity = entities.iter().find(|entity| entity.name == name)?;
+                Some(object(plan, entity))
+            }
+            None => part.get("object").cloned(),
+        }
+    });
+    foreign::restore(header(entities), document).with("schema", Doc::list(schema))
+}
+
+/// What the contracts say of an imported document: the rest of its head is kept as it was.
+pub(crate) fn header(entities: &[&EntitySpec]) -> Doc {
+    let of_all = |word: fn(&EntitySpec) -> &str| {
+        let first = entities.first().map(|entity| word(entity))?;
+        entities.iter().all(|entity| word(entity) == first).then(|| first.to_owned())
+    };
+    let sla = match entities {
+        [one] => sla(&one.expect, &one.terms).filled(),
+        _ => None,
+    };
+    Doc::map()
+        .with("apiVersion", API_VERSION)
+        .with("kind", "DataContract")
+        .with_some("version", of_all(|entity| &entity.version))
+        .with_some("status", of_all(|entity| entity.terms.status.word()))
+        .with_some("slaProperties", sla)
+}
 
 /// An entity as a data contract.
-pub(super) fn entity(plan: &Plan, entity: &EntitySpec) -> Doc {
-    let properties = entity.fields.iter().enumerate().map(|(ix, field)| {
+fn entity(plan: &Plan, entity: &EntitySpec) -> Doc {
+    contract(plan, &entity.name, &entity.version, &entity.owner, &entity.purpose)
+        .with("status", entity.terms.status.word())
+        .with("schema", vec![object(plan, entity)])
+        .with_some("slaProperties", sla(&entity.expect, &entity.terms).filled())
+        .with("customProperties", vec![custom("contractHash", &entity.contract_hash)])
+}
+
+/// An entity as an object of a contract's schema.
+fn object(plan: &Plan, entity: &EntitySpec) -> Doc {
+    let kept = kept(&entity.terms.extensions).unwrap_or(Doc::Null);
+    let bare = foreign::restore(bare_object(entity), &kept);
+    let mut properties: Vec<Doc> = properties(plan, entity)
+        .zip(&entity.fields)
+        .map(|(doc, field)| with_kept(doc, &field.terms.extensions))
+        .collect();
+    for left in kept.get("left").map(Doc::items).unwrap_or_default() {
+        if let (Some(Doc::Int(at)), Some(property)) = (left.get("at"), left.get("property")) {
+            let at = usize::try_from(*at).unwrap_or(usize::MAX).min(properties.len());
+            properties.insert(at, property.clone());
+        }
+    }
+    match Doc::from(properties).filled() {
+        Some(properties) => bare.with("properties", properties),
+        None => bare,
+    }
+}
+
+/// The object without its properties, as the contract has it.
+pub(crate) fn bare_object(entity: &EntitySpec) -> Doc {
+    let quality = Doc::list(entity.quality.iter().map(quality));
+    schema(&entity.name, entity.warehouse.as_ref(), &entity.purpose)
+        .with_some("quality", quality.filled())
+}
+
+/// The fields in their order, as the contract has them.
+pub(crate) fn properties<'p>(
+    plan: &'p Plan,
+    entity: &'p EntitySpec,
+) -> impl Iterator<Item = Doc> + 'p {
+    entity.fields.iter().enumerate().map(|(ix, field)| {
         let key = entity.key.iter().position(|key| *key == ix);
         let group = field.group.and_then(|ix| entity.groups.get(ix));
         property(&field.name, &field.ty, field.nullable || field.optional, key)
@@ -42,23 +157,14 @@ pub(super) fn entity(plan: &Plan, entity: &EntitySpec) -> Doc {
                     .chain(types(&field.terms)),
                 ),
             )
-    });
-    let quality = Doc::list(entity.quality.iter().map(quality));
-    let schema = schema(&entity.name, entity.warehouse.as_ref(), &entity.purpose)
-        .with("properties", Doc::list(properties))
-        .with_some("quality", quality.filled());
-    contract(plan, &entity.name, &entity.version, &entity.owner, &entity.purpose)
-        .with("status", entity.terms.status.word())
-        .with("schema", vec![schema])
-        .with_some("slaProperties", sla(&entity.expect, &entity.terms).filled())
-        .with("customProperties", vec![custom("contractHash", &entity.contract_hash)])
+    })
 }
 
 /// A model as a data contract.
-pub(super) fn model(plan: &Plan, model: &ModelSpec) -> Doc {
+fn model(plan: &Plan, model: &ModelSpec) -> Doc {
     let properties = model.fields.iter().map(|field| {
         let key = model.key.iter().position(|key| *key == field.name);
-        property(&field.name, &field.ty, field.nullable, key)
+        let doc = property(&field.name, &field.ty, field.nullable, key)
             .with_some("description", field.about.as_deref().map(str::trim))
             .with_some("classification", field.pii.as_ref().map(|pii| &pii.class))
             .with_some("transformSourceObjects", lineage(field).filled())
@@ -76,10 +182,11 @@ pub(super) fn model(plan: &Plan, model: &ModelSpec) -> Doc {
                     .flatten()
                     .chain(types(&field.terms)),
                 ),
-            )
+            );
+        with_kept(doc, &field.terms.extensions)
     });
-    let schema = schema(&model.name, Some(&model.warehouse), &model.purpose)
-        .with("properties", Doc::list(properties));
+    let bare = schema(&model.name, Some(&model.warehouse), &model.purpose);
+    let schema = with_kept(bare, &model.terms.extensions).with("properties", Doc::list(properties));
     contract(plan, &model.name, &model.version, &model.owner, &model.purpose)
         .with("status", model.terms.status.word())
         .with("schema", vec![schema])

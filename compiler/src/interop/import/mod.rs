@@ -5,6 +5,8 @@
 
 pub(super) mod draft;
 pub(super) mod names;
+pub(super) mod read;
+pub(super) mod settle;
 
 /// Why a file cannot be imported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,4 +27,13 @@ impl ImportError {
     pub(super) fn file(path: &str, why: impl Into<String>) -> Self {
         Self { path: path.to_owned(), line: 1, column: 1, why: why.into() }
     }
+}
+
+/// What an import made.
+#[derive(Debug)]
+pub struct Imported {
+    /// The files.
+    pub tree: crate::tree::OutputTree,
+    /// What was not taken over, and why: one line each.
+    pub left: Vec<String>,
 }

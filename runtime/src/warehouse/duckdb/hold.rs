@@ -20,7 +20,10 @@ static CLOSED: Condvar = Condvar::new();
 
 /// The file is this holder's, and that of its clones, until the last of them is dropped, which must be after the connections.
 #[derive(Clone)]
-pub(super) struct Hold(Option<Arc<Held>>);
+pub(super) struct Hold {
+    /// Kept for its end.
+    _held: Option<Arc<Held>>,
+}
 
 struct Held(PathBuf);
 
@@ -34,7 +37,7 @@ impl Hold {
     }
 
     fn within(path: Option<&Path>, wait: Duration) -> Result<Self> {
-        let Some(path) = path else { return Ok(Self(None)) };
+        let Some(path) = path else { return Ok(Self { _held: None }) };
         // The file may not exist yet; its folder tells two ways to the same place apart as well.
         let path =
             match (path.parent().and_then(|folder| folder.canonicalize().ok()), path.file_name()) {
@@ -53,7 +56,7 @@ impl Hold {
                 "A statement of the lane before runs on; wait for it, or stop the process",
             ));
         }
-        Ok(Self(Some(Arc::new(Held(path)))))
+        Ok(Self { _held: Some(Arc::new(Held(path))) })
     }
 }
 
