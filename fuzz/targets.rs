@@ -2,15 +2,19 @@
 
 #![allow(dead_code, unreachable_pub, reason = "a fuzz target uses one of them")]
 
-use covenant_compiler::diagnostic::{Diagnostics, Severity, fix};
+use covenant_compiler::diagnostic::{Diagnostics, Severity, Sink, fix};
+use covenant_compiler::interop::import::{ImportError, Imported};
 use covenant_compiler::interop::salesforce::import;
-use covenant_compiler::parse::declared_name;
+use covenant_compiler::interop::{Standard, dbt_import, export, json_schema, odcs};
+use covenant_compiler::parse::{self, declared_name};
 use covenant_compiler::report::{
     Command, Report, changes, concise, contracts, github, gitlab, human, json, junit, markdown,
     sarif,
 };
-use covenant_compiler::source::SourceSet;
+use covenant_compiler::source::{FileId, SourceSet};
+use covenant_compiler::tree::OutputTree;
 use covenant_compiler::{Compiled, compat, compile};
+use serde_json::Value;
 
 /// Contracts that hold together; the input takes the place of one of them.
 const BASE: [(&str, &str); 4] = [
@@ -80,6 +84,88 @@ fn imported(bytes: &[u8]) {
     placed(&compiled.diagnostics, &compiled.sources);
     for found in compiled.diagnostics.iter() {
         assert!(found.code.number > 3000, "{}: {}", found.code, found.headline);
+    }
+}
+
+/// Any bytes as a document of the Open Data Contract Standard: an error with a place, or contracts that hold together and give
+/// back all that it said.
+pub fn import_odcs(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    let file = || [("a.odcs.yaml".to_owned(), text.clone())];
+    let Some((tree, compiled)) = drafted(odcs::import(&file())) else { return };
+    let plan = compiled.plan.unwrap_or_else(|| panic!("{:?}", compiled.diagnostics));
+    let day = jiff::civil::date(2026, 11, 24);
+    let exported = export(&plan, Standard::Odcs, day).unwrap_or_else(|error| panic!("{error}"));
+    let now = exported.get("a.odcs.yaml").unwrap_or_else(|| panic!("{tree:?}"));
+    let mut found = Vec::new();
+    lost(&yaml(&text), &yaml(now), "", &mut found);
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// Any bytes as a properties file of dbt.
+pub fn import_dbt(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    drafted(dbt_import::import(&[("a.yml".to_owned(), text)]));
+}
+
+/// Any bytes as a JSON Schema.
+pub fn import_json_schema(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes).into_owned();
+    drafted(json_schema::import(&[("a.schema.json".to_owned(), text)], &[]));
+}
+
+/// What was imported holds together, without any finding.
+fn drafted(imported: Result<Imported, ImportError>) -> Option<(OutputTree, Compiled)> {
+    let Imported { tree, .. } = match imported {
+        Ok(imported) => imported,
+        Err(error) => {
+            assert!(error.line > 0 && error.column > 0 && !error.why.is_empty(), "{error:?}");
+            return None;
+        }
+    };
+    let files = tree.iter().map(|(path, text)| (path.to_owned(), text.to_owned()));
+    let compiled = compile(SourceSet::new(files));
+    assert!(!compiled.diagnostics.has_errors(), "{:?}", compiled.diagnostics);
+    Some((tree, compiled))
+}
+
+/// A text as the importers read it: not by a reader of YAML 1.1, for which the unit `y` is true.
+pub fn yaml(text: &str) -> Value {
+    let sources = SourceSet::new([("a.yaml".to_owned(), text.to_owned())]);
+    let file = sources.get(FileId::FIRST).unwrap_or_else(|| panic!("no file"));
+    let tree = match text.trim_start().starts_with('{') {
+        true => parse::json::parse(FileId::FIRST, text).ok(),
+        false => parse::tree(file, &Sink::default()),
+    };
+    parse::extensions::value(&tree.unwrap_or_else(|| panic!("no tree: {text}")))
+}
+
+/// Where something that was said is not said any more.
+pub fn lost(said: &Value, now: &Value, at: &str, found: &mut Vec<String>) {
+    match (said, now) {
+        (Value::Object(said), Value::Object(now)) => {
+            for (name, value) in said {
+                match now.get(name) {
+                    Some(now) => lost(value, now, &format!("{at}/{name}"), found),
+                    None => found.push(format!("{at}/{name}")),
+                }
+            }
+        }
+        (Value::Array(said), Value::Array(now)) if said.iter().any(Value::is_object) => {
+            for (place, value) in said.iter().enumerate() {
+                let at = format!("{at}/{place}");
+                let kept = |now: &Value| {
+                    let mut inside = Vec::new();
+                    lost(value, now, &at, &mut inside);
+                    inside
+                };
+                // what is said of it is said somewhere; the nearest is shown
+                let best = now.iter().map(kept).min_by_key(Vec::len);
+                found.extend(best.unwrap_or_else(|| vec![at.clone()]));
+            }
+        }
+        (said, now) if said == now => {}
+        (said, now) => found.push(format!("{at}: {said} is {now}")),
     }
 }
 

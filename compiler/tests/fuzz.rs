@@ -113,6 +113,42 @@ fn describe_input(seed: u64) -> Vec<u8> {
     edited(bytes, &ATTRIBUTES, Seeded(seed))
 }
 
+/// Pieces that the importers are sensitive to.
+const FOREIGN: [&str; 20] = [
+    "primaryKey: true",
+    "\"type\": \"string\",",
+    "data_tests: [unique, not_null]",
+    "logicalType: array",
+    "physicalType: \"NUMERIC(99,5)\"",
+    "name: ",
+    "name: Order",
+    "id: 7",
+    "{property: fieldId, value: 1}",
+    "relationships: [{to: Order.id}]",
+    "\"$ref\": \"#\",",
+    "\"enum\": [1, \"a b\"],",
+    "classification: none",
+    "null",
+    "-1",
+    "1e99",
+    "[]",
+    "{}",
+    "ä",
+    "\u{0}",
+];
+
+fn odcs_input(seed: u64) -> Vec<u8> {
+    edited(include_bytes!("imports/orders.odcs.yaml").to_vec(), &FOREIGN, Seeded(seed))
+}
+
+fn dbt_input(seed: u64) -> Vec<u8> {
+    edited(include_bytes!("imports/sources.yml").to_vec(), &FOREIGN, Seeded(seed))
+}
+
+fn json_schema_input(seed: u64) -> Vec<u8> {
+    edited(include_bytes!("imports/order.schema.json").to_vec(), &FOREIGN, Seeded(seed))
+}
+
 /// Edits of bytes, of words, of lines.
 fn edited(mut bytes: Vec<u8>, words: &[&str], mut seeded: Seeded) -> Vec<u8> {
     for _ in 0..=seeded.below(EDITS_MAX) {
@@ -196,6 +232,21 @@ fn diff() {
 #[test]
 fn describe() {
     run(targets::describe, describe_input, 4_000_000);
+}
+
+#[test]
+fn import_odcs() {
+    run(targets::import_odcs, odcs_input, 5_000_000);
+}
+
+#[test]
+fn import_dbt() {
+    run(targets::import_dbt, dbt_input, 6_000_000);
+}
+
+#[test]
+fn import_json_schema() {
+    run(targets::import_json_schema, json_schema_input, 7_000_000);
 }
 
 /// Most mutations must get behind the parser, or the other targets test nothing.

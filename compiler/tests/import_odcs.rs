@@ -8,14 +8,14 @@
 )]
 
 mod common;
+#[path = "../../fuzz/targets.rs"]
+mod targets;
 
 use std::path::{Path, PathBuf};
 
 use common::Project;
-use covenant_compiler::diagnostic::Sink;
-use covenant_compiler::parse;
-use covenant_compiler::source::{FileId, SourceSet};
 use serde_json::Value;
+use targets::{lost, yaml};
 
 fn shared() -> Option<PathBuf> {
     let shared = std::env::var_os("COVENANT_SHARED")
@@ -34,42 +34,6 @@ fn samples(shared: &Path) -> Vec<PathBuf> {
     all.sort();
     assert!(all.len() >= 5, "{all:?}");
     all
-}
-
-fn yaml(text: &str) -> Value {
-    // Not by a reader of YAML 1.1, for which the unit `y` is true.
-    let sources = SourceSet::new([("a.yaml".to_owned(), text.to_owned())]);
-    let tree = parse::tree(sources.get(FileId::FIRST).unwrap(), &Sink::default()).unwrap();
-    parse::extensions::value(&tree)
-}
-
-/// Where something that was said is not said any more.
-fn lost(said: &Value, now: &Value, at: &str, found: &mut Vec<String>) {
-    match (said, now) {
-        (Value::Object(said), Value::Object(now)) => {
-            for (name, value) in said {
-                match now.get(name) {
-                    Some(now) => lost(value, now, &format!("{at}/{name}"), found),
-                    None => found.push(format!("{at}/{name}")),
-                }
-            }
-        }
-        (Value::Array(said), Value::Array(now)) if said.iter().any(Value::is_object) => {
-            for (place, value) in said.iter().enumerate() {
-                let at = format!("{at}/{place}");
-                let kept = |now: &Value| {
-                    let mut inside = Vec::new();
-                    lost(value, now, &at, &mut inside);
-                    inside
-                };
-                // what is said of it is said somewhere; the nearest is shown
-                let best = now.iter().map(kept).min_by_key(Vec::len);
-                found.extend(best.unwrap_or_else(|| vec![at.clone()]));
-            }
-        }
-        (said, now) if said == now => {}
-        (said, now) => found.push(format!("{at}: {said} is {now}")),
-    }
 }
 
 fn names(of: &Value) -> Vec<String> {
@@ -142,35 +106,7 @@ fn every_sample_comes_back_with_all_that_it_said() {
     }
 }
 
-const ORDERS: &str = r#"apiVersion: v3.1.0
-kind: DataContract
-id: orders
-version: 2.0.0
-status: active
-domain: Seller
-tags: [gold]
-team: {name: orders@acme.example}
-slaProperties:
-  - {property: retention, value: 3, unit: y}
-  - {property: latency, value: 4, unit: d, element: Order.id}
-schema:
-  - name: Order
-    physicalName: shop.orders
-    properties:
-      - {name: id, logicalType: integer, primaryKey: true, primaryKeyPosition: 1, required: true}
-      - {name: totalAmount, logicalType: number, physicalType: "NUMERIC(12, 2)", required: true, businessName: total}
-      - {name: opensAt, logicalType: time}
-      - {name: email, logicalType: string, classification: contact, logicalTypeOptions: {maxLength: 200, format: email}}
-      - {name: state, logicalType: string, logicalTypeOptions: {pattern: "^(open|paid)$"}}
-      - {name: weight, logicalType: number, physicalType: DOUBLE}
-      - {name: customer, logicalType: integer, relationships: [{to: Customer.id}]}
-  - name: Customer
-    properties:
-      - {name: id, logicalType: integer, primaryKey: true, primaryKeyPosition: 1, required: true}
-  - name: Loose
-    properties:
-      - {name: anything, logicalType: object}
-"#;
+const ORDERS: &str = include_str!("imports/orders.odcs.yaml");
 
 #[test]
 fn words_of_the_standard_become_words_of_the_language() {

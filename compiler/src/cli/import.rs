@@ -8,7 +8,7 @@ use super::output::{remark, unreadable};
 use super::{Context, Format, Outcome};
 use crate::driver;
 use crate::interop::import::{ImportError, Imported};
-use crate::interop::{odcs, salesforce};
+use crate::interop::{dbt_import, json_schema, odcs, salesforce};
 
 /// What contracts can be made from.
 #[derive(Debug, Subcommand)]
@@ -18,6 +18,27 @@ pub(super) enum From {
         /// YAML or JSON; several make one project.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// The folder that the contracts go to; files that are there are not touched.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Properties files of a dbt project: the tables of its sources, with their tests.
+    Dbt {
+        /// `sources.yml`, `schema.yml`; several make one project.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// The folder that the contracts go to; files that are there are not touched.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// JSON Schemas of objects, as YAML or JSON.
+    JsonSchema {
+        /// Several make one project, with an entity each.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// A property that identifies a record; several together are one key. Without it the key is guessed from the names.
+        #[arg(long, value_name = "PROPERTY")]
+        key: Vec<String>,
         /// The folder that the contracts go to; files that are there are not touched.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -40,6 +61,15 @@ pub(super) fn import(context: &Context, from: &From) -> Outcome {
             let advice =
                 "give documents of the Open Data Contract Standard 3.0 to 3.2, as YAML or JSON";
             imported(context, files, out, odcs::import, advice)
+        }
+        From::Dbt { files, out } => {
+            let advice =
+                "give properties files of a dbt project (`version: 2`) that describe its sources";
+            imported(context, files, out, dbt_import::import, advice)
+        }
+        From::JsonSchema { files, key, out } => {
+            let import = |read: &[(String, String)]| json_schema::import(read, key);
+            imported(context, files, out, import, "give JSON Schemas of objects")
         }
         From::Salesforce { describe, out } => describes(context, describe, out),
     }

@@ -4,7 +4,9 @@
 //! on request, because nothing of the pipeline reads them.
 
 mod dbt;
+pub mod dbt_import;
 pub mod import;
+pub mod json_schema;
 pub mod odcs;
 mod openlineage;
 pub mod salesforce;

@@ -68,7 +68,8 @@ fn imported_document(plan: &Plan, document: &Doc, parts: &[Doc], entities: &[&En
             None => part.get("object").cloned(),
         }
     });
-    foreign::restore(header(entities), document).with("schema", Doc::list(schema))
+    let schema = document.get("schema").map(|_| Doc::list(schema));
+    foreign::restore(header(entities), document).with_some("schema", schema)
 }
 
 /// What the contracts say of an imported document: the rest of its head is kept as it was.

@@ -8,6 +8,12 @@ use crate::emit::schemas::doc::Doc;
 
 /// Where nobody is named.
 pub(in crate::interop) const NOBODY: &str = "nobody@example.com";
+/// Name of the system that an entity comes from, where nobody says which it is.
+pub(in crate::interop) const SOURCE: &str = "source";
+/// Name of the warehouse.
+pub(in crate::interop) const WAREHOUSE: &str = "warehouse";
+/// Its database, where nobody names it.
+const DATABASE: &str = "ANALYTICS";
 /// Behind a line that was guessed.
 pub(in crate::interop) const GUESS: &str = "    # a guess";
 
@@ -41,6 +47,49 @@ pub(in crate::interop) struct System {
     pub(in crate::interop) purpose: String,
     /// Key, value as YAML writes it, and whether it is a guess.
     pub(in crate::interop) settings: Vec<(&'static str, String, bool)>,
+}
+
+impl System {
+    /// A source and a warehouse, where nobody says what they are.
+    pub(in crate::interop) fn guessed(source: &str, database: Option<&str>) -> Vec<Self> {
+        vec![
+            Self {
+                name: SOURCE.to_owned(),
+                kind: "postgres",
+                purpose: source.to_owned(),
+                settings: vec![
+                    ("publication", "covenant_imported".to_owned(), true),
+                    ("slot", "covenant_imported".to_owned(), true),
+                ],
+            },
+            Self {
+                name: WAREHOUSE.to_owned(),
+                kind: "snowflake",
+                purpose: "The warehouse.".to_owned(),
+                settings: vec![(
+                    "database",
+                    database.unwrap_or(DATABASE).to_owned(),
+                    database.is_none(),
+                )],
+            },
+        ]
+    }
+
+    /// Name and members of a source that reads a table of the guessed system.
+    pub(in crate::interop) fn source(table: &str) -> (String, String) {
+        (SOURCE.to_owned(), format!("{{table: {table}}}"))
+    }
+
+    /// The warehouse, a table in it, and that it is a guess.
+    pub(in crate::interop) fn warehouse(
+        database: Option<&str>,
+        area: &str,
+        name: &str,
+    ) -> (String, String, bool) {
+        let database = database.unwrap_or(DATABASE);
+        let table = format!("{database}.{}.{}", area.to_uppercase(), name.to_uppercase());
+        (WAREHOUSE.to_owned(), table, true)
+    }
 }
 
 /// An entity of the project.

@@ -7,6 +7,7 @@ pub(super) mod draft;
 pub(super) mod names;
 pub(super) mod read;
 pub(super) mod settle;
+pub(super) mod types;
 
 /// Why a file cannot be imported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -14,10 +14,23 @@ pub(in crate::interop) enum Take {
     /// All that the language has words for.
     #[default]
     All,
-    /// Names, types and the key: some other word of it was refused.
-    Bare,
+    /// Names, types and the key: some other word of it was refused. Why.
+    Bare(String),
     /// Nothing: it is kept as it is. Why.
     Nothing(String),
+}
+
+impl Take {
+    /// What is to be said of an entity.
+    pub(in crate::interop) fn said(&self, name: &str) -> Option<String> {
+        match self {
+            Self::All => None,
+            Self::Bare(why) => {
+                Some(format!("{name}: nothing but names, types and the key, because {why}"))
+            }
+            Self::Nothing(why) => Some(format!("{name}: {why}")),
+        }
+    }
 }
 
 /// Asks for drafts until one holds together: each time an entity is refused it takes over less.
@@ -46,8 +59,8 @@ pub(in crate::interop) fn settle(
             };
             any = true;
             *take = match take {
-                Take::All => Take::Bare,
-                Take::Bare | Take::Nothing(_) => Take::Nothing(why.clone()),
+                Take::All => Take::Bare(why.clone()),
+                Take::Bare(_) | Take::Nothing(_) => Take::Nothing(why.clone()),
             };
         }
         if !any {

@@ -2,8 +2,8 @@
 //! that has a key. What the language has no place for is kept under `extensions.odcs`, so that `covenant export odcs` gives
 //! every document back: see [`crate::emit::schemas::foreign`].
 
+mod logical;
 mod object;
-mod types;
 
 use std::collections::BTreeSet;
 
@@ -27,10 +27,6 @@ const NEEDED: [&str; 5] = ["kind", "apiVersion", "id", "version", "status"];
 const ENDINGS: [&str; 6] = [".odcs.yaml", ".odcs.yml", ".odcs.json", ".yaml", ".yml", ".json"];
 /// Area of entities whose document names no domain.
 const AREA: &str = "imported";
-/// Name of the source system.
-const SOURCE: &str = "source";
-/// Name of the warehouse.
-const WAREHOUSE: &str = "warehouse";
 
 /// One document.
 struct Document {
@@ -83,11 +79,11 @@ fn written(
         }
     }
     for (source, take) in sources.iter().zip(takes) {
-        if let Take::Nothing(why) = take {
-            imported
-                .left
-                .push(format!("`{}` is kept as it is, and no entity: {why}", source.shown()));
-        }
+        let name = match take {
+            Take::Nothing(_) => format!("`{}` is kept as it is, and no entity", source.shown()),
+            Take::All | Take::Bare(_) => format!("`{}`", source.shown()),
+        };
+        imported.left.extend(take.said(&name));
     }
     for entity in &draft.entities {
         let name = format!("{}.{}", entity.area, entity.name);
@@ -190,7 +186,10 @@ fn drafted(sources: &[Source<'_>], takes: &mut [Take]) -> Draft {
         from: "documents of the Open Data Contract Standard".to_owned(),
         name: "imported".to_owned(),
         purpose: "What the imported data contracts describe.".to_owned(),
-        systems: systems(),
+        systems: System::guessed(
+            "Where the data comes from; the standard does not say by what.",
+            None,
+        ),
         ..Draft::default()
     };
     for (source, take) in sources.iter().zip(takes.iter()) {
@@ -202,26 +201,6 @@ fn drafted(sources: &[Source<'_>], takes: &mut [Take]) -> Draft {
         draft.entities.push(entity);
     }
     draft
-}
-
-fn systems() -> Vec<System> {
-    vec![
-        System {
-            name: SOURCE.to_owned(),
-            kind: "postgres",
-            purpose: "Where the data comes from; the standard does not say by what.".to_owned(),
-            settings: vec![
-                ("publication", "covenant_imported".to_owned(), true),
-                ("slot", "covenant_imported".to_owned(), true),
-            ],
-        },
-        System {
-            name: WAREHOUSE.to_owned(),
-            kind: "snowflake",
-            purpose: "The warehouse.".to_owned(),
-            settings: vec![("database", "ANALYTICS".to_owned(), true)],
-        },
-    ]
 }
 
 /// The draft with everything that the export would not say by itself.
@@ -253,15 +232,20 @@ fn kept(
             let ours: Vec<Doc> = odcs::properties(plan, spec).collect();
             source.keep(&odcs::bare_object(spec), &ours, drafted);
         }
-        let head =
-            foreign::keep(&odcs::header(&entities), &doc_without(&document.file.node, "schema"));
+        let has_schema = member(&document.file.node, "schema").is_some();
+        // `schema:` without a value is a word like any other
+        let there = if has_schema {
+            doc_without(&document.file.node, "schema")
+        } else {
+            doc(&document.file.node)
+        };
+        let head = foreign::keep(&odcs::header(&entities), &there);
         let entry = head
             .members()
             .iter()
             .fold(Doc::map().with("file", &document.name), |entry, (name, value)| {
                 entry.with(name, value.clone())
             });
-        let has_schema = member(&document.file.node, "schema").is_some();
         entries.push(entry.with_some("schema", has_schema.then_some(Doc::List(parts))));
     }
     let documents = Doc::map().with("documents", Doc::List(entries));

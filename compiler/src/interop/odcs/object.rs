@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_model::value::LogicalType;
 
-use super::super::import::draft::{Entity, Field};
+use super::super::import::draft::{Entity, Field, System, WAREHOUSE};
 use super::super::import::names::{snake, take};
 use super::super::import::read::{doc, doc_without, flag_of, items_of, member, text, text_of};
-use super::types::typed;
-use super::{SOURCE, WAREHOUSE, named};
-use crate::check::large::INLINE_CHARS_MAX;
+use super::super::import::types::out_of_line;
+use super::logical::typed;
+use super::named;
 use crate::emit::schemas::doc::Doc;
 use crate::emit::schemas::foreign;
 use crate::emit::schemas::odcs::EXTENSION;
@@ -129,9 +129,9 @@ impl<'d> Source<'d> {
             owner: owner.unwrap_or_default().to_owned(),
             purpose: about.map_or_else(|| format!("Rows of {}.", self.shown()), str::to_owned),
             key: keys.into_iter().map(|(_, name)| name).collect(),
-            source: (SOURCE.to_owned(), format!("{{table: {}}}", self.table())),
+            source: System::source(&self.table()),
             source_guessed: true,
-            sink: Some((WAREHOUSE.to_owned(), self.warehouse(), true)),
+            sink: Some(self.warehouse()),
             expect: if all && self.alone { self.expect() } else { Vec::new() },
             fields,
             left,
@@ -153,12 +153,11 @@ impl<'d> Source<'d> {
         }
     }
 
-    fn warehouse(&self) -> String {
-        let physical = text_of(self.node, "physicalName").unwrap_or_default();
-        if is_table(physical) {
-            return physical.to_owned();
+    fn warehouse(&self) -> (String, String, bool) {
+        match text_of(self.node, "physicalName").filter(|name| is_table(name)) {
+            Some(table) => (WAREHOUSE.to_owned(), table.to_owned(), true),
+            None => System::warehouse(None, &self.area, &self.name),
         }
-        format!("ANALYTICS.{}.{}", self.area.to_uppercase(), self.name.to_uppercase())
     }
 
     fn expect(&self) -> Vec<(&'static str, String)> {
@@ -306,22 +305,6 @@ impl<'d> Source<'d> {
         }
         kept = kept.with_some("left", Doc::List(left).filled());
         entity.extensions.extend(kept.filled().map(|kept| (EXTENSION.to_owned(), kept)));
-    }
-}
-
-/// Whether a database may store it out of line, so that changes may leave it out.
-fn out_of_line(ty: &LogicalType) -> bool {
-    match ty {
-        LogicalType::String { max_chars } => max_chars.is_none_or(|chars| chars > INLINE_CHARS_MAX),
-        LogicalType::Json | LogicalType::Bytes => true,
-        LogicalType::Bool
-        | LogicalType::Int32
-        | LogicalType::Int64
-        | LogicalType::Decimal { .. }
-        | LogicalType::Uuid
-        | LogicalType::Date
-        | LogicalType::Timestamp
-        | LogicalType::Enum { .. } => false,
     }
 }
 

@@ -1,0 +1,7 @@
+//! cargo fuzz run import_dbt
+#![no_main]
+
+#[path = "../targets.rs"]
+mod targets;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| targets::import_dbt(bytes));
