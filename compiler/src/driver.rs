@@ -5,6 +5,7 @@
 
 mod folder;
 mod git;
+pub mod live;
 mod stamp;
 mod text;
 

@@ -20,6 +20,7 @@ pub mod emit;
 pub mod interop;
 pub mod ir;
 pub mod lineage;
+pub mod live;
 pub mod migrate;
 pub mod parse;
 pub mod physical;

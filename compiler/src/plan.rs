@@ -144,3 +144,8 @@ fn apply_form<'t>(
     let scattered = scattered.unwrap_or_else(|| key.any(|ty| matches!(ty, LogicalType::Uuid)));
     if scattered { ApplyForm::DeleteInsert } else { ApplyForm::Merge }
 }
+
+/// Name of the role that capture logs in as, in the database of a publication.
+pub fn capture_role(publication: &str) -> String {
+    format!("{publication}_capture")
+}

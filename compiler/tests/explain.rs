@@ -47,6 +47,12 @@ const WITHOUT_LINES: &[(u16, &str)] = &[
     (7003, "contract tests: contract_tests.rs"),
     (7004, "contract tests: contract_tests.rs"),
     (7005, "contract tests: contract_tests.rs"),
+    (8001, "a live database: tests/live_check.rs"),
+    (8002, "a live database: tests/live_check.rs"),
+    (8003, "a live database: tests/live_check.rs"),
+    (8004, "a live database: tests/live_check.rs"),
+    (8005, "a live database: tests/live_check.rs"),
+    (8006, "a live database: tests/live_check.rs"),
 ];
 
 /// Sections of an example: a file, and lines of it.

@@ -13,6 +13,8 @@
 //!
 //! Deliberately absent: YAML, templates, the compiler, any name of Acme's.
 
+pub use covenant_model::{error, finding};
+
 pub mod app;
 pub mod apply;
 pub mod backfill;
@@ -21,9 +23,7 @@ pub mod cli;
 pub mod crm;
 pub mod deliver;
 pub mod env;
-pub mod error;
 pub mod fault;
-pub mod finding;
 pub mod keys;
 pub mod landing;
 pub mod ledger;

@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 use std::path::Path;
 
 use super::output::{emit, internal, remark, unreadable};
-use super::{Context, Format, Outcome};
+use super::{Context, Format, Outcome, live};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, codes};
 use crate::driver::Stamp;
 use crate::plan::Plan;
@@ -70,16 +70,30 @@ fn generated(context: &Context, sources: SourceSet) -> Result<(Compiled, OutputT
     }
 }
 
-pub(super) fn check(context: &Context) -> Outcome {
+pub(super) fn check(context: &Context, asked: &live::Arguments) -> Outcome {
     let compiled = match driver::read_contracts(&context.contracts) {
         Ok(sources) => crate::check(sources),
         Err(error) => return unreadable(context, &error),
     };
-    let compiled = match compiled {
+    let mut compiled = match compiled {
         // The process ends behind it: giving contracts back piece by piece would be a tenth of its work.
         Ok(compiled) => ManuallyDrop::new(compiled),
         Err(error) => return internal(&error),
     };
+    // Only contracts that hold together say what the database must have.
+    if let Some(plan) = &compiled.plan {
+        match live::findings(&compiled, plan, asked) {
+            Ok(found) if found.is_empty() => {}
+            Ok(found) => {
+                let all = compiled.diagnostics.iter().chain(found.iter()).cloned();
+                compiled.diagnostics = Diagnostics::new(all.collect());
+            }
+            Err(why) => {
+                remark(&format!("error: {why}"));
+                return Outcome::Unreadable;
+            }
+        }
+    }
     let outcome = findings(context, &compiled);
     if context.format == Format::Human
         && let Some(plan) = &compiled.plan

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
+use super::live::password;
 use super::output::{remark, unreadable};
 use super::{Context, Format, Outcome};
 use crate::driver;
@@ -43,6 +44,24 @@ pub(super) enum From {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    /// Tables of a live PostgreSQL database. It is only asked; the password may stand in `PGPASSWORD`.
+    Postgres {
+        /// `postgres://user@host/database`; TLS with a verified certificate unless the host is this machine.
+        #[arg(long, value_name = "URL")]
+        url: String,
+        /// A schema; several are one project.
+        #[arg(long, default_value = "public", value_name = "NAME")]
+        schema: Vec<String>,
+        /// Only these tables: `orders` or `public.orders`.
+        #[arg(long, value_name = "NAME")]
+        table: Vec<String>,
+        /// What the contracts call the database.
+        #[arg(long, default_value = "store", value_name = "NAME")]
+        system: String,
+        /// The folder that the contracts go to; files that are there are not touched.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// A Salesforce org's describes of its objects: the answers of `GET sobjects/<Object>/describe`.
     Salesforce {
         /// An answer, or a recording of it; several make one project.
@@ -70,6 +89,19 @@ pub(super) fn import(context: &Context, from: &From) -> Outcome {
         From::JsonSchema { files, key, out } => {
             let import = |read: &[(String, String)]| json_schema::import(read, key);
             imported(context, files, out, import, "give JSON Schemas of objects")
+        }
+        From::Postgres { url, schema, table, system, out } => {
+            let password = password();
+            let asked = driver::live::Tables { schemas: schema, only: table };
+            let found = driver::live::import(system, url, password.as_deref(), &asked);
+            match found {
+                Ok(imported) => written(context, out, &imported),
+                Err(why) => {
+                    remark(&format!("error: {why}"));
+                    remark("nothing was written");
+                    Outcome::Unreadable
+                }
+            }
         }
         From::Salesforce { describe, out } => describes(context, describe, out),
     }

@@ -9,6 +9,7 @@ mod export;
 mod fix;
 mod import;
 mod lineage;
+mod live;
 mod migrate;
 mod output;
 mod test;
@@ -136,7 +137,7 @@ struct Context {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Reads and checks every contract; writes nothing.
-    Check,
+    Check(live::Arguments),
     /// Generates every target.
     Build {
         /// Writes nothing; names the files that would change.
@@ -248,7 +249,7 @@ pub fn arguments() -> clap::Command {
 impl Command {
     fn kind(&self) -> report::Command {
         match self {
-            Self::Check => report::Command::Check,
+            Self::Check(_) => report::Command::Check,
             Self::Build { .. } => report::Command::Build,
             Self::Diff { .. } => report::Command::Diff,
             Self::Fix { .. } => report::Command::Fix,
@@ -284,7 +285,7 @@ pub fn main() -> ExitCode {
 
 fn run(context: &Context, command: Command) -> Outcome {
     match command {
-        Command::Check => commands::check(context),
+        Command::Check(asked) => commands::check(context, &asked),
         Command::Build { check, out } => commands::build(context, &out, check),
         Command::Diff { against, alive, all } => diff::diff(context, &against, &alive, all),
         Command::Fix { risky, against, diff } => {

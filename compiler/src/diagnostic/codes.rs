@@ -60,6 +60,7 @@ pub fn all() -> impl Iterator<Item = &'static Code> {
         .chain(plan::ALL)
         .chain(emit::ALL)
         .chain(cases::ALL)
+        .chain(live::ALL)
         .copied()
 }
 
@@ -95,6 +96,7 @@ mod evolution;
 mod fields;
 mod flow;
 mod io;
+mod live;
 mod org;
 mod parse;
 mod plan;
@@ -110,6 +112,7 @@ pub use evolution::*;
 pub use fields::*;
 pub use flow::*;
 pub use io::*;
+pub use live::*;
 pub use org::*;
 pub use parse::*;
 pub use plan::*;

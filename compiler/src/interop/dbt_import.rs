@@ -318,13 +318,14 @@ fn field(column: &Node, there: &str, name: String, is_key: bool) -> Result<Field
     let values = tests(column).into_iter().find(|test| test.name == "accepted_values");
     let values = values.and_then(|test| test.arguments).map(|node| items_of(node, "values"));
     let values: Vec<&str> = values.unwrap_or_default().iter().filter_map(text).collect();
-    let Typed { ty, guessed } = match (by_name(ty), symbols(&values)) {
+    let found = match (by_name(ty), symbols(&values)) {
         (Some(Typed { ty, .. }), Some(symbols)) if ty.to_string().starts_with("string") => {
             Typed::sure(symbols)
         }
         (Some(found), _) => found,
         (None, _) => return Err(format!("type `{ty}`")),
     };
+    let Typed { ty, guessed } = found.keyed(is_key);
     Ok(Field {
         // the warehouse folds names: only one that says more than ours is the source's
         wire: (!there.eq_ignore_ascii_case(&name)).then(|| there.to_owned()),

@@ -195,7 +195,7 @@ fn entity(source: &Source, all: bool) -> Entity {
     for entry in entries {
         let is_key = source.key.contains(&entry.key);
         let name = take(snake(&entry.key), &mut names);
-        match field(root, &entry.value, &entry.key, name) {
+        match field(root, &entry.value, &entry.key, name, is_key) {
             Ok(mut field) => {
                 field.nullable =
                     !is_key && (field.nullable || !required.contains(&entry.key.as_str()));
@@ -279,7 +279,13 @@ fn pointed<'n>(root: &'n Node, to: &str) -> Option<&'n Node> {
         .try_fold(root, |node, step| member(node, &step.replace("~1", "/").replace("~0", "~")))
 }
 
-fn field(root: &Node, node: &Node, there: &str, name: String) -> Result<Field, String> {
+fn field(
+    root: &Node,
+    node: &Node,
+    there: &str,
+    name: String,
+    is_key: bool,
+) -> Result<Field, String> {
     let Meant { node: inner, nullable } = meant(root, node)?;
     let types: Vec<&str> = match member(inner, "type").map(|node| &node.kind) {
         Some(Kind::Scalar { text, .. }) => vec![text.as_str()],
@@ -288,7 +294,7 @@ fn field(root: &Node, node: &Node, there: &str, name: String) -> Result<Field, S
     };
     let of_null = types.contains(&"null");
     let rest: Vec<&str> = types.into_iter().filter(|one| *one != "null").collect();
-    let found = typed(inner, &rest)?;
+    let found = typed(inner, &rest)?.keyed(is_key);
     let unread = unread(inner);
     let mut notes = Vec::new();
     if found.guessed {

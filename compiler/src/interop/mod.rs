@@ -9,6 +9,7 @@ pub mod import;
 pub mod json_schema;
 pub mod odcs;
 mod openlineage;
+pub mod postgres;
 pub mod salesforce;
 
 use jiff::civil::Date;

@@ -17,6 +17,7 @@
 //! | [`codec`] | the trait that generated code implements |
 //! | [`support`] | what generated code stands on: decoding and checking, whatever the contract |
 //! | [`manifest`] | what the compiler hands to the runtime |
+//! | [`error`], [`finding`] | what went wrong, and what a check of a system found |
 //!
 //! Deliberately absent: IO, clocks, randomness, YAML, SQL text.
 
@@ -24,7 +25,9 @@ pub mod change;
 pub mod classes;
 pub mod codec;
 pub mod columns;
+pub mod error;
 pub mod expr;
+pub mod finding;
 pub mod floor;
 pub mod join;
 pub mod manifest;

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::sql::text_literal;
 use super::template::Templates;
 use super::{EmitError, add};
-use crate::plan::{Plan, source_name};
+use crate::plan::{Plan, capture_role, source_name};
 use crate::tree::OutputTree;
 
 const TARGET: &str = "postgres";
@@ -90,7 +90,7 @@ fn emit_files(plan: &Plan, files: &[&str], tree: &mut OutputTree) -> Result<(), 
         if tables.is_empty() {
             continue;
         }
-        let role = format!("{publication}_capture");
+        let role = capture_role(publication);
         let database = Database {
             project: &plan.project.name,
             system,

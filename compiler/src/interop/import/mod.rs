@@ -5,6 +5,7 @@
 
 pub(super) mod draft;
 pub(super) mod names;
+pub(super) mod personal;
 pub(super) mod read;
 pub(super) mod settle;
 pub(super) mod types;

@@ -19,7 +19,30 @@ pub(in crate::interop) struct Typed {
     pub(in crate::interop) guessed: bool,
 }
 
+/// Characters of a key whose column has no limit: a text without one cannot be a key.
+const KEY_CHARS: u32 = 255;
+
 impl Typed {
+    /// The same for a field of the key.
+    pub(in crate::interop) fn keyed(self, is_key: bool) -> Self {
+        match self.ty {
+            LogicalType::String { max_chars: None } if is_key => {
+                Self { ty: LogicalType::String { max_chars: Some(KEY_CHARS) }, guessed: true }
+            }
+            LogicalType::String { .. }
+            | LogicalType::Bool
+            | LogicalType::Int32
+            | LogicalType::Int64
+            | LogicalType::Decimal { .. }
+            | LogicalType::Uuid
+            | LogicalType::Date
+            | LogicalType::Timestamp
+            | LogicalType::Enum { .. }
+            | LogicalType::Json
+            | LogicalType::Bytes => self,
+        }
+    }
+
     pub(in crate::interop) fn sure(ty: LogicalType) -> Self {
         Self { ty, guessed: false }
     }

@@ -189,6 +189,7 @@ impl<'d> Source<'d> {
             let ty = text_of(property, "logicalType").or_else(|| text_of(property, "physicalType"));
             return Err(format!("`{there}` ({})", ty.unwrap_or("no type")));
         };
+        let found = found.keyed(flag_of(property, "primaryKey"));
         let name = take(snake(there), names);
         let key = flag_of(property, "primaryKey").then(|| {
             let place = text_of(property, "primaryKeyPosition").and_then(|text| text.parse().ok());

@@ -17,7 +17,7 @@
 //! Deliberately absent: entities, contracts' values, landing.
 
 pub mod assemble;
-pub mod connect;
+pub use covenant_postgres::connect;
 pub mod feed;
 pub mod gap;
 pub mod lineage;

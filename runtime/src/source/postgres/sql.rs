@@ -1,18 +1,9 @@
 //! Small pieces of SQL: quoting, snapshots, and rows of `COPY` text.
 
 use bytes::{Bytes, BytesMut};
+pub use covenant_postgres::{ident, literal};
 
 use crate::source::{DatumAt, Snapshot, Tuple};
-
-/// A quoted identifier.
-pub fn ident(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A quoted literal; sessions run with `standard_conforming_strings = on`.
-pub fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
-}
 
 /// Reads the text of `pg_current_snapshot()`: `xmin:xmax:id,id`.
 pub fn parse_snapshot(text: &str) -> Option<Snapshot> {

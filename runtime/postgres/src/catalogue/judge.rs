@@ -4,38 +4,73 @@ use std::collections::BTreeSet;
 
 use covenant_model::spec::{EntitySpec, FieldSpec, Protection};
 
-use super::facts::{ServerFacts, TableFacts};
+use super::facts::{RoleFacts, ServerFacts, TableFacts};
 use super::types::{ColumnFacts, Fit, fit};
-use crate::finding::{Finding, Severity};
+use covenant_model::finding::{Finding, Severity};
 
 /// Oldest server with column lists in publications.
 const VERSION_MIN: i32 = 150_000;
 
+/// What of a contract or project a finding is about, so that its line can be shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// The server, or the settings of the system.
+    System,
+    /// The publication.
+    Publication,
+    /// The role that capture logs in as.
+    Role,
+    /// The table that a source names.
+    Table,
+    /// The key of the entity.
+    Key,
+    /// A field, by name.
+    Field(String),
+}
+
+/// A finding, and what it is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Judged {
+    /// About what.
+    pub subject: Subject,
+    /// What was found.
+    pub finding: Finding,
+}
+
 /// Collects findings of one place.
-pub(super) struct Report {
+pub struct Report {
     place: String,
-    findings: Vec<Finding>,
+    subject: Subject,
+    findings: Vec<Judged>,
 }
 
 impl Report {
-    pub(super) fn new(place: impl Into<String>) -> Self {
-        Self { place: place.into(), findings: Vec::new() }
+    /// About the system, until said otherwise.
+    pub fn new(place: impl Into<String>) -> Self {
+        Self { place: place.into(), subject: Subject::System, findings: Vec::new() }
     }
 
-    pub(super) fn add(
+    /// What the next findings are about.
+    fn on(&mut self, subject: Subject) {
+        self.subject = subject;
+    }
+
+    /// Adds a finding.
+    pub fn add(
         &mut self,
         severity: Severity,
         what: impl Into<String>,
         why: &str,
         advice: impl Into<String>,
     ) {
-        self.findings.push(Finding {
+        let finding = Finding {
             severity,
             place: self.place.clone(),
             what: what.into(),
             why: why.into(),
             advice: advice.into(),
-        });
+        };
+        self.findings.push(Judged { subject: self.subject.clone(), finding });
     }
 
     fn error(&mut self, what: impl Into<String>, why: &str, advice: impl Into<String>) {
@@ -46,18 +81,14 @@ impl Report {
         self.add(Severity::Warning, what, why, advice);
     }
 
-    pub(super) fn done(self) -> Vec<Finding> {
+    /// Everything that was found.
+    pub fn done(self) -> Vec<Judged> {
         self.findings
     }
 }
 
 /// The server, our role, the publication as such.
-pub(super) fn server(
-    place: &str,
-    facts: &ServerFacts,
-    publication: &str,
-    user: &str,
-) -> Vec<Finding> {
+pub fn server(place: &str, facts: &ServerFacts, publication: &str, user: &str) -> Vec<Judged> {
     let mut report = Report::new(place);
     if facts.version < VERSION_MIN {
         let found = facts.version / 10_000;
@@ -76,11 +107,13 @@ pub(super) fn server(
         report.error("the server is a standby", "Slots and messages need the primary", advice);
     }
     if !facts.may_replicate {
+        report.on(Subject::Role);
         report.error(
             format!("the role {user} may not replicate"),
             "Streaming needs the REPLICATION attribute",
             "Deploy the generated SQL, which makes the role",
         );
+        report.on(Subject::System);
     }
     if facts.encoding != "UTF8" {
         report.warning(
@@ -97,6 +130,7 @@ pub(super) fn server(
         );
     }
     slot_limits(&mut report, facts);
+    report.on(Subject::Publication);
     match facts.publication {
         None => report.error(
             format!("there is no publication {publication}"),
@@ -135,15 +169,16 @@ fn slot_limits(report: &mut Report, facts: &ServerFacts) {
 }
 
 /// One table against one entity that is read from it. `via_root` is the publication's `publish_via_partition_root`.
-pub(super) fn table(
+pub fn table(
     place: &str,
     publication: &str,
     source: &str,
     entity: &EntitySpec,
     facts: Option<&TableFacts>,
     via_root: bool,
-) -> Vec<Finding> {
+) -> Vec<Judged> {
     let mut report = Report::new(place);
+    report.on(Subject::Table);
     let Some(facts) = facts else {
         report.error(
             "there is no such table, or our role may not see it",
@@ -162,6 +197,7 @@ pub(super) fn table(
         if dropped(field) {
             continue;
         }
+        report.on(Subject::Field(field.name.clone()));
         let Some(column) = facts.columns.iter().find(|column| column.name == *name) else {
             report.error(
                 format!("there is no column {name}"),
@@ -176,6 +212,7 @@ pub(super) fn table(
             movable.push(name.as_str());
         }
     }
+    report.on(Subject::Table);
     storage(&mut report, &movable);
     report.done()
 }
@@ -213,6 +250,7 @@ fn identity(report: &mut Report, facts: &TableFacts, key: &BTreeSet<String>, ent
         let names: Vec<&str> = columns.iter().map(String::as_str).collect();
         format!("({})", names.join(", "))
     };
+    report.on(Subject::Key);
     let unique = facts.unique.iter().any(|columns| columns == key);
     if !unique {
         report.error(
@@ -247,6 +285,7 @@ fn identity(report: &mut Report, facts: &TableFacts, key: &BTreeSet<String>, ent
 }
 
 fn access(report: &mut Report, facts: &TableFacts, publication: &str) {
+    report.on(Subject::Table);
     if !facts.schema_usable {
         let advice = "Deploy the generated grants";
         report.error("our role may not use its schema", "Table reads need USAGE", advice);
@@ -326,7 +365,7 @@ fn storage(report: &mut Report, movable: &[&str]) {
     }
     let alters: Vec<String> = movable
         .iter()
-        .map(|name| format!("ALTER COLUMN {} SET STORAGE MAIN", super::super::sql::ident(name)))
+        .map(|name| format!("ALTER COLUMN {} SET STORAGE MAIN", crate::ident(name)))
         .collect();
     report.add(
         Severity::Note,
@@ -342,8 +381,116 @@ fn dropped(field: &FieldSpec) -> bool {
     field.pii.as_ref().is_some_and(|pii| pii.protect == Protection::Drop)
 }
 
+/// Names of the columns that the contract reads of the table: also those that are dropped at capture, where they are checked
+/// first.
+pub fn wanted_columns(source: &str, entity: &EntitySpec) -> BTreeSet<String> {
+    let mut wanted: BTreeSet<String> =
+        entity.fields.iter().filter_map(|field| field.from.get(source).cloned()).collect();
+    wanted.extend(key_columns(source, entity));
+    wanted
+}
+
 /// Names of the contract's key columns in the table.
-pub(super) fn key_columns(source: &str, entity: &EntitySpec) -> BTreeSet<String> {
+pub fn key_columns(source: &str, entity: &EntitySpec) -> BTreeSet<String> {
     let fields = entity.key.iter().filter_map(|ix| entity.fields.get(*ix));
     fields.filter_map(|field| field.from.get(source).cloned()).collect()
+}
+
+/// What the publication streams, and the role may do, beyond what contracts need: `wanted` has the columns of the table that any
+/// contract reads.
+pub fn beyond(
+    place: &str,
+    (publication, role): (&str, &str),
+    facts: &TableFacts,
+    wanted: &BTreeSet<String>,
+) -> Vec<Judged> {
+    let mut report = Report::new(place);
+    report.on(Subject::Publication);
+    let none = BTreeSet::new();
+    let streamed: Vec<&str> = (facts.published.as_ref().unwrap_or(&none).difference(wanted))
+        .map(String::as_str)
+        .collect();
+    if !streamed.is_empty() {
+        report.warning(
+            format!(
+                "the publication {publication} also streams {}, which no contract reads",
+                streamed.join(", ")
+            ),
+            "What nobody reads need not leave the database, personal data least of all",
+            "Deploy the generated SQL, which lists the columns",
+        );
+    }
+    report.on(Subject::Role);
+    let readable = facts.columns.iter().filter(|column| column.readable);
+    let more: Vec<&str> = (readable.map(|column| column.name.as_str()))
+        .filter(|name| !wanted.contains(*name))
+        .collect();
+    if !more.is_empty() {
+        report.warning(
+            format!("the role {role} may read {}, which no contract reads", more.join(", ")),
+            "Who takes over the role gets what it may read",
+            format!("REVOKE SELECT ON the table FROM {role}, then deploy the generated grants"),
+        );
+    }
+    if !facts.writable.is_empty() {
+        report.warning(
+            format!("the role {role} may {} there", facts.writable.join(", ")),
+            "Capture only reads",
+            format!("REVOKE {} ON the table FROM {role}", facts.writable.join(", ")),
+        );
+    }
+    report.done()
+}
+
+/// The role of capture: it logs in and replicates, and is nothing else.
+pub fn role(place: &str, name: &str, facts: Option<&RoleFacts>) -> Vec<Judged> {
+    let mut report = Report::new(place);
+    report.on(Subject::Role);
+    let Some(facts) = facts else {
+        report.error(
+            format!("there is no role {name}"),
+            "Capture logs in as it",
+            "Deploy the generated SQL, which makes it, and set its password",
+        );
+        return report.done();
+    };
+    if !facts.may_log_in {
+        report.error(
+            format!("the role {name} may not log in"),
+            "Capture logs in as it",
+            format!("ALTER ROLE {name} LOGIN"),
+        );
+    }
+    let powers = [
+        (facts.is_superuser, "SUPERUSER"),
+        (facts.creates_databases, "CREATEDB"),
+        (facts.creates_roles, "CREATEROLE"),
+    ];
+    let powers: Vec<&str> =
+        powers.iter().filter(|(has, _)| *has).map(|(_, power)| *power).collect();
+    if !powers.is_empty() {
+        report.warning(
+            format!("the role {name} has {}", powers.join(", ")),
+            "Capture streams and reads; whoever takes over the role could do anything",
+            format!("ALTER ROLE {name} NOSUPERUSER NOCREATEDB NOCREATEROLE"),
+        );
+    }
+    report.done()
+}
+
+/// Tables that are streamed, and that no contract reads.
+pub fn unread(place: &str, publication: &str, tables: &[String]) -> Vec<Judged> {
+    let mut report = Report::new(place);
+    report.on(Subject::Publication);
+    if !tables.is_empty() {
+        report.warning(
+            format!(
+                "the publication {publication} also streams {}, which no contract reads",
+                tables.join(", ")
+            ),
+            "What nobody reads need not leave the database",
+            "Deploy the generated SQL, which lists the tables",
+        );
+    }
+    report.done()
 }

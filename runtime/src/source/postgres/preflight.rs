@@ -1,11 +1,8 @@
 //! Preflight of a database: everything that would break later, said before anything starts. `doctor` prints what it finds;
 //! the runtime refuses to start on errors.
 
-mod facts;
-mod judge;
-mod types;
-
 use covenant_model::spec::{EntitySpec, SourceSpec};
+use covenant_postgres::catalogue::{facts, judge};
 
 use super::connect::Endpoint;
 use super::lineage::Start;
@@ -29,8 +26,8 @@ pub async fn check(
     let client = endpoint.connect().await?;
     let place = endpoint.place();
     let asked = |error: tokio_postgres::Error| endpoint.sql_error(&error);
-    let server = facts::server(&client, &settings.publication).await.map_err(asked)?;
-    let mut findings = judge::server(place, &server, &settings.publication, endpoint.user());
+    let server = facts::server(&client, &settings.publication, None).await.map_err(asked)?;
+    let mut judged = judge::server(place, &server, &settings.publication, endpoint.user());
     let via_root = server.publication.is_some_and(|[.., via_root]| via_root);
     for entity in entities {
         for (source, spec) in &entity.sources {
@@ -38,9 +35,9 @@ pub async fn check(
             if of != system {
                 continue;
             }
-            let found = facts::table(&client, &settings.publication, schema, table).await;
+            let found = facts::table(&client, &settings.publication, (schema, table), None).await;
             let place = format!("{place}, table {schema}.{table}");
-            findings.extend(judge::table(
+            judged.extend(judge::table(
                 &place,
                 &settings.publication,
                 source,
@@ -52,13 +49,14 @@ pub async fn check(
     }
     if server.may_replicate && server.wal_level == "logical" && !server.in_recovery {
         let (_, start) = inspect(endpoint, settings, landed).await?;
-        findings.extend(slot_findings(place, &settings.slot, &start));
+        judged.extend(slot_findings(place, &settings.slot, &start));
     }
+    let mut findings: Vec<Finding> = judged.into_iter().map(|one| one.finding).collect();
     findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.place.cmp(&b.place)));
     Ok(findings)
 }
 
-fn slot_findings(place: &str, slot: &str, start: &Start) -> Vec<Finding> {
+fn slot_findings(place: &str, slot: &str, start: &Start) -> Vec<judge::Judged> {
     let mut report = judge::Report::new(format!("{place}, slot {slot}"));
     match start {
         Start::Create => report.add(

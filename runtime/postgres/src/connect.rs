@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio_postgres::config::Host;
 use tokio_postgres::{Client, NoTls};
 
-use crate::error::{ErrorKind, Result, RuntimeError};
+use covenant_model::error::{ErrorKind, Result, RuntimeError};
 
 /// How long a connection may take to be made.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -156,7 +156,7 @@ impl Endpoint {
     }
 
     /// Configuration of a replication session.
-    pub(super) fn replication(
+    pub fn replication(
         &self,
         slot: &str,
         publication: &str,
@@ -178,7 +178,7 @@ impl Endpoint {
     }
 
     /// What an error of an SQL session means.
-    pub(super) fn sql_error(&self, error: &tokio_postgres::Error) -> RuntimeError {
+    pub fn sql_error(&self, error: &tokio_postgres::Error) -> RuntimeError {
         match error.as_db_error() {
             Some(server) => self.server_error(server.code().code(), server.message()),
             None if error.is_closed() => self.lost("the connection was closed"),
@@ -190,7 +190,7 @@ impl Endpoint {
     }
 
     /// What an error of a replication session means.
-    pub(super) fn wire_error(&self, error: &PgWireError) -> RuntimeError {
+    pub fn wire_error(&self, error: &PgWireError) -> RuntimeError {
         let Self { place, host, port, user, .. } = self;
         match error {
             PgWireError::Io(io) => self.lost(&format!("{host}:{port}: {io}")),
@@ -277,7 +277,7 @@ fn classify(code: &str, message: &str) -> (ErrorKind, &'static str) {
 }
 
 /// What to do about a gap.
-pub(super) const ADVICE_GAP: &str = "Changes may be missing. Find out why the slot was lost (`covenant-runtime gap show`), then \
+pub const ADVICE_GAP: &str = "Changes may be missing. Find out why the slot was lost (`covenant-runtime gap show`), then \
      `covenant-runtime gap accept --reason ...`: the incarnation is raised and the tables are read again";
 
 /// TLS parameters as written in the address.

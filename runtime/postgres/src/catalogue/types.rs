@@ -4,26 +4,26 @@ use covenant_model::value::LogicalType;
 
 /// A column as the catalogue has it; a domain counts as its base type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ColumnFacts {
-    pub(super) name: String,
+pub struct ColumnFacts {
+    pub name: String,
     /// `pg_type.typname` of the base type: `int4`, `timestamptz`.
-    pub(super) base: String,
+    pub base: String,
     /// `pg_type.typtype` of the base type: `b`, `e` for an enum.
-    pub(super) kind: char,
+    pub kind: char,
     /// `atttypmod`, or the domain's.
-    pub(super) modifier: i32,
+    pub modifier: i32,
     /// As people write it: `numeric(12,2)`.
-    pub(super) shown: String,
-    pub(super) not_null: bool,
+    pub shown: String,
+    pub not_null: bool,
     /// `attstorage`: `x` and `e` may be moved out of line.
-    pub(super) storage: char,
+    pub storage: char,
     /// Whether we may read it.
-    pub(super) readable: bool,
+    pub readable: bool,
 }
 
 /// How a column fits a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Fit {
+pub enum Fit {
     /// Every value fits.
     Whole,
     /// Some values would not, and are quarantined: which.
@@ -35,7 +35,7 @@ pub(super) enum Fit {
 const TEXTS: [&str; 4] = ["text", "varchar", "bpchar", "citext"];
 
 /// Whether `column` can be read as `ty`.
-pub(super) fn fit(ty: &LogicalType, column: &ColumnFacts) -> Fit {
+pub fn fit(ty: &LogicalType, column: &ColumnFacts) -> Fit {
     let base = column.base.as_str();
     let text = TEXTS.contains(&base);
     let whole = |fits: bool| if fits { Fit::Whole } else { Fit::Not };

@@ -1,0 +1,6 @@
+//! What the catalogue says, and what it means for contracts.
+
+pub mod facts;
+pub mod judge;
+pub mod schema;
+pub mod types;
