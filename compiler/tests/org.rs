@@ -383,3 +383,61 @@ fn mappings_are_held_against_a_real_orgs_answer() {
         world.edit("sales/customer.yaml", &format!("{there}: street"), "BillingCity: street");
     }
 }
+
+impl World {
+    /// Writes contracts and describes below a folder.
+    fn write(&self, project: &common::Project, folder: &str) {
+        for (path, text) in &self.files {
+            project.write(&format!("{folder}/{path}"), text);
+        }
+        for (name, object) in &self.objects {
+            let text = serde_json::to_string_pretty(object).unwrap();
+            project.write(&format!("{folder}/crm/{name}.describe.json"), text);
+        }
+    }
+}
+
+/// The contracts stay as they are, and the org changes: what `diff` says, and its exit code.
+#[test]
+fn an_org_that_changes_alone_is_told_by_a_diff() {
+    let alone = |(_, _, change): &&Case| {
+        let mut world = World::new();
+        change(&mut world);
+        world.files == World::new().files
+    };
+    let project = common::Project::new();
+    World::new().write(&project, "released");
+    World::new().write(&project, "contracts");
+    let diff = ["diff", "--against", "released", "--format", "json"];
+    let same = project.run(&diff);
+    assert_eq!((same.code(), same.codes()), (0, Vec::new()), "{}", same.said());
+    let mut wrong = Vec::new();
+    for (name, code, change) in CASES.iter().filter(alone) {
+        let project = common::Project::new();
+        World::new().write(&project, "released");
+        let mut world = World::new();
+        change(&mut world);
+        world.write(&project, "contracts");
+        let ran = project.run(&diff);
+        // what deploying the generated metadata mends is a warning, and all others stop the diff
+        let exit = i32::from(*code != "CV3126");
+        if ran.codes() != [*code] || ran.code() != exit {
+            wrong.push(format!(
+                "{name}: {code}, exit {}: {:?} {}",
+                ran.code(),
+                ran.codes(),
+                ran.said()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // what the old describes lacked already is no change
+    let project = common::Project::new();
+    let mut world = World::new();
+    world.drop("Account", "Email__c");
+    world.write(&project, "released");
+    world.set("Account", "Name", "length", json!(256));
+    world.write(&project, "contracts");
+    let same = project.run(&diff);
+    assert_eq!((same.code(), same.codes()), (0, Vec::new()), "{}", same.said());
+}

@@ -153,3 +153,26 @@ fn there_is_no_target_without_a_promise() {
     let known = ["aws", "docs", "duckdb", "postgres", "rust", "salesforce", "schemas", "snowflake"];
     assert_eq!(folders, known);
 }
+
+/// Every rule that a template follows is said beside it, by the name of the vendor's page.
+#[test]
+fn every_template_of_a_vendor_names_the_pages_that_it_follows() {
+    for (target, page) in [
+        ("snowflake", "{# Follows Snowflake's page"),
+        ("salesforce", "{# Follows the Metadata API"),
+    ] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../templates").join(target);
+        let mut read = 0;
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(
+                text.starts_with(page),
+                "{}: say in its first line which pages it follows",
+                path.display()
+            );
+            read += 1;
+        }
+        assert!(read > 4, "{target}: {read} templates");
+    }
+}

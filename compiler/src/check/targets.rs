@@ -10,8 +10,13 @@ use crate::diagnostic::codes;
 /// A target in capitals -> the dataset and the path of what declares it.
 type Taken = BTreeMap<String, (String, String)>;
 
+/// Schemas that hold what is nobody's dataset.
+const OWN_SCHEMAS: [&str; 2] = ["COVENANT", "INFORMATION_SCHEMA"];
+
 pub(super) fn check(cx: &Cx<'_>) {
     let mut taken = Taken::new();
+    generated_names(cx, cx.ir.entities.iter().map(|entity| entity.spec.name.as_str()));
+    generated_names(cx, cx.ir.models.iter().map(|model| model.spec.name.as_str()));
     for entity in &cx.ir.entities {
         let spec = &entity.spec;
         if let Some(table) = &spec.warehouse {
@@ -62,8 +67,21 @@ fn warehouse(cx: &Cx<'_>, name: &str, table: &WarehouseSink, taken: &mut Taken, 
             .why("the warehouse role may write that one only"),
         );
     }
-    // An entity's rows and history stand beside its view, under names derived from it.
-    let suffixes: &[&str] = if entity { &["", "_STATE", "_HISTORY"] } else { &[""] };
+    if let Some(own) = OWN_SCHEMAS.iter().find(|own| own.eq_ignore_ascii_case(&table.schema)) {
+        cx.report(
+            finding(
+                &codes::SAME_TARGET,
+                cx.value(&path),
+                format!("{name} would stand in the schema {own}, which is not the contracts'"),
+            )
+            .why("the pipeline's ledger and batches are in COVENANT, the warehouse's own views in INFORMATION_SCHEMA")
+            .help("take another schema"),
+        );
+        return;
+    }
+    // An entity's rows, history, intervals and moves stand beside its view, under names derived from it.
+    let suffixes: &[&str] =
+        if entity { &["", "_STATE", "_HISTORY", "_INTERVALS", "_MOVES"] } else { &[""] };
     for suffix in suffixes {
         let target =
             format!("{}:{}.{}.{}{suffix}", table.system, table.database, table.schema, table.table);
@@ -71,6 +89,28 @@ fn warehouse(cx: &Cx<'_>, name: &str, table: &WarehouseSink, taken: &mut Taken, 
         if !take(cx, name, target, path.clone(), taken) {
             return;
         }
+    }
+}
+
+/// Batch tables, folders and files are named after the dataset, with `_` for its points: `a.b_c` and `a_b.c` are one there.
+fn generated_names<'a>(cx: &Cx<'_>, names: impl Iterator<Item = &'a str>) {
+    let mut taken: BTreeMap<String, &str> = BTreeMap::new();
+    for name in names {
+        let generated = name.replace('.', "_");
+        let Some(first) = taken.get(&generated) else {
+            taken.insert(generated, name);
+            continue;
+        };
+        cx.report(
+            finding(
+                &codes::SAME_TARGET,
+                cx.value(name),
+                format!("{first} and {name} are both generated as `{generated}`"),
+            )
+            .label(cx.value(first), "first here")
+            .why("batch tables and generated files carry the name with `_` for its points, and would be one")
+            .help("rename one of them"),
+        );
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::describe;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, codes};
 use crate::parse::declared_name;
 use crate::source::{FileId, SourceFile, SourceSet, Span};
@@ -50,6 +51,24 @@ pub(super) fn baseline(sources: SourceSet, after: &Compiled) -> Baseline {
     });
     let left_out = names.flatten().collect();
     Baseline { old, unreadable, sources, left_out }
+}
+
+/// What the org no longer has, where its describes changed: warnings, for deploying the generated metadata mends them, but none of
+/// a contract's own changes would name them. What the old describes lacked already is no change.
+pub(super) fn org_lost(base: &Baseline, new: &Compiled) -> Diagnostics {
+    // By their texts: the two sides stand in folders of different names.
+    let describes = |sources: &SourceSet| -> BTreeSet<String> {
+        let files = sources.iter().filter(|(_, file)| file.path.ends_with(describe::SUFFIX));
+        files.map(|(_, file)| file.text.clone()).collect()
+    };
+    if describes(&base.sources) == describes(&new.sources) {
+        return Diagnostics::default();
+    }
+    let waits = |one: &&Diagnostic| one.code == &codes::NOT_YET_IN_ORG;
+    let before: BTreeSet<&str> =
+        base.old.diagnostics.iter().filter(waits).map(|one| one.headline.as_str()).collect();
+    let lost = new.diagnostics.iter().filter(waits);
+    Diagnostics::new(lost.filter(|one| !before.contains(one.headline.as_str())).cloned().collect())
 }
 
 /// The old files, with a stand-in for every broken one, or without it where there is none.

@@ -4,7 +4,7 @@ use std::mem::ManuallyDrop;
 
 use jiff::civil::Date;
 
-use super::baseline::{Baseline, baseline};
+use super::baseline::{Baseline, baseline, org_lost};
 use super::commands::stopped;
 use super::output::{emit, internal, remark, unreadable};
 use super::{Context, Outcome};
@@ -59,7 +59,8 @@ fn compared(context: &Context, against: &str, alive: &[String]) -> Result<Report
         let missing = contracts::on_side(Command::Diff, Side::Old, &one.unreadable, &one.sources);
         report = report.join(missing);
     }
-    Ok(report)
+    let lost = org_lost(&base, &new);
+    Ok(report.join(contracts::report(Command::Diff, &lost, &new.sources)))
 }
 
 fn changes_of(

@@ -80,6 +80,10 @@ pub fn read_node(node: &Node, file: FileId) -> Result<SObject, Wrong> {
         let why = "it is the list of all objects, not the describe of one";
         return Err(Wrong { span: start, why: why.to_owned() });
     }
+    if whole.find("attributes").is_some() && whole.find("fields").is_none() {
+        let why = "it is a record, not the describe of its object";
+        return Err(Wrong { span: start, why: why.to_owned() });
+    }
     let (name, at) = whole.name("name")?;
     let fields = whole.need("fields")?;
     let Value::Seq(items) = &fields.value.kind else {

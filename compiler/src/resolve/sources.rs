@@ -243,8 +243,7 @@ pub(super) fn sink_shape(cx: &Cx<'_>, span: Span, headline: String) {
 const IDENTIFIER_CHARS_MAX: usize = 200;
 
 fn is_identifier(part: &str) -> bool {
-    part.len() <= IDENTIFIER_CHARS_MAX
-        && part.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+    part.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && part.bytes().all(|at| at.is_ascii_alphanumeric() || at == b'_')
 }
 
@@ -265,6 +264,19 @@ fn warehouse(cx: &Cx<'_>, sink: &SinkDecl, path: &str) -> Option<WarehouseSink> 
         sink_shape(cx, span, format!("a warehouse table has no `{key}`"));
     }
     let parts: Vec<&str> = sink.table.as_deref().unwrap_or("").split('.').collect();
+    if let Some(long) = parts.iter().find(|part| part.len() > IDENTIFIER_CHARS_MAX) {
+        let span = cx.at(&format!("{path}/table"));
+        cx.sink.push(
+            Diagnostic::new(
+                &codes::SINK_SHAPE,
+                span,
+                format!("a part of the table's name has {} characters", long.len()),
+            )
+            .why("Snowflake takes 255, and the pipeline adds suffixes")
+            .help(format!("use at most {IDENTIFIER_CHARS_MAX}")),
+        );
+        return None;
+    }
     if let Some(odd) = parts.iter().find(|part| !part.is_empty() && !is_identifier(part)) {
         let span = cx.at(&format!("{path}/table"));
         sink_shape(cx, span, format!("`{odd}` is no name that a warehouse takes without quotes"));

@@ -55,9 +55,11 @@ codes! {
 # sales/customer.yaml
       Email__c: email";
     SAME_TARGET = 3022, Error, "two datasets write one target",
-        what: "Two entities or models write one table or Salesforce object.",
-        why: "Each would take the other's rows for its own.",
-        how: "Give one of them a target of its own.",
+        what: "Two entities or models write one table or Salesforce object, or one that is the pipeline's own.",
+        why: "Each would take the other's rows for its own. Names that are generated count, too: beside an entity's \
+              table its `_STATE`, `_HISTORY`, `_INTERVALS` and `_MOVES`, the schema `COVENANT`, and batch tables and \
+              files, which carry the dataset's name with `_` for its points.",
+        how: "Give one of them a target, or a name, of its own.",
         broken: r"# marts/daily.yaml
   lake: {table: ANALYTICS.SALES.ORDERS_STATE}",
         mended: r"# marts/daily.yaml
