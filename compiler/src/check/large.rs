@@ -9,7 +9,7 @@ use crate::ir::EntityIr;
 
 /// 500 characters take at most 2,000 bytes, which is where PostgreSQL begins to store values out of
 /// line.
-pub(crate) const INLINE_CHARS_MAX: u32 = 500;
+const INLINE_CHARS_MAX: u32 = 500;
 
 pub(super) fn check(cx: &Cx<'_>) {
     for entity in &cx.ir.entities {
@@ -62,7 +62,8 @@ fn from_postgres(entity: &EntityIr, field: &FieldSpec) -> bool {
         .any(|source| matches!(entity.spec.sources.get(source), Some(SourceSpec::Postgres { .. })))
 }
 
-fn may_be_out_of_line(ty: &LogicalType) -> bool {
+/// Whether PostgreSQL may store it out of line, so that changes may leave it out.
+pub(crate) fn may_be_out_of_line(ty: &LogicalType) -> bool {
     match ty {
         LogicalType::String { max_chars } => max_chars.is_none_or(|max| max > INLINE_CHARS_MAX),
         LogicalType::Json | LogicalType::Bytes => true,

@@ -7,12 +7,11 @@ use std::collections::BTreeSet;
 use super::import::draft::{Draft, Entity, Field, System, WAREHOUSE};
 use super::import::names::{free, snake, take};
 use super::import::read::{Foreign, items_of, member, text, text_of};
-use super::import::settle::{Take, settle};
+use super::import::settle::{Candidate, Settled, Take, settle, written};
 use super::import::types::{Typed, by_name, out_of_line, symbols};
 use super::import::{ImportError, Imported};
 use crate::parse::scalars::{is_name, is_version};
 use crate::parse::{Kind, Node};
-use crate::tree::OutputTree;
 
 /// The version of properties files.
 const VERSION: &str = "2";
@@ -60,36 +59,18 @@ pub fn import(files: &[(String, String)]) -> Result<Imported, ImportError> {
             "no table of a source is described: there is no `sources:` with `tables:`",
         ));
     }
-    let mut takes = Vec::new();
-    let (draft, _) = settle(
-        path,
-        sources.len(),
-        |asked| {
-            for (source, take) in sources.iter().zip(asked.iter_mut()) {
-                if let (Take::All, Some(why)) = (&*take, source.hopeless()) {
-                    *take = Take::Nothing(why);
-                }
-            }
-            takes = asked.to_vec();
-            drafted(&sources, asked)
-        },
-        |_, file| sources.iter().position(|one| format!("{}/{}.yaml", one.area, one.name) == file),
-    )?;
-    let mut tree = OutputTree::default();
-    for (name, text) in draft.files() {
-        if !tree.add(name.as_str(), text) {
-            return Err(ImportError::file(path, format!("two files would be called {name}")));
-        }
-    }
-    for (source, take) in sources.iter().zip(&takes) {
-        left.extend(take.said(&format!("`{}`", source.shown())));
-    }
-    for entity in &draft.entities {
-        left.extend(
-            entity.left.iter().map(|one| format!("{}.{}: {one}", entity.area, entity.name)),
-        );
-    }
-    Ok(Imported { tree, left })
+    let candidates: Vec<Candidate> = sources
+        .iter()
+        .map(|one| Candidate {
+            file: format!("{}/{}.yaml", one.area, one.name),
+            shown: format!("`{}`", one.shown()),
+            hopeless: one.hopeless(),
+        })
+        .collect();
+    let Settled { draft, takes, .. } = settle(path, &candidates, |takes| drafted(&sources, takes))?;
+    let mut imported = written(path, &draft, &candidates, &takes)?;
+    imported.left.splice(0..0, left);
+    Ok(imported)
 }
 
 fn properties(path: &str, text: &str) -> Result<Foreign, ImportError> {

@@ -6,14 +6,13 @@ use std::collections::BTreeSet;
 use covenant_model::value::LogicalType;
 
 use super::import::draft::{Draft, Entity, Field, System};
-use super::import::names::{free, snake, take};
+use super::import::names::{free, is_column, snake, take};
 use super::import::read::{Foreign, items_of, member, text, text_of};
-use super::import::settle::{Take, settle};
+use super::import::settle::{Candidate, Settled, Take, settle, written};
 use super::import::types::{Typed, number, out_of_line, symbols, text as string};
 use super::import::{ImportError, Imported};
 use crate::parse::scalars::is_name;
 use crate::parse::{Kind, Node};
-use crate::tree::OutputTree;
 
 /// Area of entities whose schema names none.
 const AREA: &str = "imported";
@@ -71,34 +70,23 @@ pub fn import(files: &[(String, String)], key: &[String]) -> Result<Imported, Im
     if sources.is_empty() {
         return Err(ImportError::file(path, "there is no schema to import"));
     }
-    let mut takes = Vec::new();
-    let (draft, _) = settle(
-        path,
-        sources.len(),
-        |asked| {
-            takes = asked.to_vec();
-            drafted(&sources, asked)
-        },
-        |_, file| sources.iter().position(|one| format!("{}/{}.yaml", one.area, one.name) == file),
-    )?;
+    let candidates: Vec<Candidate> = sources
+        .iter()
+        .map(|one| Candidate {
+            file: format!("{}/{}.yaml", one.area, one.name),
+            shown: format!("`{}`", one.name),
+            hopeless: None,
+        })
+        .collect();
+    let Settled { draft, takes, .. } = settle(path, &candidates, |takes| drafted(&sources, takes))?;
     let refused = sources.iter().zip(&takes).find_map(|(source, take)| match take {
         Take::Nothing(why) => Some(source.file.wrong(&source.file.node, why)),
         Take::All | Take::Bare(_) => None,
     });
-    if let Some(refused) = refused {
-        return Err(refused);
+    match refused {
+        Some(refused) => Err(refused),
+        None => written(path, &draft, &candidates, &takes),
     }
-    let mut tree = OutputTree::default();
-    for (name, text) in draft.files() {
-        if !tree.add(name.as_str(), text) {
-            return Err(ImportError::file(path, format!("two files would be called {name}")));
-        }
-    }
-    let left = draft.entities.iter().flat_map(|entity| {
-        entity.left.iter().map(|left| format!("{}.{}: {left}", entity.area, entity.name))
-    });
-    let simpler = sources.iter().zip(&takes).filter_map(|(source, take)| take.said(&source.name));
-    Ok(Imported { left: simpler.chain(left).collect(), tree })
 }
 
 fn source(
@@ -420,8 +408,4 @@ fn unread(node: &Node) -> Vec<String> {
             )
     });
     unread.map(|entry| format!("`{}`", entry.key)).collect()
-}
-
-fn is_column(name: &str) -> bool {
-    name.bytes().all(|at| at.is_ascii_alphanumeric() || at == b'_') && !name.is_empty()
 }

@@ -10,11 +10,10 @@ use covenant_postgres::catalogue::schema::{ColumnSchema, TableSchema};
 use super::import::draft::{Draft, Entity, Field, System};
 use super::import::names::{free, snake, take};
 use super::import::personal::{Guess, guessed};
-use super::import::settle::{Take, settle};
+use super::import::settle::{Candidate, Settled, Take, settle, written};
 use super::import::types::{Typed, number, out_of_line, symbols, text};
 use super::import::{ImportError, Imported};
 use crate::parse::scalars::DECIMAL_PRECISION_MAX;
-use crate::tree::OutputTree;
 
 /// Longest name that PostgreSQL gives, characters.
 const NAME_CHARS: u32 = 63;
@@ -42,36 +41,17 @@ pub fn import(place: &str, system: &str, tables: &[TableSchema]) -> Result<Impor
     }
     let mut taken = BTreeSet::new();
     let sources: Vec<Source<'_>> = tables.iter().map(|table| source(table, &mut taken)).collect();
-    let mut takes = Vec::new();
-    let (draft, _) = settle(
-        place,
-        sources.len(),
-        |asked| {
-            for (source, take) in sources.iter().zip(asked.iter_mut()) {
-                if let (Take::All, Some(why)) = (&*take, source.hopeless()) {
-                    *take = Take::Nothing(why);
-                }
-            }
-            takes = asked.to_vec();
-            drafted(system, &sources, asked)
-        },
-        |_, file| sources.iter().position(|one| format!("{}/{}.yaml", one.area, one.name) == file),
-    )?;
-    let mut tree = OutputTree::default();
-    for (name, text) in draft.files() {
-        if !tree.add(name.as_str(), text) {
-            return Err(ImportError::file(place, format!("two files would be called {name}")));
-        }
-    }
-    let shown = |source: &Source<'_>| format!("`{}.{}`", source.table.schema, source.table.name);
-    let mut left: Vec<String> =
-        sources.iter().zip(&takes).filter_map(|(source, take)| take.said(&shown(source))).collect();
-    for entity in &draft.entities {
-        left.extend(
-            entity.left.iter().map(|one| format!("{}.{}: {one}", entity.area, entity.name)),
-        );
-    }
-    Ok(Imported { tree, left })
+    let candidates: Vec<Candidate> = sources
+        .iter()
+        .map(|one| Candidate {
+            file: format!("{}/{}.yaml", one.area, one.name),
+            shown: format!("`{}.{}`", one.table.schema, one.table.name),
+            hopeless: one.hopeless(),
+        })
+        .collect();
+    let drafted = |takes: &[Take]| drafted(system, &sources, takes);
+    let Settled { draft, takes, .. } = settle(place, &candidates, drafted)?;
+    written(place, &draft, &candidates, &takes)
 }
 
 fn source<'t>(table: &'t TableSchema, taken: &mut BTreeSet<String>) -> Source<'t> {

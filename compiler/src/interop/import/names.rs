@@ -35,6 +35,11 @@ pub(in crate::interop) fn snake(name: &str) -> String {
     out
 }
 
+/// What a source can call a field.
+pub(in crate::interop) fn is_column(name: &str) -> bool {
+    name.bytes().all(|at| at.is_ascii_alphanumeric() || at == b'_') && !name.is_empty()
+}
+
 /// The name, or with a number behind it.
 pub(in crate::interop) fn free(name: String, taken: impl Fn(&str) -> bool) -> String {
     if !taken(&name) {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::ImportError;
 use super::draft::Draft;
+use super::{ImportError, Imported};
 use crate::Compiled;
 use crate::diagnostic::Severity;
 use crate::source::SourceSet;
+use crate::tree::OutputTree;
 
 /// How much of a foreign thing an entity takes over.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,30 +34,46 @@ impl Take {
     }
 }
 
+/// A foreign thing that may become an entity.
+pub(in crate::interop) struct Candidate {
+    /// Path of the entity's file.
+    pub(in crate::interop) file: String,
+    /// What it is called in what is said about it.
+    pub(in crate::interop) shown: String,
+    /// Why it can be none, where that is known without asking the compiler.
+    pub(in crate::interop) hopeless: Option<String>,
+}
+
+/// A draft that holds together, and how much of each candidate it takes over.
+pub(in crate::interop) struct Settled {
+    pub(in crate::interop) draft: Draft,
+    pub(in crate::interop) compiled: Compiled,
+    pub(in crate::interop) takes: Vec<Take>,
+}
+
 /// Asks for drafts until one holds together: each time an entity is refused it takes over less.
 ///
 /// # Errors
 /// Where the project itself is refused, which is a bug of the importer.
 pub(in crate::interop) fn settle(
     path: &str,
-    count: usize,
-    mut drafted: impl FnMut(&mut [Take]) -> Draft,
-    mut index_of: impl FnMut(&Draft, &str) -> Option<usize>,
-) -> Result<(Draft, Compiled), ImportError> {
-    let mut takes = vec![Take::default(); count];
+    candidates: &[Candidate],
+    drafted: impl Fn(&[Take]) -> Draft,
+) -> Result<Settled, ImportError> {
+    let first = |one: &Candidate| one.hopeless.clone().map_or(Take::All, Take::Nothing);
+    let mut takes: Vec<Take> = candidates.iter().map(first).collect();
     // Every round but the last makes one of them take over less, which each does twice at most.
-    for _ in 0..=2 * count {
-        let draft = drafted(&mut takes);
+    for _ in 0..=2 * candidates.len() {
+        let draft = drafted(&takes);
         let compiled = compile(&draft);
         let refused = refused(&compiled);
         if refused.is_empty() && compiled.plan.is_some() {
-            return Ok((draft, compiled));
+            return Ok(Settled { draft, compiled, takes });
         }
         let mut any = false;
         for (file, why) in &refused {
-            let Some(take) = index_of(&draft, file).and_then(|at| takes.get_mut(at)) else {
-                continue;
-            };
+            let of_file = candidates.iter().position(|one| one.file == *file);
+            let Some(take) = of_file.and_then(|at| takes.get_mut(at)) else { continue };
             any = true;
             *take = match take {
                 Take::All => Take::Bare(why.clone()),
@@ -72,11 +89,34 @@ pub(in crate::interop) fn settle(
     Err(ImportError::file(path, "its contracts would not hold together"))
 }
 
+/// The files of a draft, and everything that it leaves out.
+///
+/// # Errors
+/// Where two files would have one name.
+pub(in crate::interop) fn written(
+    path: &str,
+    draft: &Draft,
+    candidates: &[Candidate],
+    takes: &[Take],
+) -> Result<Imported, ImportError> {
+    let mut tree = OutputTree::default();
+    for (name, text) in draft.files() {
+        if !tree.add(name.as_str(), text) {
+            return Err(ImportError::file(path, format!("two files would be called {name}")));
+        }
+    }
+    let refused = candidates.iter().zip(takes).filter_map(|(one, take)| take.said(&one.shown));
+    let of_entities = draft.entities.iter().flat_map(|entity| {
+        entity.left.iter().map(|left| format!("{}.{}: {left}", entity.area, entity.name))
+    });
+    Ok(Imported { left: refused.chain(of_entities).collect(), tree })
+}
+
 /// Whether what is kept beside the contracts can stand there: it may nest too deep, or hold what looks like a secret.
 ///
 /// # Errors
 /// What the compiler says of it.
-pub(in crate::interop) fn settled(path: &str, draft: &Draft) -> Result<(), ImportError> {
+pub(in crate::interop) fn holds(path: &str, draft: &Draft) -> Result<(), ImportError> {
     match refused(&compile(draft)).into_iter().next() {
         None => Ok(()),
         Some((file, why)) => {

@@ -2,7 +2,7 @@
 
 use covenant_model::value::LogicalType;
 
-use crate::check::large::INLINE_CHARS_MAX;
+pub(in crate::interop) use crate::check::large::may_be_out_of_line as out_of_line;
 use crate::parse::scalars::{DECIMAL_PRECISION_MAX, is_symbol, logical_type};
 
 /// Of numbers whose digits nobody says.
@@ -126,22 +126,6 @@ pub(in crate::interop) fn by_name(physical: &str) -> Option<Typed> {
         "json" | "jsonb" | "variant" | "object" | "array" => sure(LogicalType::Json),
         "bytea" | "binary" | "varbinary" | "blob" => sure(LogicalType::Bytes),
         _ => None,
-    }
-}
-
-/// Whether a database may store it out of line, so that changes may leave it out.
-pub(in crate::interop) fn out_of_line(ty: &LogicalType) -> bool {
-    match ty {
-        LogicalType::String { max_chars } => max_chars.is_none_or(|chars| chars > INLINE_CHARS_MAX),
-        LogicalType::Json | LogicalType::Bytes => true,
-        LogicalType::Bool
-        | LogicalType::Int32
-        | LogicalType::Int64
-        | LogicalType::Decimal { .. }
-        | LogicalType::Uuid
-        | LogicalType::Date
-        | LogicalType::Timestamp
-        | LogicalType::Enum { .. } => false,
     }
 }
 

@@ -11,7 +11,7 @@ use self::object::{Known, Source};
 use super::import::draft::{Draft, System};
 use super::import::names::{free, snake, take};
 use super::import::read::{Foreign, doc, doc_without, items_of, member, text_of};
-use super::import::settle::{Take, settle, settled};
+use super::import::settle::{Candidate, Settled, Take, holds, settle, written};
 use super::import::{ImportError, Imported};
 use crate::Compiled;
 use crate::emit::schemas::doc::Doc;
@@ -50,46 +50,19 @@ pub fn import(files: &[(String, String)]) -> Result<Imported, ImportError> {
         return Err(ImportError::file(path, "there is no document to import"));
     }
     let sources = sources(&documents);
-    let mut takes = Vec::new();
-    let (draft, compiled) = settle(
-        path,
-        sources.len(),
-        |asked| {
-            let draft = drafted(&sources, asked);
-            takes = asked.to_vec();
-            draft
-        },
-        |_, file| sources.iter().position(|source| source.file() == file),
-    )?;
+    let candidates: Vec<Candidate> = sources
+        .iter()
+        .map(|one| Candidate {
+            file: one.file(),
+            shown: format!("`{}`", one.shown()),
+            hopeless: one.hopeless(),
+        })
+        .collect();
+    let settled = settle(path, &candidates, |takes| drafted(&sources, takes))?;
+    let Settled { draft, compiled, takes } = settled;
     let draft = kept(&documents, &sources, &takes, draft, &compiled);
-    settled(path, &draft)?;
-    written(path, &draft, &sources, &takes)
-}
-
-fn written(
-    path: &str,
-    draft: &Draft,
-    sources: &[Source<'_>],
-    takes: &[Take],
-) -> Result<Imported, ImportError> {
-    let mut imported = Imported { tree: crate::tree::OutputTree::default(), left: Vec::new() };
-    for (name, text) in draft.files() {
-        if !imported.tree.add(name.as_str(), text) {
-            return Err(ImportError::file(path, format!("two files would be called {name}")));
-        }
-    }
-    for (source, take) in sources.iter().zip(takes) {
-        let name = match take {
-            Take::Nothing(_) => format!("`{}` is kept as it is, and no entity", source.shown()),
-            Take::All | Take::Bare(_) => format!("`{}`", source.shown()),
-        };
-        imported.left.extend(take.said(&name));
-    }
-    for entity in &draft.entities {
-        let name = format!("{}.{}", entity.area, entity.name);
-        imported.left.extend(entity.left.iter().map(|left| format!("{name}: {left}")));
-    }
-    Ok(imported)
+    holds(path, &draft)?;
+    written(path, &draft, &candidates, &takes)
 }
 
 fn document(path: &str, text: &str, names: &mut BTreeSet<String>) -> Result<Document, ImportError> {
@@ -170,12 +143,7 @@ fn sources(documents: &[Document]) -> Vec<Source<'_>> {
     all
 }
 
-fn drafted(sources: &[Source<'_>], takes: &mut [Take]) -> Draft {
-    for (source, take) in sources.iter().zip(takes.iter_mut()) {
-        if let (Take::All, Some(why)) = (&*take, source.hopeless()) {
-            *take = Take::Nothing(why);
-        }
-    }
+fn drafted(sources: &[Source<'_>], takes: &[Take]) -> Draft {
     let known: Vec<Known<'_>> = sources
         .iter()
         .zip(takes.iter())

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use covenant_model::value::LogicalType;
 
 use super::super::import::draft::{Entity, Field, System, WAREHOUSE};
-use super::super::import::names::{snake, take};
+use super::super::import::names::{is_column, snake, take};
 use super::super::import::read::{doc, doc_without, flag_of, items_of, member, text, text_of};
 use super::super::import::types::out_of_line;
 use super::logical::typed;
@@ -71,15 +71,20 @@ impl<'d> Source<'d> {
     /// Why it can be no entity.
     pub(super) fn hopeless(&self) -> Option<String> {
         if self.properties().is_empty() {
-            return Some("it has no properties".to_owned());
+            return Some("kept as it is, and no entity, because it has no properties".to_owned());
         }
         let keys: Vec<&Node> =
             self.properties().iter().filter(|one| flag_of(one, "primaryKey")).collect();
         if keys.is_empty() {
-            return Some("no property is its `primaryKey`, and an entity has a key".to_owned());
+            return Some(
+                "kept as it is, and no entity, because no property is its `primaryKey`".to_owned(),
+            );
         }
         let untyped = keys.iter().find(|key| typed(key).is_none())?;
-        Some(format!("its key `{}` is of a type that the language lacks", named(untyped)))
+        Some(format!(
+            "kept as it is, and no entity, because its key `{}` is of a type that the language lacks",
+            named(untyped)
+        ))
     }
 
     /// As others refer to it.
@@ -322,11 +327,6 @@ fn is_table(name: &str) -> bool {
             && part.bytes().all(|at| matches!(at, b'A'..=b'Z' | b'0'..=b'9' | b'_'))
     };
     name.split('.').count() == 3 && name.split('.').all(upper)
-}
-
-/// What a source can call a field.
-fn is_column(name: &str) -> bool {
-    name.bytes().all(|at| at.is_ascii_alphanumeric() || at == b'_') && !name.is_empty()
 }
 
 /// Examples of a text, where all of them are texts that fit.
