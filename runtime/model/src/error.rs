@@ -122,7 +122,7 @@ mod tests {
     /// Logs and `covenant_lane_failures_total` name a failure by its kind: whoever reads it there finds what to do.
     #[test]
     fn every_kind_is_on_the_page_of_operations_with_its_reaction() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/operations.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operations.md");
         let page = std::fs::read_to_string(path).unwrap();
         for kind in ALL {
             let start = format!("| `{kind:?}` | ");
