@@ -140,6 +140,8 @@ pub struct SourceDecl {
     pub system: Option<String>,
     /// `public.orders`
     pub table: Option<String>,
+    /// Which rows of the table.
+    pub filter: Option<String>,
     /// `order-events`
     pub stream: Option<String>,
     /// Member with the event's id.

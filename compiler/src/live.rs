@@ -38,15 +38,21 @@ pub fn diagnostic(
         Subject::Publication => (&codes::LIVE_PUBLICATION, settings("publication")),
         Subject::Role => (&codes::LIVE_ROLE, settings("publication")),
         Subject::Table => (&codes::LIVE_TABLE, of_reader("")),
+        Subject::Outbox(stream) => {
+            (&codes::LIVE_TABLE, format!("{PROJECT}/systems/{stream}/outbox/table"))
+        }
         Subject::Key => (&codes::LIVE_KEY, of_reader("key")),
         Subject::Field(field) => (&codes::LIVE_COLUMN, of_reader(field)),
     };
     let finding = &judged.finding;
     let span = match judged.subject {
         Subject::Field(_) => spans.key(&path),
-        Subject::System | Subject::Publication | Subject::Role | Subject::Table | Subject::Key => {
-            spans.value(&path)
-        }
+        Subject::System
+        | Subject::Publication
+        | Subject::Role
+        | Subject::Table
+        | Subject::Outbox(_)
+        | Subject::Key => spans.value(&path),
     };
     let span = span.unwrap_or(Span::file_start(FileId::FIRST));
     let mut found = Diagnostic::new(code, span, format!("{}: {}", finding.place, finding.what))

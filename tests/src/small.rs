@@ -71,6 +71,7 @@ fn entity(fields: Vec<FieldSpec>, groups: Vec<GroupSpec>, apply: ApplyForm) -> E
         system: "store".to_owned(),
         schema: "public".to_owned(),
         table: "parcels".to_owned(),
+        filter: None,
     };
     let stream = SourceSpec::Stream {
         system: "carrier".to_owned(),

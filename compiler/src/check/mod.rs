@@ -16,6 +16,7 @@ mod merge_rules;
 mod model_types;
 mod org;
 mod org_budget;
+mod outbox;
 mod owners;
 mod physical_types;
 mod pii_events;
@@ -103,6 +104,7 @@ fn owners(field: &FieldSpec) -> Vec<&str> {
 /// Every check. Their order does not matter: findings are sorted by place.
 const CHECKS: &[fn(&Cx<'_>)] = &[
     keys::check,
+    outbox::check,
     owners::check,
     merge_rules::check,
     rekey::check,

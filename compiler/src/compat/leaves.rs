@@ -22,6 +22,7 @@ pub const DERIVED: &[(&str, &str)] = &[
     ("*/salesforce/parents", "follow from the lookups"),
     ("*/salesforce/fields/*/parent_object", "the Salesforce object of the entity referred to"),
     ("*/salesforce/filter/text", "as written; its meaning is the field and the days"),
+    ("*/sources/*/where/text", "as written; its meaning is the conditions"),
     ("*/salesforce/revision_field", "the same for every contract"),
     ("*/salesforce/deleted_field", "the same for every contract"),
     ("*/inputs", "follow from the query"),
@@ -149,6 +150,13 @@ fn entity(spec: &EntitySpec) -> Flat {
         (rule.name.clone(), Value::Object(one))
     });
     map.insert("quality".to_owned(), Value::Object(rules.collect()));
+    if let Some(Value::Object(sources)) = map.get_mut("sources") {
+        for (name, rows) in super::row_filter_changed::of(spec) {
+            if let Some(Value::Object(source)) = sources.get_mut(name) {
+                source.insert("where".to_owned(), rows.into());
+            }
+        }
+    }
     let unique =
         spec.unique.iter().map(|ids| (super::unique_changed::segment(ids), Value::Bool(true)));
     map.insert("unique".to_owned(), Value::Object(unique.collect()));

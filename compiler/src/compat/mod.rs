@@ -82,6 +82,7 @@ mod model_key_changed;
 mod model_query_changed;
 mod model_unit_changed;
 mod nest;
+mod outbox_changed;
 mod owner_changed;
 mod physical_changed;
 mod pii_lowered;
@@ -96,6 +97,7 @@ mod query;
 mod reference_changed;
 mod reference_dropped;
 mod retention_shortened;
+mod row_filter_changed;
 mod rule;
 mod salesforce_mapped;
 mod salesforce_refed;
@@ -150,6 +152,7 @@ pub static RULES: &[&Rule] = &[
     &reference_dropped::RULE,
     &model_key_changed::RULE,
     &filter_changed::RULE,
+    &row_filter_changed::RULE,
     &model_query_changed::LINEAGE,
     &model_query_changed::RULE,
     &model_query_changed::LAYOUT,
@@ -207,6 +210,7 @@ pub static RULES: &[&Rule] = &[
     &source_column_changed::RULE,
     &source_order_changed::RULE,
     &publication_changed::RULE,
+    &outbox_changed::RULE,
     &delete_changed::RULE,
     &delete_changed::LIMIT,
     &adoption_changed::RULE,

@@ -66,7 +66,7 @@ pub(super) fn kind(source: &SourceSpec) -> &'static str {
 /// What says where a source reads, by attribute.
 fn place(source: &SourceSpec) -> Vec<(&'static str, String)> {
     match source {
-        SourceSpec::Postgres { system, schema, table } => {
+        SourceSpec::Postgres { system, schema, table, .. } => {
             vec![("system", system.clone()), ("schema", schema.clone()), ("table", table.clone())]
         }
         SourceSpec::Stream { system, stream, .. } => {

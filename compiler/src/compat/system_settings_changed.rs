@@ -61,8 +61,8 @@ fn settings(old: &SystemSpec, new: &SystemSpec) -> Vec<&'static str> {
             SystemSpec::Postgres { purpose, region, .. },
         )
         | (
-            SystemSpec::Stream { purpose: p0, region: r0 },
-            SystemSpec::Stream { purpose, region },
+            SystemSpec::Stream { purpose: p0, region: r0, .. },
+            SystemSpec::Stream { purpose, region, .. },
         ) => {
             vec![("purpose", p0 != purpose), ("region", r0 != region)]
         }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_model::error::RuntimeError;
-use covenant_model::spec::{EntitySpec, SourceSpec, SystemSpec};
-use covenant_postgres::catalogue::{facts, judge, schema};
+use covenant_model::spec::{EntitySpec, OutboxSpec, SourceSpec, SystemSpec};
+use covenant_postgres::catalogue::{facts, judge, published, schema};
 use covenant_postgres::connect::Endpoint;
+use covenant_postgres::row_filter;
 
 use crate::Compiled;
 use crate::diagnostic::{Diagnostic, Diagnostics};
@@ -108,6 +109,11 @@ impl<'a> Database<'a> {
                 wanted.extend(judge::wanted_columns(reader.source, entity));
             }
             if let Some(facts) = &facts {
+                let all = readers.iter().map(|(reader, entity)| (*entity, reader.source));
+                let agreed = row_filter::agreed(all);
+                let rows = published::rows(&place, publication, facts, agreed.as_deref());
+                let first = readers.first().map(|(reader, _)| *reader);
+                found.extend(rows.into_iter().map(|one| (first, one)));
                 let more = judge::beyond(&place, (publication, &role), facts, &wanted);
                 let more = more.into_iter();
                 // without the role its rights are those of whoever asked
@@ -116,13 +122,38 @@ impl<'a> Database<'a> {
                 found.extend(known.map(|one| (readers.first().map(|(reader, _)| *reader), one)));
             }
         }
+        let outboxes = self.outboxes();
+        for (stream, outbox) in &outboxes {
+            let OutboxSpec { schema, table, .. } = outbox;
+            let asked_for = facts::table(&client, publication, (schema, table), as_role);
+            let facts = asked_for.await.map_err(asked)?;
+            let place = format!("{place}, table {schema}.{table}");
+            of_system.extend(published::outbox(&place, publication, stream, facts.as_ref()));
+        }
         let streamed = facts::streamed(&client, publication).await.map_err(asked)?;
         let unread = streamed.into_iter().filter(|name| {
-            !tables.keys().any(|(schema, table)| format!("{schema}.{table}") == *name)
+            let read = tables.keys().map(|(schema, table)| format!("{schema}.{table}"));
+            let told = outboxes.iter().map(|(_, of)| format!("{}.{}", of.schema, of.table));
+            !read.chain(told).any(|known| known == *name)
         });
         of_system.extend(judge::unread(place, publication, &unread.collect::<Vec<_>>()));
         found.extend(of_system.into_iter().map(|one| (None, one)));
         Ok(found)
+    }
+
+    /// The tables of the system that producers write events to, with their streams.
+    fn outboxes(&self) -> Vec<(&'a str, &'a OutboxSpec)> {
+        let systems = self.plan.project.systems.iter();
+        let outboxes = systems.filter_map(|(name, spec)| match spec {
+            SystemSpec::Stream { outbox: Some(outbox), .. } if outbox.system == self.system => {
+                Some((name.as_str(), outbox))
+            }
+            SystemSpec::Stream { .. }
+            | SystemSpec::Postgres { .. }
+            | SystemSpec::Salesforce { .. }
+            | SystemSpec::Snowflake { .. } => None,
+        });
+        outboxes.collect()
     }
 
     /// Every table of the system that a contract reads, with who reads it.
@@ -130,7 +161,7 @@ impl<'a> Database<'a> {
         let mut tables: BTreeMap<_, Readers<'a>> = BTreeMap::new();
         for entity in &self.plan.entities {
             for (source, spec) in &entity.sources {
-                let SourceSpec::Postgres { system, schema, table } = spec else { continue };
+                let SourceSpec::Postgres { system, schema, table, .. } = spec else { continue };
                 if system == self.system {
                     let reader = Reader { entity: &entity.name, source };
                     let of_table = tables.entry((schema.as_str(), table.as_str())).or_default();

@@ -184,7 +184,7 @@ fn of_salesforce(plan: &Plan, sink: &SalesforceSink) -> Place {
 
 fn of_source(plan: &Plan, source: &SourceSpec) -> Place {
     match source {
-        SourceSpec::Postgres { system, schema, table } => {
+        SourceSpec::Postgres { system, schema, table, .. } => {
             place(plan, "postgres", system, format!("{schema}.{table}"))
         }
         SourceSpec::Stream { system, stream, .. } => place(plan, "stream", system, stream.clone()),

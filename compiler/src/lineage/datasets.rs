@@ -68,7 +68,7 @@ fn classes<'a>(of: impl Iterator<Item = &'a PiiSpec>) -> Vec<String> {
 /// What a source reads.
 pub(super) fn of_source(source: &SourceSpec) -> Node {
     let (system, name, about) = match source {
-        SourceSpec::Postgres { system, schema, table } => {
+        SourceSpec::Postgres { system, schema, table, .. } => {
             (system, format!("{schema}.{table}"), "table")
         }
         SourceSpec::Stream { system, stream, .. } => (system, stream.clone(), "event stream"),

@@ -77,6 +77,7 @@ fn changed(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
         }
     }
     steps.extend(tables_moved(old, new));
+    steps.extend(filters_changed(old, new));
     steps.extend(rules(old, new));
     steps
 }
@@ -179,12 +180,36 @@ fn tables_moved(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
         .collect()
 }
 
-/// What becomes of members that nobody knows does not say where a stream is.
+/// Rows that a table's filter takes in now, and rows that it leaves out.
+fn filters_changed(old: &EntitySpec, new: &EntitySpec) -> Vec<Step> {
+    let filter = |source: &SourceSpec| match source {
+        SourceSpec::Postgres { filter, .. } => filter.as_ref().map(|rows| rows.all.clone()),
+        SourceSpec::Stream { .. } | SourceSpec::Salesforce { .. } => None,
+    };
+    let mut steps = Vec::new();
+    for (name, spec) in &new.sources {
+        let before = old.sources.get(name);
+        if before.is_none_or(|before| filter(before) == filter(spec) || !same_place(before, spec)) {
+            continue;
+        }
+        let subject = format!("{}/sources/{name}/where", new.name);
+        let why = format!("source {name} takes other rows now");
+        steps.extend(backfills(new, Some(&[name.as_str()]), "DCM212", &subject, &why));
+        let why = "rows that are no longer the entity's are deleted".to_owned();
+        let repair = format!("covenant-runtime reconcile {} --repair", new.name);
+        steps.push(derived_again("DCM212", &subject, &why, repair));
+    }
+    steps
+}
+
+/// What becomes of members that nobody knows does not say where a stream is, and which rows are taken not where a table is.
 fn same_place(old: &SourceSpec, new: &SourceSpec) -> bool {
     let bare = |source: &SourceSpec| {
         let mut source = source.clone();
-        if let SourceSpec::Stream { unknown, .. } = &mut source {
-            *unknown = UnknownMembers::default();
+        match &mut source {
+            SourceSpec::Stream { unknown, .. } => *unknown = UnknownMembers::default(),
+            SourceSpec::Postgres { filter, .. } => *filter = None,
+            SourceSpec::Salesforce { .. } => {}
         }
         source
     };

@@ -236,7 +236,7 @@ fn unchanged<'a>(
 fn of_entity<'a>(entity: &'a EntitySpec, wanted: &str) -> Vec<Published<'a>> {
     let mut all = Vec::new();
     for (source, spec) in &entity.sources {
-        let SourceSpec::Postgres { system, schema, table } = spec else { continue };
+        let SourceSpec::Postgres { system, schema, table, .. } = spec else { continue };
         if system != wanted {
             continue;
         }

@@ -48,6 +48,7 @@ fn source(map: &Reader<'_>, entry: &Entry) -> Option<SourceDecl> {
         system: inner.text("system"),
         table: inner.text("table"),
         stream: inner.text("stream"),
+        filter: inner.text("where"),
         event_id: inner.text("event_id"),
         order: inner.text("order"),
         occurred_at: inner.text("occurred_at"),

@@ -1,6 +1,6 @@
 //! `project.yaml`.
 
-use covenant_model::spec::{Protection, SystemSpec};
+use covenant_model::spec::{OutboxSpec, Protection, SystemSpec};
 
 use crate::ast::{ClassDecl, ProjectDecl};
 use crate::diagnostic::Sink;
@@ -86,7 +86,11 @@ fn system(map: &Reader<'_>, entry: &Entry) -> Option<(String, SystemSpec)> {
             slot: inner.need_text("slot").unwrap_or_default(),
             region: inner.text("region"),
         },
-        SystemKind::Stream => SystemSpec::Stream { purpose, region: inner.text("region") },
+        SystemKind::Stream => SystemSpec::Stream {
+            purpose,
+            outbox: inner.get("outbox").and_then(|node| outbox(map, node)),
+            region: inner.text("region"),
+        },
         SystemKind::Salesforce => SystemSpec::Salesforce {
             purpose,
             api_version: inner.need_text("api_version").unwrap_or_default(),
@@ -113,6 +117,17 @@ fn system(map: &Reader<'_>, entry: &Entry) -> Option<(String, SystemSpec)> {
     };
     inner.finish();
     Some((entry.key.clone(), spec))
+}
+
+/// `{system: store, table: public.outbox}`
+fn outbox(map: &Reader<'_>, node: &Node) -> Option<OutboxSpec> {
+    let inner = Reader::open(map.sink(), node, node.span, "`outbox`")?;
+    let (system, table) = (inner.need_text("system"), inner.need_text("table"));
+    inner.finish();
+    let (system, table) = (system?, table?);
+    // A table without a schema is reported where the systems are known.
+    let (schema, table) = table.split_once('.').unwrap_or(("", &table));
+    Some(OutboxSpec { system, schema: schema.to_owned(), table: table.to_owned() })
 }
 
 fn class(map: &Reader<'_>, entry: &Entry) -> Option<(String, ClassDecl)> {

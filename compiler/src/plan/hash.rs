@@ -2,7 +2,7 @@
 
 use std::mem::{swap, take};
 
-use covenant_model::spec::{EntitySpec, ModelSpec};
+use covenant_model::spec::{EntitySpec, ModelSpec, RowFilter, SourceSpec};
 use covenant_model::terms::{DatasetTerms, FieldTerms};
 use sha2::{Digest, Sha256};
 
@@ -60,9 +60,13 @@ pub(super) fn entity(spec: &mut EntitySpec) -> String {
         spec.quality.iter_mut().map(|rule| (rule.about.take(), take(&mut rule.text))).collect();
     let filter = spec.salesforce.as_mut().and_then(|sink| sink.filter.as_mut());
     let filter = filter.map(|filter| take(&mut filter.text));
+    let rows: Vec<_> = row_filters(spec).map(|filter| take(&mut filter.text)).collect();
     spec.contract_hash.clear();
     let hash = digest(spec);
     words.of_entity(spec);
+    for (filter, text) in row_filters(spec).zip(rows) {
+        filter.text = text;
+    }
     for (rule, (about, text)) in spec.quality.iter_mut().zip(rules) {
         (rule.about, rule.text) = (about, text);
     }
@@ -71,6 +75,13 @@ pub(super) fn entity(spec: &mut EntitySpec) -> String {
         now.text = text;
     }
     hash
+}
+
+fn row_filters(spec: &mut EntitySpec) -> impl Iterator<Item = &mut RowFilter> {
+    spec.sources.values_mut().filter_map(|source| match source {
+        SourceSpec::Postgres { filter, .. } => filter.as_mut(),
+        SourceSpec::Stream { .. } | SourceSpec::Salesforce { .. } => None,
+    })
 }
 
 /// The same of a model; the query counts in the parser's formatting.

@@ -7,7 +7,7 @@ use covenant_model::spec::{
 };
 use covenant_model::value::LogicalType;
 
-use super::{Cx, expr, salesforce, sources};
+use super::{Cx, expr, row_filter, salesforce, sources};
 use crate::ast::{EntityDecl, ExpectDecl, FieldDecl, FilterDecl, QualityDecl};
 use crate::diagnostic::{Diagnostic, codes};
 use crate::ir::EntityIr;
@@ -47,6 +47,7 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl) -> EntityIr {
         unique: unique(cx, decl),
         evolution: decl.evolution.clone(),
     };
+    row_filter::resolve(cx, decl, &mut spec, &unsound);
     spec.quality = quality(cx, &spec, &unsound, &decl.quality);
     sources::sinks(cx, &head.name, &head.sinks, |sink, system| match system {
         sources::SinkKind::Warehouse(table) => spec.warehouse = Some(table),

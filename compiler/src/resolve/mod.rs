@@ -8,6 +8,7 @@ mod model;
 mod org;
 mod project;
 mod query;
+mod row_filter;
 mod salesforce;
 mod sources;
 mod sql;

@@ -54,7 +54,7 @@ pub(super) fn resolve(cx: &Cx<'_>, decl: &EntityDecl) -> BTreeMap<String, Source
 fn shape(cx: &Cx<'_>, span: Span, headline: String) {
     cx.sink.push(
         Diagnostic::new(&codes::SOURCE_SHAPE, span, headline).help(
-            "PostgreSQL takes `table`; a stream `stream`, `event_id`, `order`, `occurred_at`, `unknown`; Salesforce \
+            "PostgreSQL takes `table`, `where`; a stream `stream`, `event_id`, `order`, `occurred_at`, `unknown`; Salesforce \
              `object`, `key`, `fields`",
         ),
     );
@@ -64,6 +64,7 @@ fn shape(cx: &Cx<'_>, span: Span, headline: String) {
 fn foreign(cx: &Cx<'_>, source: &SourceDecl, path: &str, kind: &str, own: &[&str]) {
     let present = [
         ("table", source.table.is_some()),
+        ("where", source.filter.is_some()),
         ("unknown", source.unknown.is_some()),
         ("stream", source.stream.is_some()),
         ("event_id", source.event_id.is_some()),
@@ -87,7 +88,7 @@ fn need<'d>(cx: &Cx<'_>, value: Option<&'d String>, path: &str, what: &str) -> O
 }
 
 fn postgres(cx: &Cx<'_>, source: &SourceDecl, system: &str, path: &str) -> Option<SourceSpec> {
-    foreign(cx, source, path, "PostgreSQL", &["table"]);
+    foreign(cx, source, path, "PostgreSQL", &["table", "where"]);
     let table = need(cx, source.table.as_ref(), path, "`table: schema.name`")?;
     let Some((schema, table)) = table.split_once('.') else {
         shape(
@@ -101,6 +102,8 @@ fn postgres(cx: &Cx<'_>, source: &SourceDecl, system: &str, path: &str) -> Optio
         system: system.to_owned(),
         schema: schema.to_owned(),
         table: table.to_owned(),
+        // Read once the fields are known.
+        filter: None,
     })
 }
 

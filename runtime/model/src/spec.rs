@@ -4,6 +4,8 @@
 
 mod adoption;
 mod evolution;
+mod outbox;
+mod row_filter;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -16,6 +18,8 @@ use crate::value::LogicalType;
 
 pub use adoption::{Adoption, Compare, MatchPart, Review, Unmatched};
 pub use evolution::{EntityEvolution, FieldEvolution, OPEN_SYMBOL_CHARS_MAX, UnknownMembers};
+pub use outbox::OutboxSpec;
+pub use row_filter::{RowCondition, RowFilter, RowLiteral};
 
 /// Index into [`EntitySpec::fields`].
 pub type FieldIx = usize;
@@ -73,6 +77,9 @@ pub enum SystemSpec {
     Stream {
         /// What it is.
         purpose: String,
+        /// The table that producers write its events to, with the rest of their transaction; none: they send them over HTTP.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        outbox: Option<OutboxSpec>,
         /// Where it stands: `eu-central-1`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         region: Option<String>,
@@ -369,6 +376,9 @@ pub enum SourceSpec {
         schema: String,
         /// `orders`
         table: String,
+        /// Which of its rows are the entity's; none: all.
+        #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+        filter: Option<RowFilter>,
     },
     /// A stream of JSON events.
     Stream {

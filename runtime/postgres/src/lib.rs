@@ -6,6 +6,7 @@
 
 pub mod catalogue;
 pub mod connect;
+pub mod row_filter;
 
 /// A quoted identifier.
 pub fn ident(name: &str) -> String {

@@ -205,8 +205,7 @@ impl CaptureTask {
     /// What the start could not look at, because the server did not answer.
     async fn check(&mut self, store: &Store, landed: Option<&SourcePosition>) -> Result<()> {
         let Store { system, endpoint, settings, .. } = store;
-        let entities = &self.manifest.entities;
-        let found = preflight::check(endpoint, system, settings, entities, landed).await?;
+        let found = preflight::check(endpoint, system, settings, &self.manifest, landed).await?;
         for finding in &found {
             tracing::warn!("{finding}");
         }

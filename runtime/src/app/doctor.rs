@@ -9,7 +9,7 @@ use covenant_model::spec::SystemSpec;
 use super::config::Config;
 use super::open::WAREHOUSE_FILE;
 use super::run::salesforce;
-use super::start::{Started, start};
+use super::start::{Started, Store, start};
 use crate::env::Env;
 use crate::error::{ErrorKind, Reaction, Result, RuntimeError};
 use crate::finding::{Finding, Severity};
@@ -127,10 +127,8 @@ pub async fn check(config: &Config, started: &Started) -> Result<Report> {
     report.findings.extend(not_connected(config, started));
     if let Some(store) = &started.store {
         let landed = newest.as_ref().and_then(|commit| commit.positions.get(&store.system));
-        let entities = &started.manifest.entities;
-        let found =
-            preflight::check(&store.endpoint, &store.system, &store.settings, entities, landed)
-                .await;
+        let Store { system, endpoint, settings, .. } = store;
+        let found = preflight::check(endpoint, system, settings, &started.manifest, landed).await;
         match found {
             Ok(found) => report.findings.extend(found),
             Err(error) => report.unreachable(store.endpoint.place(), &error),

@@ -162,7 +162,7 @@ fn parse(manifest: &Manifest, system: &str, id: &str) -> Option<Job> {
 
 fn table<'e>(entity: &'e EntitySpec, system: &str) -> Option<(&'e str, &'e str, &'e str)> {
     entity.sources.iter().find_map(|(source, spec)| match spec {
-        SourceSpec::Postgres { system: of, schema, table } if of == system => {
+        SourceSpec::Postgres { system: of, schema, table, .. } if of == system => {
             Some((source.as_str(), schema.as_str(), table.as_str()))
         }
         SourceSpec::Postgres { .. } | SourceSpec::Stream { .. } | SourceSpec::Salesforce { .. } => {
@@ -202,6 +202,7 @@ fn request(
         range,
         keys: Vec::new(),
         part,
+        rows: covenant_postgres::row_filter::of(entity, source),
     })
 }
 

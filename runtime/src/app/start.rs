@@ -71,7 +71,8 @@ pub fn start(config: &Config, codecs: Vec<Box<dyn EntityCodec>>, env: Env) -> Re
     check_validators(&manifest, &codecs)?;
     let folder = config.manifest.parent().unwrap_or(Path::new("."));
     let sql = SqlFiles::read(folder, &manifest, SQL_FOLDER)?;
-    let registry = Arc::new(Registry::new(manifest.entities.clone(), &codecs)?);
+    let registry = Registry::new(manifest.entities.clone(), &codecs)?;
+    let registry = Arc::new(registry.with_outboxes(&manifest.project.systems));
     std::fs::create_dir_all(&config.data_dir).map_err(|error| {
         let place = config.data_dir.display().to_string();
         let advice = "Make it writable, or set COVENANT_DATA_DIR.";

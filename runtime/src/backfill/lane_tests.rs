@@ -108,6 +108,7 @@ fn job(id: &str) -> Job {
             range: None,
             keys: Vec::new(),
             part: None,
+            rows: None,
         },
     }
 }

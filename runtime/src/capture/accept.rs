@@ -6,6 +6,7 @@ use covenant_model::record::Violation;
 use covenant_model::version::Incarnation;
 
 use super::batch::BatchSeq;
+use super::dedup::EventDigest;
 use super::derive::Derived;
 use super::input::{CrmInput, EventInput};
 use super::lane::CaptureLane;
@@ -33,6 +34,17 @@ pub struct EventsAccepted {
     pub outcomes: Vec<EventOutcome>,
 }
 
+/// Events of one stream that are derived, and not accepted yet.
+pub(super) struct PreparedEvents {
+    /// Of the stream's position.
+    name: String,
+    derived: Derived,
+    bytes: usize,
+    /// Digests of those that did not come before.
+    fresh: Vec<EventDigest>,
+    accepted: EventsAccepted,
+}
+
 impl CaptureLane {
     /// Events of a stream, in order of arrival.
     ///
@@ -43,13 +55,27 @@ impl CaptureLane {
         stream: &str,
         events: &[bytes::Bytes],
     ) -> Result<EventsAccepted> {
-        let registry = self.registry().clone();
-        let Some((system, bindings)) = registry.on_stream(stream) else {
-            return Err(unknown_stream(stream));
-        };
-        let name = stream_position_name(system, stream);
-        let (incarnation, landed) = self.stream(&name);
         let received_at_us = self.clock.now_us();
+        match self.prepare_events(stream, events, received_at_us)? {
+            Some(prepared) => Ok(self.take_events(prepared)),
+            None => Err(unknown_stream(stream)),
+        }
+    }
+
+    /// What events of a stream come to; nothing is accepted yet. None where nobody listens to the stream.
+    ///
+    /// # Errors
+    /// Protection errors.
+    pub(super) fn prepare_events(
+        &self,
+        stream: &str,
+        events: &[bytes::Bytes],
+        received_at_us: i64,
+    ) -> Result<Option<PreparedEvents>> {
+        let registry = self.registry();
+        let Some((system, bindings)) = registry.on_stream(stream) else { return Ok(None) };
+        let name = stream_position_name(system, stream);
+        let (incarnation, _) = self.stream(&name);
         let mut whole = Derived::default();
         let mut accepted = EventsAccepted { batch: BatchSeq(0), outcomes: Vec::new() };
         let mut fresh = Vec::new();
@@ -76,16 +102,23 @@ impl CaptureLane {
             bytes += json.len();
             fresh.push(digest);
         }
-        let duplicates = events.len() - fresh.len();
+        Ok(Some(PreparedEvents { name, derived: whole, bytes, fresh, accepted }))
+    }
+
+    /// Puts them into the batch.
+    pub(super) fn take_events(&mut self, prepared: PreparedEvents) -> EventsAccepted {
+        let PreparedEvents { name, derived, bytes, fresh, accepted } = prepared;
+        let duplicates = accepted.outcomes.len() - fresh.len();
         self.open.stats.duplicates += duplicates as u64;
+        let (incarnation, landed) = self.stream(&name);
         let count = landed + fresh.len() as u64;
         for digest in fresh {
             self.window.remember(digest, self.open.seq);
         }
-        self.take(whole, bytes);
+        self.take(derived, bytes);
         self.positions.insert(name, SourcePosition::Stream { incarnation, events: count });
         self.moved();
-        Ok(accepted)
+        accepted
     }
 
     /// Records of a Salesforce object that were modified before `window_end_us`.

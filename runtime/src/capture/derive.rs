@@ -9,7 +9,7 @@ use covenant_model::change::{
 use covenant_model::codec::ColumnMap;
 use covenant_model::floor::Floor;
 use covenant_model::record::{Record, Violation, Violations};
-use covenant_model::spec::{EntitySpec, KeyChange};
+use covenant_model::spec::{EntitySpec, KeyChange, SourceSpec};
 use covenant_model::value::Value;
 use covenant_model::version::{Position, Revision, Version};
 
@@ -216,6 +216,9 @@ impl Target<'_> {
         let codec = &self.bound.codec;
         match row.op {
             RowOp::Insert { new } | RowOp::Update { old: None, new } => {
+                if !self.takes(map, new) {
+                    return Ok(Derived { ignored: 1, ..Derived::default() });
+                }
                 self.upsert(map, row, new, None)
             }
             RowOp::Update { old: Some(old), new } => {
@@ -223,6 +226,13 @@ impl Target<'_> {
                     Ok(before) => Key(before),
                     Err(violations) => return self.refuse(row.raw(), &violations),
                 };
+                // As the publication tells it where it filters: a row that leaves is deleted, one that enters is inserted.
+                match (self.takes(map, old), self.takes(map, new)) {
+                    (true, true) => {}
+                    (true, false) => return Ok(self.one(self.delete(row, before))),
+                    (false, true) => return self.upsert(map, row, new, None),
+                    (false, false) => return Ok(Derived { ignored: 1, ..Derived::default() }),
+                }
                 match codec.decode_pg_key(map, &new.datums()) {
                     Ok(after) if after != before.0 => self.moved(map, row, new, before, Key(after)),
                     // Where the new key cannot be read, decoding the row says so with every other reason.
@@ -235,6 +245,20 @@ impl Target<'_> {
             },
             RowOp::Truncate => Ok(self.truncated(row)),
         }
+    }
+
+    /// Whether the row of this tuple is the entity's; where its key cannot be read, decoding it says why.
+    ///
+    /// Deletions are not asked: of a row that was never taken they say nothing new, and of one that an older contract took they are
+    /// what removes it.
+    fn takes(&self, map: &ColumnMap, tuple: &Tuple) -> bool {
+        let Some(SourceSpec::Postgres { filter: Some(filter), .. }) =
+            self.spec().sources.get(self.source)
+        else {
+            return true;
+        };
+        let key = self.bound.codec.decode_pg_key(map, &tuple.datums());
+        key.map_or(true, |key| filter.holds(self.spec(), &key))
     }
 
     fn upsert(

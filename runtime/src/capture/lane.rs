@@ -9,12 +9,13 @@ use covenant_model::codec::ColumnMap;
 use covenant_model::position::{Accepted, Acknowledged, Durable, Overtaken, Progress, Received};
 use covenant_model::version::{Incarnation, Lsn};
 
-use super::accept::join;
+use super::accept::{PreparedEvents, join};
 use super::batch::{Batch, BatchSeq, Limits};
 use super::commit::Sealed;
 use super::dedup::Window;
 use super::derive::{Derived, Deriver};
 use super::input::RowInput;
+use super::outbox::{self, Told};
 use super::owed;
 use super::registry::{Binding, Registry};
 use super::sequences::{KEYS_MAX, Sequences};
@@ -255,7 +256,12 @@ impl CaptureLane {
         changes: &[RowChange],
     ) -> Result<()> {
         let derived = self.derive_all(system, at, changes);
-        let (whole, bytes) = match derived {
+        let derived = derived.and_then(|(mut whole, bytes, told)| {
+            let (events, ignored) = self.prepare_told(&told, at.2)?;
+            whole.ignored += told.ignored + ignored;
+            Ok((whole, bytes, events))
+        });
+        let (whole, bytes, events) = match derived {
             Ok(derived) => derived,
             Err(error) => {
                 self.withheld.restore();
@@ -264,19 +270,51 @@ impl CaptureLane {
         };
         self.withheld.accepted();
         self.take(whole, bytes);
+        for prepared in events {
+            self.take_events(prepared);
+        }
         Ok(())
     }
 
-    /// Changes of a transaction, and the bytes that they came in.
+    /// Events that were written to outboxes, stream by stream, and how many belong to no stream that is known.
+    fn prepare_told(
+        &self,
+        told: &Told,
+        committed_at_us: i64,
+    ) -> Result<(Vec<PreparedEvents>, u64)> {
+        let (mut all, mut ignored) = (Vec::new(), 0);
+        for (stream, events) in &told.events {
+            match self.prepare_events(stream, events, committed_at_us)? {
+                Some(prepared) => all.push(prepared),
+                // As with a table that nobody reads; the generated table refuses such a row where it is written.
+                None => {
+                    tracing::warn!(
+                        events = events.len(),
+                        "an outbox has events of a stream that no contract listens to: they are ignored"
+                    );
+                    ignored += events.len() as u64;
+                }
+            }
+        }
+        Ok((all, ignored))
+    }
+
+    /// Changes of a transaction, the bytes that they came in, and the events among them.
     fn derive_all(
         &mut self,
         system: &str,
         (incarnation, commit, committed_at_us): (Incarnation, Lsn, i64),
         changes: &[RowChange],
-    ) -> Result<(Derived, usize)> {
+    ) -> Result<(Derived, usize, Told)> {
         let mut whole = Derived::default();
+        let mut told = Told::default();
         let mut bytes = 0;
         for change in changes {
+            let Relation { schema, table, .. } = change.relation.as_ref();
+            if self.registry().is_outbox(system, schema, table) {
+                outbox::take(change, &mut told)?;
+                continue;
+            }
             let row = RowInput {
                 relation: &change.relation,
                 op: &change.op,
@@ -288,7 +326,7 @@ impl CaptureLane {
             bytes += bytes_of(&change.op);
             self.derive_row(system, &change.relation, None, &row, &mut whole)?;
         }
-        Ok((whole, bytes))
+        Ok((whole, bytes, told))
     }
 
     /// The server has nothing for us up to here.

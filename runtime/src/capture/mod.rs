@@ -19,6 +19,7 @@
 //! | [`lane`] | the state machine: accept, commit, acknowledge |
 //! | [`accept`], [`replayed`] | events, polled records and retries into the lane; landed changes once more |
 //! | [`commit`] | sealing a batch, and settling a commit whose outcome is unknown |
+//! | `outbox` | events that producers wrote to a table, out of its transactions |
 //! | `withheld` | values of refused rows that later rows may leave out |
 //! | [`owed`] | the reconciliation that a raised incarnation makes due |
 //! | [`sequences`] | gaps in the numbers that producers give |
@@ -36,6 +37,7 @@ pub mod derivation;
 pub mod derive;
 pub mod input;
 pub mod lane;
+mod outbox;
 pub mod owed;
 pub mod raw;
 pub mod rederive;
@@ -55,6 +57,8 @@ mod lane_tests;
 mod parts_tests;
 #[cfg(test)]
 pub(crate) mod test_support;
+#[cfg(test)]
+mod told_tests;
 #[cfg(test)]
 mod withheld_tests;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use covenant_model::codec::EntityCodec;
-use covenant_model::spec::{EntitySpec, SourceSpec};
+use covenant_model::spec::{EntitySpec, OutboxSpec, SourceSpec, SystemSpec};
 
 use crate::error::{ErrorKind, Result, RuntimeError};
 use crate::source::poll::PolledObject;
@@ -37,6 +37,8 @@ pub struct Registry {
     /// Stream -> its system, and who listens.
     streams: BTreeMap<String, (String, Vec<Binding>)>,
     objects: BTreeMap<(String, String), Vec<Binding>>,
+    /// Tables of events, with the systems whose streams they carry.
+    outboxes: BTreeMap<TableName, BTreeSet<String>>,
 }
 
 impl Registry {
@@ -51,6 +53,7 @@ impl Registry {
             tables: BTreeMap::new(),
             streams: BTreeMap::new(),
             objects: BTreeMap::new(),
+            outboxes: BTreeMap::new(),
         };
         for entity in entities {
             if !entity.sources.is_empty() {
@@ -61,12 +64,24 @@ impl Registry {
         Ok(registry)
     }
 
+    /// The same, with the tables that producers write events to.
+    #[must_use]
+    pub fn with_outboxes(mut self, systems: &BTreeMap<String, SystemSpec>) -> Self {
+        for (name, system) in systems {
+            if let SystemSpec::Stream { outbox: Some(outbox), .. } = system {
+                let OutboxSpec { system, schema, table } = outbox.clone();
+                self.outboxes.entry((system, schema, table)).or_default().insert(name.clone());
+            }
+        }
+        self
+    }
+
     fn bind(&mut self, entity: EntitySpec, codec: Arc<dyn EntityCodec>) -> Result<()> {
         let at = self.bound.len();
         for (name, source) in &entity.sources {
             let binding = Binding { entity: at, source: name.clone() };
             match source {
-                SourceSpec::Postgres { system, schema, table } => {
+                SourceSpec::Postgres { system, schema, table, .. } => {
                     let table = (system.clone(), schema.clone(), table.clone());
                     self.tables.entry(table).or_default().push(binding);
                 }
@@ -105,6 +120,12 @@ impl Registry {
     pub fn on_table(&self, system: &str, schema: &str, table: &str) -> &[Binding] {
         let key = (system.to_owned(), schema.to_owned(), table.to_owned());
         self.tables.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a table holds events.
+    pub fn is_outbox(&self, system: &str, schema: &str, table: &str) -> bool {
+        !self.outboxes.is_empty()
+            && self.outboxes.contains_key(&(system.to_owned(), schema.to_owned(), table.to_owned()))
     }
 
     /// The system of a stream, and who listens; none where nobody does.

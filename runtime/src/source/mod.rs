@@ -274,6 +274,9 @@ pub struct ChunkRequest {
     /// Only one part of the table, by a hash of the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<TablePart>,
+    /// Only rows under this condition, as the table's database writes it: the row filter of the contract.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub rows: Option<String>,
 }
 
 /// One of several parts of a table, of about the same size.

@@ -75,6 +75,7 @@ fn table(name: &str) -> (String, SourceSpec) {
         system: STORE.to_owned(),
         schema: "public".to_owned(),
         table: name.to_owned(),
+        filter: None,
     };
     (STORE.to_owned(), source)
 }

@@ -25,6 +25,7 @@ pub(crate) fn request(table: &str, columns: &[&str], key: &[&str]) -> ChunkReque
         range: None,
         keys: Vec::new(),
         part: None,
+        rows: None,
     }
 }
 

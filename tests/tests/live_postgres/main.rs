@@ -8,6 +8,7 @@
 
 mod backfill;
 mod preflight;
+mod published;
 mod stream;
 mod support;
 mod tls;

@@ -1,11 +1,13 @@
 //! Preflight against a real PostgreSQL: a sound database passes, and each defect is named.
 
 use crate::support::Database;
-use covenant_model::spec::{ApplyForm, EntitySpec};
+use covenant_model::manifest::Manifest;
+use covenant_model::spec::ApplyForm;
 use covenant_runtime::finding::{Finding, Severity};
 use covenant_runtime::source::postgres::connect::Endpoint;
 use covenant_runtime::source::postgres::preflight::{check, refuses};
 use covenant_sandbox::postgres::ADMIN;
+use covenant_tests::runtime_binary::repository;
 use covenant_tests::small::{field, parcel};
 
 const TABLE: &str = "CREATE TABLE parcels (region int, code text, weight numeric(10,2) NOT NULL,
@@ -15,14 +17,16 @@ const TABLE: &str = "CREATE TABLE parcels (region int, code text, weight numeric
   ALTER TABLE parcels ALTER email SET STORAGE MAIN, ALTER \"order\" SET STORAGE MAIN,
     ALTER status SET STORAGE MAIN, ALTER first_depot SET STORAGE MAIN;";
 
-fn entities() -> Vec<EntitySpec> {
+fn manifest() -> Manifest {
     let mut parcel = parcel(ApplyForm::Merge);
     parcel.fields[field::EMAIL].nullable = false;
-    vec![parcel]
+    let text = std::fs::read(repository().join("generated/manifest.json")).unwrap();
+    let acme: Manifest = serde_json::from_slice(&text).unwrap();
+    Manifest { entities: vec![parcel], ..acme }
 }
 
 async fn findings(db: &Database) -> Vec<Finding> {
-    check(&db.endpoint(), "store", &db.settings(), &entities(), None).await.unwrap()
+    check(&db.endpoint(), "store", &db.settings(), &manifest(), None).await.unwrap()
 }
 
 fn shown(findings: &[Finding]) -> String {
@@ -108,7 +112,7 @@ async fn every_defect_is_named() {
             "DROP PUBLICATION defects;
              CREATE PUBLICATION defects FOR TABLE parcels WHERE (region > 1) WITH (publish = 'insert, update, delete')",
         ),
-        ("SELECT 1", Severity::Error, "the publication defects filters its rows", "SELECT 1"),
+        ("SELECT 1", Severity::Error, "the publication defects has its rows with (region > 1), contracts take all of them", "SELECT 1"),
         (
             "SELECT 1",
             Severity::Warning,
@@ -160,7 +164,7 @@ async fn missing_rights_are_named() {
     db.run(&db.cluster.allow("weak")).await;
     db.run("GRANT SELECT (region, code) ON parcels TO weak").await;
     let endpoint = Endpoint::parse("store", &db.cluster.url("weak", "rights"), None).unwrap();
-    let found = check(&endpoint, "store", &db.settings(), &entities(), None).await.unwrap();
+    let found = check(&endpoint, "store", &db.settings(), &manifest(), None).await.unwrap();
     for what in [
         "the role weak may not replicate",
         "our role may not read the column weight",

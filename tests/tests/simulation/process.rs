@@ -332,6 +332,7 @@ pub(crate) fn job(number: usize, table: Table) -> Job {
             range: None,
             keys: Vec::new(),
             part: None,
+            rows: None,
         },
     }
 }

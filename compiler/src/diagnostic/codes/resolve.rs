@@ -188,4 +188,22 @@ key: [customer_id]";
   SELECT CAST(o.placed_at AS DATE) AS day, NVL(o.country, '--') AS country, SUM(o.total) AS total",
         mended: r"# marts/daily.yaml
   SELECT CAST(o.placed_at AS DATE) AS day, o.country AS country, SUM(o.total) AS total";
+    ROW_FILTER = 2022, Error, "rows filtered by more than the key",
+        what: "`where` of a PostgreSQL source is something else than comparisons of key fields with literals, joined by `AND`.",
+        why: "The log tells of a row that leaves a filter only where the key says so: a row that left by another column would stay \
+              in every target, and a change that leaves that column out could not be judged.",
+        how: "Filter by the key, or take every row and limit what is delivered with `where` of the sink.",
+        broken: r"# sales/customer.yaml
+  shop: {table: public.customers, where: name = 'DE'}",
+        mended: r"# sales/customer.yaml
+  shop: {table: public.customers}";
+    OUTBOX = 2023, Error, "not an outbox",
+        what: "`outbox` of a stream names no table of a PostgreSQL database, or one that an entity is read from.",
+        why: "Events are read from the database's log, where each stands with the rest of its transaction; of an outbox only \
+              insertions count.",
+        how: "Name a PostgreSQL system, and a table of its own with its schema.",
+        broken: r"# project.yaml
+  events: {kind: stream, purpose: Events of the floor., outbox: {system: shop, table: outbox}}",
+        mended: r"# project.yaml
+  events: {kind: stream, purpose: Events of the floor.}";
 }

@@ -7,11 +7,13 @@
 //! | `publication.sql` | owner of the tables |
 //! | `heartbeat.sql` | may create a schema |
 //! | `storage.sql` | owner of the tables |
+//! | `outbox.sql` | may create tables where producers write events; only where a stream has an outbox |
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use covenant_model::spec::{EntitySpec, SourceSpec, SystemSpec};
 use covenant_model::value::LogicalType;
+use covenant_postgres::row_filter;
 use serde::Serialize;
 
 use super::sql::text_literal;
@@ -28,11 +30,18 @@ macro_rules! templates {
     };
 }
 
-const FILES: [&str; 4] = ["role.sql", "publication.sql", "heartbeat.sql", "storage.sql"];
+const FILES: [&str; 5] = ["role.sql", OUTBOX, "publication.sql", "heartbeat.sql", "storage.sql"];
+/// Only where a stream's events come from a table.
+const OUTBOX: &str = "outbox.sql";
 /// Files that say what is published and who may read it; the others do not depend on columns, or are advice.
-pub(crate) const ACCESS: [&str; 2] = ["role.sql", "publication.sql"];
-const TEMPLATES: &[(&str, &str)] =
-    templates!["role.sql.j2", "publication.sql.j2", "heartbeat.sql.j2", "storage.sql.j2"];
+pub(crate) const ACCESS: [&str; 3] = ["role.sql", OUTBOX, "publication.sql"];
+const TEMPLATES: &[(&str, &str)] = templates![
+    "role.sql.j2",
+    "publication.sql.j2",
+    "heartbeat.sql.j2",
+    "storage.sql.j2",
+    "outbox.sql.j2",
+];
 
 #[derive(Serialize)]
 struct Database<'a> {
@@ -45,6 +54,16 @@ struct Database<'a> {
     role_text: String,
     schemas: BTreeSet<String>,
     tables: Vec<Table>,
+    outboxes: Vec<Outbox>,
+}
+
+/// A table that producers write events to.
+#[derive(Serialize)]
+struct Outbox {
+    /// With its schema.
+    name: String,
+    /// Literals of the streams that its events belong to.
+    streams: Vec<String>,
 }
 
 /// A published table: every entity that reads it.
@@ -64,6 +83,8 @@ struct Table {
     inline: Vec<String>,
     /// Columns declared large.
     large: Vec<String>,
+    /// The row filter that all entities have in common.
+    rows: Option<String>,
 }
 
 /// Generates `postgres/<system>/`.
@@ -86,8 +107,8 @@ fn emit_files(plan: &Plan, files: &[&str], tree: &mut OutputTree) -> Result<(), 
     let templates = Templates::new(TARGET, TEMPLATES)?;
     for (system, spec) in &plan.project.systems {
         let SystemSpec::Postgres { publication, .. } = spec else { continue };
-        let tables = tables(plan, system);
-        if tables.is_empty() {
+        let (tables, outboxes) = (tables(plan, system), outboxes(plan, system));
+        if tables.is_empty() && outboxes.is_empty() {
             continue;
         }
         let role = capture_role(publication);
@@ -100,8 +121,9 @@ fn emit_files(plan: &Plan, files: &[&str], tree: &mut OutputTree) -> Result<(), 
             role_text: text_literal(&role),
             schemas: tables.keys().map(|(schema, _)| ident(schema)).collect(),
             tables: tables.into_values().collect(),
+            outboxes,
         };
-        for file in files {
+        for file in files.iter().filter(|file| **file != OUTBOX || !database.outboxes.is_empty()) {
             let path = format!("postgres/{system}/{file}");
             add(tree, &path, templates.render(&format!("{file}.j2"), &path, &database)?)?;
         }
@@ -113,7 +135,7 @@ fn tables(plan: &Plan, wanted: &str) -> BTreeMap<(String, String), Table> {
     let mut tables: BTreeMap<(String, String), Table> = BTreeMap::new();
     for entity in &plan.entities {
         for (source, spec) in &entity.sources {
-            let SourceSpec::Postgres { system, schema, table } = spec else { continue };
+            let SourceSpec::Postgres { system, schema, table, .. } = spec else { continue };
             if system == wanted {
                 let found = tables.entry((schema.clone(), table.clone())).or_default();
                 found.name = format!("{}.{}", ident(schema), ident(table));
@@ -123,7 +145,52 @@ fn tables(plan: &Plan, wanted: &str) -> BTreeMap<(String, String), Table> {
             }
         }
     }
+    for ((schema, table), found) in &mut tables {
+        found.rows = row_filter::agreed(readers(plan, (wanted, schema, table)));
+    }
     tables
+}
+
+/// Every entity that reads a table, with the source that it is.
+fn readers<'p>(
+    plan: &'p Plan,
+    wanted: (&str, &str, &str),
+) -> impl Iterator<Item = (&'p EntitySpec, &'p str)> {
+    let is_wanted = move |spec: &SourceSpec| {
+        matches!(spec, SourceSpec::Postgres { system, schema, table, .. }
+            if (system.as_str(), schema.as_str(), table.as_str()) == wanted)
+    };
+    plan.entities.iter().flat_map(move |entity| {
+        let sources = entity.sources.iter().filter(move |(_, spec)| is_wanted(spec));
+        sources.map(move |(source, _)| (entity, source.as_str()))
+    })
+}
+
+/// The tables of a system that producers write events to.
+fn outboxes(plan: &Plan, wanted: &str) -> Vec<Outbox> {
+    let mut found: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (stream_system, spec) in &plan.project.systems {
+        let SystemSpec::Stream { outbox: Some(outbox), .. } = spec else { continue };
+        if outbox.system != wanted {
+            continue;
+        }
+        let name = format!("{}.{}", ident(&outbox.schema), ident(&outbox.table));
+        let streams = plan.entities.iter().flat_map(|entity| entity.sources.values());
+        found.entry(name).or_default().extend(streams.filter_map(|source| match source {
+            SourceSpec::Stream { system, stream, .. } if system == stream_system => {
+                Some(stream.as_str())
+            }
+            SourceSpec::Stream { .. }
+            | SourceSpec::Postgres { .. }
+            | SourceSpec::Salesforce { .. } => None,
+        }));
+    }
+    let all = found.into_iter();
+    all.map(|(name, streams)| Outbox {
+        name,
+        streams: streams.into_iter().map(text_literal).collect(),
+    })
+    .collect()
 }
 
 fn add_columns(entity: &EntitySpec, source: &str, table: &mut Table) {

@@ -42,8 +42,8 @@ pub struct TableFacts {
     pub columns: Vec<ColumnFacts>,
     /// Published columns; none: the table is not published.
     pub published: Option<BTreeSet<String>>,
-    /// Whether the publication has a row filter for it.
-    pub filtered: bool,
+    /// The publication's row filter for it, as the server shows it.
+    pub row_filter: Option<String>,
     /// What the role may do to its rows besides reading: `INSERT`.
     pub writable: Vec<String>,
 }
@@ -130,7 +130,7 @@ const UNIQUE: &str = "SELECT array_agg(a.attname::text), i.indisprimary, i.indis
      GROUP BY i.indexrelid, i.indisprimary, i.indisreplident HAVING bool_and(a.attnotnull) \
      ORDER BY i.indexrelid";
 
-const PUBLISHED: &str = "SELECT attnames::text[], rowfilter IS NOT NULL FROM pg_publication_tables \
+const PUBLISHED: &str = "SELECT attnames::text[], rowfilter FROM pg_publication_tables \
      WHERE pubname = $1 AND schemaname = $2 AND tablename = $3";
 
 /// A table and what a role may do there: ours where none is named, and one that exists. None where there is no such table (or
@@ -160,10 +160,10 @@ pub async fn table(
     }
     let columns = client.query(COLUMNS, &[&oid, &role]).await?;
     let columns = columns.iter().map(column).collect::<Sql<Vec<ColumnFacts>>>()?;
-    let (mut published, mut filtered) = (None, false);
+    let (mut published, mut row_filter) = (None, None);
     if let Some(row) = client.query_opt(PUBLISHED, &[&publication, &schema, &name]).await? {
         published = Some(row.try_get::<_, Vec<String>>(0)?.into_iter().collect());
-        filtered = row.try_get(1)?;
+        row_filter = row.try_get(1)?;
     }
     Ok(Some(TableFacts {
         kind: letter(&row, 1)?,
@@ -175,7 +175,7 @@ pub async fn table(
         schema_usable: row.try_get(5)?,
         columns,
         published,
-        filtered,
+        row_filter,
         writable: row.try_get(6)?,
     }))
 }

@@ -22,6 +22,8 @@ pub enum Subject {
     Role,
     /// The table that a source names.
     Table,
+    /// The table that producers of this stream, a system, write to.
+    Outbox(String),
     /// The key of the entity.
     Key,
     /// A field, by name.
@@ -51,7 +53,7 @@ impl Report {
     }
 
     /// What the next findings are about.
-    fn on(&mut self, subject: Subject) {
+    pub(super) fn on(&mut self, subject: Subject) {
         self.subject = subject;
     }
 
@@ -73,11 +75,16 @@ impl Report {
         self.findings.push(Judged { subject: self.subject.clone(), finding });
     }
 
-    fn error(&mut self, what: impl Into<String>, why: &str, advice: impl Into<String>) {
+    pub(super) fn error(&mut self, what: impl Into<String>, why: &str, advice: impl Into<String>) {
         self.add(Severity::Error, what, why, advice);
     }
 
-    fn warning(&mut self, what: impl Into<String>, why: &str, advice: impl Into<String>) {
+    pub(super) fn warning(
+        &mut self,
+        what: impl Into<String>,
+        why: &str,
+        advice: impl Into<String>,
+    ) {
         self.add(Severity::Warning, what, why, advice);
     }
 
@@ -295,13 +302,6 @@ fn access(report: &mut Report, facts: &TableFacts, publication: &str) {
             format!("it is not in the publication {publication}"),
             "None of its changes would be streamed",
             "Deploy the generated SQL",
-        );
-    }
-    if facts.filtered {
-        report.error(
-            format!("the publication {publication} filters its rows"),
-            "Changes of rows outside the filter would be missed",
-            "Publish it without WHERE; `where` of a sink limits what is delivered",
         );
     }
 }

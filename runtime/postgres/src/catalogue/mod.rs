@@ -2,5 +2,6 @@
 
 pub mod facts;
 pub mod judge;
+pub mod published;
 pub mod schema;
 pub mod types;

@@ -1,8 +1,12 @@
 //! Preflight of a database: everything that would break later, said before anything starts. `doctor` prints what it finds;
 //! the runtime refuses to start on errors.
 
-use covenant_model::spec::{EntitySpec, SourceSpec};
-use covenant_postgres::catalogue::{facts, judge};
+use std::collections::BTreeMap;
+
+use covenant_model::manifest::Manifest;
+use covenant_model::spec::{EntitySpec, OutboxSpec, SourceSpec, SystemSpec};
+use covenant_postgres::catalogue::{facts, judge, published};
+use covenant_postgres::row_filter;
 
 use super::connect::Endpoint;
 use super::lineage::Start;
@@ -11,7 +15,7 @@ use crate::error::Result;
 use crate::finding::{Finding, Severity};
 use crate::landing::SourcePosition;
 
-/// Checks the database `system` against every entity that is read from it. `landed` is the source's position in the newest
+/// Checks the database `system` against every entity that is read from it, and every outbox that is in it. `landed` is the source's position in the newest
 /// landing commit.
 ///
 /// # Errors
@@ -20,7 +24,7 @@ pub async fn check(
     endpoint: &Endpoint,
     system: &str,
     settings: &StreamSettings,
-    entities: &[EntitySpec],
+    manifest: &Manifest,
     landed: Option<&SourcePosition>,
 ) -> Result<Vec<Finding>> {
     let client = endpoint.connect().await?;
@@ -29,23 +33,26 @@ pub async fn check(
     let server = facts::server(&client, &settings.publication, None).await.map_err(asked)?;
     let mut judged = judge::server(place, &server, &settings.publication, endpoint.user());
     let via_root = server.publication.is_some_and(|[.., via_root]| via_root);
-    for entity in entities {
-        for (source, spec) in &entity.sources {
-            let SourceSpec::Postgres { system: of, schema, table } = spec else { continue };
-            if of != system {
-                continue;
-            }
-            let found = facts::table(&client, &settings.publication, (schema, table), None).await;
-            let place = format!("{place}, table {schema}.{table}");
-            judged.extend(judge::table(
-                &place,
-                &settings.publication,
-                source,
-                entity,
-                found.map_err(asked)?.as_ref(),
-                via_root,
-            ));
+    let publication = &settings.publication;
+    for ((schema, table), readers) in tables(manifest, system) {
+        let found = facts::table(&client, publication, (schema, table), None).await;
+        let found = found.map_err(asked)?;
+        let place = format!("{place}, table {schema}.{table}");
+        for (entity, source) in &readers {
+            let facts = found.as_ref();
+            judged.extend(judge::table(&place, publication, source, entity, facts, via_root));
         }
+        let agreed = row_filter::agreed(readers);
+        if let Some(facts) = &found {
+            judged.extend(published::rows(&place, publication, facts, agreed.as_deref()));
+        }
+    }
+    for (stream, outbox) in outboxes(manifest, system) {
+        let OutboxSpec { schema, table, .. } = outbox;
+        let found = facts::table(&client, publication, (schema, table), None).await;
+        let place = format!("{place}, table {schema}.{table}");
+        let facts = found.map_err(asked)?;
+        judged.extend(published::outbox(&place, publication, stream, facts.as_ref()));
     }
     if server.may_replicate && server.wal_level == "logical" && !server.in_recovery {
         let (_, start) = inspect(endpoint, settings, landed).await?;
@@ -54,6 +61,40 @@ pub async fn check(
     let mut findings: Vec<Finding> = judged.into_iter().map(|one| one.finding).collect();
     findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| a.place.cmp(&b.place)));
     Ok(findings)
+}
+
+/// Every table of the system that a contract reads, with who reads it.
+fn tables<'m>(
+    manifest: &'m Manifest,
+    wanted: &str,
+) -> BTreeMap<(&'m str, &'m str), Vec<(&'m EntitySpec, &'m str)>> {
+    let mut tables: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for entity in &manifest.entities {
+        for (source, spec) in &entity.sources {
+            let SourceSpec::Postgres { system, schema, table, .. } = spec else { continue };
+            if system == wanted {
+                let of_table = tables.entry((schema.as_str(), table.as_str())).or_default();
+                of_table.push((entity, source.as_str()));
+            }
+        }
+    }
+    tables
+}
+
+/// The tables of the system that producers write events to, with their streams.
+fn outboxes<'m>(
+    manifest: &'m Manifest,
+    wanted: &'m str,
+) -> impl Iterator<Item = (&'m str, &'m OutboxSpec)> {
+    manifest.project.systems.iter().filter_map(move |(name, system)| match system {
+        SystemSpec::Stream { outbox: Some(outbox), .. } if outbox.system == wanted => {
+            Some((name.as_str(), outbox))
+        }
+        SystemSpec::Stream { .. }
+        | SystemSpec::Postgres { .. }
+        | SystemSpec::Salesforce { .. }
+        | SystemSpec::Snowflake { .. } => None,
+    })
 }
 
 fn slot_findings(place: &str, slot: &str, start: &Start) -> Vec<judge::Judged> {

@@ -159,9 +159,10 @@ impl PostgresReader {
                 format!("{quoted} >= {from}::{ty} AND {quoted} < {to}::{ty}")
             }
         };
-        if let Some(part) = request.part {
+        let part = request.part.map(|part| in_part(&key, part));
+        for more in request.rows.iter().cloned().chain(part) {
             let and = if range.is_empty() { "" } else { " AND " };
-            range = format!("{range}{and}{}", in_part(&key, part));
+            range = format!("{range}{and}{more}");
         }
         Ok(Plan {
             relation: Arc::new(Relation {
